@@ -1,0 +1,95 @@
+"""What an exception may say on a span: its type always, its text only as far as it is the program's own."""
+
+from __future__ import annotations
+
+import traceback
+from types import CodeType, TracebackType
+from typing import Any
+
+from callspan import semconv
+from callspan.text import ERROR_LIMIT, cut, encodable, without_secrets
+
+STACK_LIMIT = 16_384
+"""Characters of a stack trace; the innermost frames are kept."""
+
+# Their text quotes what a model or a user wrote.
+_QUOTING = frozenset(
+    {
+        "OutputParserException",
+        "StructuredOutputError",
+        "StructuredOutputValidationError",
+        "MultipleStructuredOutputsError",
+        "ToolInvocationError",
+        "InvalidUpdateError",
+        "JSONDecodeError",
+        "UnicodeDecodeError",
+        "UnicodeEncodeError",
+        "GraphBubbleUp",
+    }
+)
+
+Origin = tuple[int, CodeType | None, int]
+"""Which exception this is, without holding it: its identity and the instruction that raised it."""
+
+
+def error_type(error: BaseException) -> str:
+    """Give `error.type`: the class by its full name, a builtin by its bare one."""
+    cls = type(error)
+    module = cls.__module__
+    name = cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"
+    return encodable(name)
+
+
+def origin(error: BaseException) -> Origin:
+    """Give what tells this exception from another one that is later stored at the same address."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    if innermost is None:
+        return id(error), None, 0
+    return id(error), innermost.tb_frame.f_code, innermost.tb_lasti
+
+
+def error_text(error: BaseException) -> str:
+    """Give the text that may be written, or an empty one.
+
+    Errors that quote a model or a user give none; those of pydantic are written without their input; others are
+    cut and lose what looks like a secret.
+    """
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if names & _QUOTING:
+        return ""
+    if "ValidationError" in names and hasattr(error, "errors"):
+        return _validation_text(error)
+    return encodable(cut(without_secrets(encodable(cut(str(error), 4 * ERROR_LIMIT))), ERROR_LIMIT))
+
+
+def _validation_text(error: Any) -> str:
+    """Say what kinds of faults there are: places and messages may quote the input's keys and values."""
+    types = [str(fault.get("type", "?")) for fault in error.errors()]
+    title = getattr(error, "title", None) or type(error).__name__
+    plural = "" if len(types) == 1 else "s"
+    return encodable(cut(f"{len(types)} validation error{plural} for {title}: {', '.join(types)}", ERROR_LIMIT))
+
+
+def exception_event(error: BaseException, text: str) -> dict[str, str]:
+    """Give the attributes of the `exception` event: type, text and where it was raised."""
+    said = f"{error_type(error)}: {text}" if text else error_type(error)
+    event = {
+        semconv.EXCEPTION_TYPE: error_type(error),
+        semconv.EXCEPTION_STACKTRACE: f"{_stack(error.__traceback__)}{said}\n",
+    }
+    if text:
+        event[semconv.EXCEPTION_MESSAGE] = text
+    return event
+
+
+def _stack(trace: TracebackType | None) -> str:
+    """Print the frames alone: the texts of chained exceptions would get out with more."""
+    lines = traceback.format_tb(trace)
+    size, kept = 0, len(lines)
+    while kept and size + len(lines[kept - 1]) <= STACK_LIMIT:
+        kept -= 1
+        size += len(lines[kept])
+    missing = f"  ... {kept} outer frames\n" if kept else ""
+    return encodable(f"Traceback (most recent call last):\n{missing}{''.join(lines[kept:])}")

@@ -1,0 +1,43 @@
+"""A kind of run: what a span of it is called and which tables of attributes it is written from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry.trace import SpanKind
+
+Reader = Callable[[Any], object]
+"""Takes one value from what LangChain said; None where it said nothing."""
+
+Table = tuple[tuple[str, Reader], ...]
+"""Attributes, one a line: the name, and how its value is read."""
+
+VISIBLE = {"all": 2, "steps": 1, "calls": 0}
+"""By `detail`: the highest `Kind.depth` that gets a span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row of the span table: a record of pure functions over what LangChain announced.
+
+    Args:
+        name: `llm`, `chain`, `tool`, `retriever` or `embedding`.
+        word: The first word of the span's name.
+        span_kind: CLIENT for what leaves the process, else INTERNAL.
+        depth: 0 for calls, 1 for the steps of a graph, 2 for plain chains: what `detail` hides by.
+        target: Reads the second word of the span's name.
+        identity: Attributes that the sampler sees; they are read for each run.
+        start: Attributes known at the start; read when the span records.
+        end: Attributes read from the outputs; read when the span records.
+    """
+
+    name: str
+    word: str
+    span_kind: SpanKind
+    depth: int
+    target: Reader
+    identity: Table = ()
+    start: Table = ()
+    end: Table = ()

@@ -1,0 +1,105 @@
+"""All that knows LangChain. Here: the callables that are patched, as data; adding one is one line.
+
+Rows are numbered by duty: who announces runs, where bodies begin, which frames start runs inside themselves.
+"""
+
+from __future__ import annotations
+
+from callspan.langchain import embeddings
+from callspan.langchain.bodies import config_set, events, model_body, prompts, scope
+from callspan.langchain.lifecycle import ENDS, STARTS, ended, failed
+from callspan.patching import Patch, Undo, install, undo_all, when_imported
+from callspan.shapes import Weave, after, around, before
+
+_MANAGER = "langchain_core.callbacks.manager"
+_CHAT, _LLM = "langchain_core.language_models.chat_models", "langchain_core.language_models.llms"
+_RUNNABLES, _FALLBACKS = "langchain_core.runnables.base", "langchain_core.runnables.fallbacks"
+_GRAPH_RUNNABLES = "langgraph._internal._runnable"
+
+
+def _starts() -> list[Patch]:
+    return [
+        Patch(_MANAGER, f"{manager}.{method}", after(hook))
+        for manager in ("CallbackManager", "AsyncCallbackManager")
+        for method, hook in STARTS
+    ]
+
+
+def _ends() -> list[Patch]:
+    return [
+        Patch(_MANAGER, f"{colour}CallbackManagerFor{name}Run.on_{event}_{how}", before(hook))
+        for colour in ("", "Async")
+        for name, event, outputs in ENDS
+        for how, hook in (("end", ended(outputs)), ("error", failed))
+    ]
+
+
+# `_set_config_context` runs in the context that is copied for one body. Older cores import it by name.
+_CONFIG_BODIES = [
+    Patch(module, "_set_config_context", after(config_set))
+    for module in (
+        "langchain_core.runnables.config",
+        _RUNNABLES,
+        _FALLBACKS,
+        "langchain_core.tools.base",
+        _GRAPH_RUNNABLES,
+        "langgraph.utils.runnable",
+    )
+]
+
+_RUN_MANAGER = around(model_body(3, "run_manager"))
+_RUN_MANAGERS = around(model_body(3, "run_managers"))
+
+_MODEL_BODIES = [
+    Patch(_CHAT, "BaseChatModel._generate_with_cache", _RUN_MANAGER),
+    Patch(_CHAT, "BaseChatModel._agenerate_with_cache", _RUN_MANAGER),
+    Patch(_CHAT, "BaseChatModel._iter_v2_events", around(events)),
+    Patch(_CHAT, "BaseChatModel._aiter_v2_events", around(events)),
+    Patch(_CHAT, "BaseChatModel.generate", around(prompts)),
+    Patch(_CHAT, "BaseChatModel.agenerate", around(prompts)),
+    Patch(_LLM, "BaseLLM._generate_helper", _RUN_MANAGERS),
+    Patch(_LLM, "BaseLLM._agenerate_helper", _RUN_MANAGERS),
+    Patch(_LLM, "BaseLLM.generate", around(prompts)),
+    Patch(_LLM, "BaseLLM.agenerate", around(prompts)),
+]
+
+
+def _scopes(module: str, cls: str, methods: str, weave: Weave) -> list[Patch]:
+    return [Patch(module, f"{cls}.{method}", weave) for method in methods.split()]
+
+
+_MODEL, _TOOL, _RETRIEVER, _CHAIN = (around(scope(name)) for name in ("llm", "tool", "retriever", "chain"))
+_CHAIN_OF_ONE = around(scope("chain", first=True, only_one=True))
+
+_SCOPES = [
+    *_scopes(_CHAT, "BaseChatModel", "stream astream", _MODEL),
+    *_scopes(_LLM, "BaseLLM", "stream astream", _MODEL),
+    *_scopes("langchain_core.tools.base", "BaseTool", "run arun", _TOOL),
+    *_scopes("langchain_core.retrievers", "BaseRetriever", "invoke ainvoke", _RETRIEVER),
+    *_scopes("langchain_core.runnables.branch", "RunnableBranch", "invoke ainvoke stream astream", _CHAIN),
+    *_scopes(_FALLBACKS, "RunnableWithFallbacks", "stream astream", _CHAIN),
+    *_scopes(_FALLBACKS, "RunnableWithFallbacks", "batch abatch", _CHAIN_OF_ONE),
+    *_scopes(_RUNNABLES, "RunnableSequence", "batch abatch", _CHAIN_OF_ONE),
+    *_scopes(_GRAPH_RUNNABLES, "RunnableSeq", "invoke ainvoke stream astream", _CHAIN),
+    *_scopes("langgraph.pregel.main", "Pregel", "stream astream", _CHAIN),
+    *[
+        patch
+        for package in ("langchain_classic", "langchain")
+        for patch in (
+            *_scopes(f"{package}.chains.base", "Chain", "invoke ainvoke", _CHAIN),
+            *_scopes(f"{package}.agents.agent_iterator", "AgentExecutorIterator", "__iter__ __aiter__", _CHAIN),
+            *_scopes(f"{package}.retrievers.ensemble", "EnsembleRetriever", "invoke ainvoke", _RETRIEVER),
+        )
+    ],
+]
+
+PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
+
+
+def install_all() -> Undo:
+    """Patch what is imported, and the rest when it is.
+
+    Returns:
+        What restores every original.
+    """
+    return undo_all([install(PATCHES), when_imported("langchain_core.embeddings.embeddings", embeddings.watch)])

@@ -1,0 +1,187 @@
+"""Where a run is current: exactly while its body runs.
+
+Three kinds of frames know a body. **Config bodies** run in a copied context that LangChain prepares for them alone.
+**Model bodies** are handed their run manager. **Scopes** start a run inside themselves: the frame waits for that
+start, becomes current with it, and finishes the run if LangChain forgets to.
+"""
+
+from __future__ import annotations
+
+import sys
+from asyncio import CancelledError
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from opentelemetry.context import Context, attach, get_current
+
+from callspan.langchain.lifecycle import run_of, suppressed
+from callspan.langchain.outcomes import outcome_of
+from callspan.run import CANCELLED, RUN, UNREPORTED, WAITING, Run, place
+from callspan.shapes import Frame, Opener
+
+_NEAR = 3
+"""How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
+
+
+def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    """Make the run current whose children the config prepares; nothing to undo in a context made for one body."""
+    config = args[0] if args else kwargs["config"]
+    current = get_current()
+    body = place(getattr(config.get("callbacks"), "parent_run_id", None), current)
+    if body is not current:
+        attach(body)
+
+
+class ModelBody(Frame):
+    """The body of one model call, started elsewhere."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def outset(self) -> Context | None:
+        current = get_current()
+        return current if current.get(RUN) is self.run else self.run.context
+
+    def over(self, error: BaseException | None) -> None:
+        if isinstance(error, CancelledError):  # `agenerate` never reports it
+            self.run.end(error=error, outcome=CANCELLED)
+
+
+def model_body(position: int, name: str) -> Opener:
+    """Open the body of a model call that is handed its run manager, or a list of them.
+
+    With several the frame is shared by as many runs: then none of them is current.
+    """
+
+    def opener(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+        given = args[position] if len(args) > position else kwargs.get(name)
+        if isinstance(given, list):
+            given = given[0] if len(given) == 1 else None
+        run = None if given is None else run_of(given)
+        return None if run is None else ModelBody(run)
+
+    return opener
+
+
+class Scope(Frame):
+    """A frame that starts one run inside itself.
+
+    Args:
+        name: The kind of run it waits for.
+        subject: The object whose method it is.
+        first: Whether the first run of that kind is the frame's own in any case. Otherwise it must be started by the
+            frame's own code: what a chain's memory runs before the chain's own start is not the chain.
+    """
+
+    __slots__ = ("first", "name", "run", "subject")
+
+    def __init__(self, name: str, subject: Any, *, first: bool) -> None:
+        self.name, self.subject, self.first = name, subject, first
+        self.run: Run | None = None
+
+    def outset(self) -> Context | None:
+        return _waiting(self)
+
+    def expects(self, name: str) -> bool:
+        """Tell whether the run that is being announced is this frame's own."""
+        return self.run is None and name == self.name and (self.first or _is_near(self.code))
+
+    def adopt(self, run: Run) -> None:
+        """Make the run current in this frame."""
+        self.run = run
+        if run.context is None:
+            return
+        if get_current().get(WAITING) is self:
+            attach(run.context)  # `leave` takes it away
+        self.context = run.context  # for the next step, if the start was a task of its own
+
+    def leave(self, token: Any) -> None:
+        super().leave(token)
+        if self.run is not None and self.context is not None and self.context.get(WAITING) is self:
+            self.context = self.run.context  # adopted in an eager task, whose context is not ours
+
+    def over(self, error: BaseException | None) -> None:
+        run, self.run = self.run, None
+        if run is not None and not run.ended:
+            outcome = UNREPORTED if error is None else outcome_of(error)
+            run.end(error=error, outcome=outcome)
+
+
+class Prompts(Frame):
+    """A frame that starts a run for each of several prompts; their bodies are made current one by one, further in."""
+
+    __slots__ = ("runs",)
+    subject = None
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+
+    def outset(self) -> Context | None:
+        return _waiting(self)
+
+    def expects(self, name: str) -> bool:
+        """Tell whether the runs that are being announced are those of the prompts."""
+        return name == "llm"
+
+    def adopt(self, run: Run) -> None:
+        """Remember the run of one prompt."""
+        self.runs.append(run)
+
+    def over(self, error: BaseException | None) -> None:
+        """End what LangChain never reports: when one prompt fails, the others get no event."""
+        cancelled = isinstance(error, CancelledError)
+        for run in self.runs:
+            run.end(error=error if cancelled else None, outcome=CANCELLED if cancelled else UNREPORTED)
+        self.runs.clear()
+
+
+def scope(name: str, *, first: bool = False, only_one: bool = False) -> Opener:
+    """Open a scope for a run of this kind.
+
+    Args:
+        name: The kind of run.
+        first: See `Scope`.
+        only_one: The frame takes a list of inputs, and has an answer only if there is one.
+    """
+
+    def opener(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+        if only_one and len(args[1] if len(args) > 1 else kwargs["inputs"]) != 1:
+            return None
+        return Scope(name, args[0], first=first)
+
+    return opener
+
+
+def prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
+    """Open the frame of several prompts."""
+    return Prompts()
+
+
+def events(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+    """Open the body of a v3 event stream, which is handed its run manager by keyword."""
+    given = kwargs.get("run_manager")
+    run = None if given is None else run_of(given)
+    return None if run is None else ModelBody(run)
+
+
+def _waiting(frame: Scope | Prompts) -> Context | None:
+    current = get_current()
+    return None if suppressed(current) else Context({**current, WAITING: frame})
+
+
+def _is_near(code: CodeType) -> bool:
+    """Tell whether the run is being started by this code itself, not by something it calls first."""
+    caller = sys._getframe(2)  # noqa: SLF001 - the only way to know who announces a run
+    while caller.f_back is not None and str(caller.f_globals.get("__name__")).startswith("callspan."):
+        caller = caller.f_back
+    for _ in range(_NEAR):
+        if caller.f_code is code:
+            return True
+        if caller.f_back is None:
+            return False
+        caller = caller.f_back
+    return False
+

@@ -1,0 +1,52 @@
+"""What a chain's span says, and which of the runs that LangChain calls chains is one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from opentelemetry.trace import SpanKind
+
+from callspan import semconv
+from callspan.kinds import Kind
+from callspan.langchain.announcement import ALWAYS, Announcement
+
+# Names that LangChain makes up from its own classes; a workflow has no name then.
+_MADE_UP = re.compile(
+    r"""Runnable[A-Z]\w*(<.*>)? | LangGraph | CompiledStateGraph | Pregel | StateGraph
+      | LLMChain | AgentExecutor | ConversationChain | RetrievalQA\w* | TransformChain
+      | (Simple)?SequentialChain | (Stuff|MapReduce|MapRerank|Refine|Reduce)DocumentsChain
+      | Conversational\w*Chain | LLM\w+Chain | \w*RouterChain""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def given_name(said: Announcement) -> str | None:
+    """Give the name of a chain or graph, unless LangChain made it up."""
+    return None if _MADE_UP.fullmatch(said.name) else said.name
+
+
+def run_type(said: Announcement) -> str:
+    """Give LangChain's type of a chain run: `chain`, `prompt`, `parser` or `llm`."""
+    return str(said.extra.get("run_type") or "chain")
+
+
+CHAIN = Kind(
+    name="chain",
+    word="chain",
+    span_kind=SpanKind.INTERNAL,
+    depth=2,
+    target=lambda said: said.name,
+    start=(*ALWAYS, (semconv.RUN_TYPE, run_type)),
+)
+
+WORKFLOW = replace(
+    CHAIN,
+    word=semconv.INVOKE_WORKFLOW,
+    depth=0,
+    target=given_name,
+    identity=(
+        (semconv.OPERATION, lambda said: semconv.INVOKE_WORKFLOW),
+        (semconv.WORKFLOW_NAME, given_name),
+    ),
+)

@@ -1,0 +1,141 @@
+"""Embeddings: LangChain announces nothing, and the methods are abstract; so each subclass is patched as it is made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.trace import SpanKind
+
+from callspan import semconv
+from callspan.kinds import Kind
+from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.lifecycle import suppressed
+from callspan.langchain.models import conventional
+from callspan.langchain.outcomes import outcome_of
+from callspan.patching import Undo, is_patched, unwrap, wrap
+from callspan.run import NOTHING, Run, start
+from callspan.shapes import Frame, around
+
+METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
+
+_EMBEDDER = create_key("callspan-embedder")
+"""Context key: the object that is embedding; its query method may use its documents method, which is one call."""
+
+
+class _Call(Announcement):
+    """One call of an embeddings object, in the terms of an announcement."""
+
+    __slots__ = ()
+
+    def __init__(self, embedder: Any) -> None:  # pyright: ignore[reportMissingSuperCall] - no manager announced it
+        self.run_id = uuid4()
+        self.parent_id = None
+        self.key = 0
+        self.name = type(embedder).__name__
+        self.serialized = self.metadata = self.extra = {}
+        self.tags = ()
+        self.inputs = None
+        self.subject = embedder
+
+
+def _model(said: Announcement) -> str | None:
+    for name in ("model", "model_name", "model_id"):
+        value = getattr(said.subject, name, None)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+def _provider(said: Announcement) -> str | None:
+    name = said.name.removesuffix("Embeddings").removesuffix("Embedding")
+    return conventional(name.lower()) or None
+
+
+EMBEDDINGS = Kind(
+    name="embedding",
+    word=semconv.EMBEDDINGS,
+    span_kind=SpanKind.CLIENT,
+    depth=0,
+    target=_model,
+    identity=(
+        (semconv.OPERATION, lambda said: semconv.EMBEDDINGS),
+        (semconv.PROVIDER, _provider),
+        (semconv.REQUEST_MODEL, _model),
+    ),
+    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "embedding")),
+)
+
+
+class _Embedding(Frame):
+    """The frame of one call is all there is: it starts the run and ends it."""
+
+    __slots__ = ("embedder", "run")
+
+    def __init__(self, embedder: Any) -> None:
+        self.embedder = embedder
+        self.run: Run | None = None
+
+    def outset(self) -> Context | None:
+        current = get_current()
+        if suppressed(current) or current.get(_EMBEDDER) is self.embedder:
+            return None
+        self.run = start(EMBEDDINGS, _Call(self.embedder), current)
+        if self.run is None or self.run.context is None:
+            return None
+        return Context({**self.run.context, _EMBEDDER: self.embedder})
+
+    def over(self, error: BaseException | None) -> None:
+        if self.run is not None:
+            self.run.end(outputs=NOTHING, error=error, outcome=outcome_of(error))
+
+
+_WEAVE = around(lambda args, kwargs: _Embedding(args[0]))
+
+
+def watch(module: ModuleType) -> Undo:
+    """Patch the subclasses of `Embeddings` there are, and those to come.
+
+    Args:
+        module: `langchain_core.embeddings.embeddings`.
+
+    Returns:
+        What restores them all.
+    """
+    base: Any = module.Embeddings
+
+    def init_subclass(cls: Any, **kwargs: Any) -> None:
+        super(base, cls).__init_subclass__(**kwargs)
+        _patch(cls)
+
+    made_by: Any = classmethod(init_subclass)
+    base.__init_subclass__ = made_by
+    for cls in _subclasses(base):
+        _patch(cls)
+
+    def undo() -> None:
+        if vars(base).get("__init_subclass__") is made_by:
+            del base.__init_subclass__
+        for cls in _subclasses(base):
+            for name in METHODS:
+                unwrap(cls, name)
+
+    return undo
+
+
+def _patch(cls: type) -> None:
+    for name in METHODS:
+        method = vars(cls).get(name)
+        if inspect.isfunction(method) and not is_patched(method) and not getattr(method, "__isabstractmethod__", False):
+            wrap(cls, name, _WEAVE)
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    """Give the subclasses, found anew each time: a list would keep classes alive that nobody uses."""
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

@@ -1,0 +1,85 @@
+"""What LangGraph's runs say: agents, workflows and nodes, and how each is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from callspan import semconv
+from callspan.kinds import Kind
+from callspan.langchain.announcement import Announcement
+from callspan.langchain.chains import CHAIN, WORKFLOW, given_name
+
+# A node that only these factories make, by the qualified name of its function.
+_AGENT_NODES = {
+    "model": "create_agent.<locals>.model_node",
+    "agent": "create_react_agent.<locals>.call_model",
+}
+
+
+def is_graph(subject: object) -> bool:
+    """Tell whether the object whose frame opened the run is a LangGraph graph."""
+    return any(base.__name__ == "Pregel" for base in type(subject).__mro__)
+
+
+def is_agent(graph: Any) -> bool:
+    """Tell whether `create_agent` or `create_react_agent` built this graph."""
+    for name, made_by in _AGENT_NODES.items():
+        node = graph.nodes.get(name)
+        if node is not None and any(_is_function(step, made_by) for step in _steps(node.bound)):
+            return True
+    return False
+
+
+def _steps(bound: Any) -> list[Any]:
+    return [bound, *(getattr(bound, "steps", None) or ())]
+
+
+def _is_function(step: Any, qualname: str) -> bool:
+    function = getattr(step, "func", None) or getattr(step, "afunc", None)
+    return getattr(function, "__qualname__", None) == qualname
+
+
+def is_node(said: Announcement) -> bool:
+    """Tell whether this is a node's own run; what it runs inherits its metadata, and a subgraph may bear its name."""
+    if said.name != said.metadata.get("langgraph_node"):
+        return False
+    if any(isinstance(tag, str) and tag.startswith("graph:step:") for tag in said.tags):
+        return True
+    path = said.metadata.get("langgraph_path")
+    return isinstance(path, (tuple, list)) and len(path) > 1 and path[0] == "__pregel_push"
+
+
+def _goto(output: Any) -> list[str] | None:
+    """Read where a node sends the graph: names, or the nodes of `Send`s."""
+    commands = output if isinstance(output, (list, tuple)) else (output,)
+    found: list[str] = []
+    for command in commands:
+        if type(command).__name__ != "Command":
+            continue
+        targets = command.goto if isinstance(command.goto, (list, tuple)) else (command.goto,)
+        found += [target if isinstance(target, str) else str(target.node) for target in targets]
+    return found or None
+
+
+AGENT = replace(
+    WORKFLOW,
+    word=semconv.INVOKE_AGENT,
+    identity=(
+        (semconv.OPERATION, lambda said: semconv.INVOKE_AGENT),
+        (semconv.AGENT_NAME, given_name),
+    ),
+)
+
+NODE: Kind = replace(
+    CHAIN,
+    word="node",
+    depth=1,
+    start=(
+        *CHAIN.start,
+        (semconv.GRAPH_NODE, lambda said: said.metadata.get("langgraph_node")),
+        (semconv.GRAPH_TRIGGERS, lambda said: said.metadata.get("langgraph_triggers")),
+        (semconv.GRAPH_CHECKPOINT_ID, lambda said: said.metadata.get("checkpoint_id")),
+    ),
+    end=((semconv.GRAPH_GOTO, _goto),),
+)

@@ -1,0 +1,28 @@
+"""What a retriever's span says."""
+
+from __future__ import annotations
+
+from opentelemetry.trace import SpanKind
+
+from callspan import semconv
+from callspan.kinds import Kind
+from callspan.langchain.announcement import ALWAYS, Announcement
+
+
+def data_source(said: Announcement) -> object:
+    """Give the id of what is searched, if the program says it in the retriever's metadata."""
+    return said.metadata.get("data_source_id")
+
+
+RETRIEVER = Kind(
+    name="retriever",
+    word=semconv.RETRIEVAL,
+    span_kind=SpanKind.CLIENT,
+    depth=0,
+    target=data_source,
+    identity=(
+        (semconv.OPERATION, lambda said: semconv.RETRIEVAL),
+        (semconv.DATA_SOURCE_ID, data_source),
+    ),
+    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "retriever")),
+)

@@ -1,0 +1,200 @@
+"""Patches as data: where, and what is woven around it. The only file that knows wrapt."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import MethodType, ModuleType
+from typing import Any
+
+import wrapt
+
+from callspan import telemetry
+from callspan.shapes import Weave
+
+_log = logging.getLogger("callspan")
+
+Undo = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One callable to wrap, once its module is imported.
+
+    Args:
+        module: The module's full name.
+        path: `function` or `Class.method`. Absent in some versions of a library: then there is nothing to wrap.
+        weave: What is woven around it.
+    """
+
+    module: str
+    path: str
+    weave: Weave
+
+
+class Sentry:
+    """Watches over our code around one patch: a failure is logged once and the user's call goes on."""
+
+    __slots__ = ("active", "where")
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.active = True
+
+    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
+        """Call our code; None if it failed or the patch was taken away."""
+        if not self.active:
+            return None
+        try:
+            return ours(*args)
+        except Exception as error:  # noqa: BLE001 - our code around the user's call
+            telemetry.failed(self.where, error)
+            return None
+
+
+class Patched(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]
+    """A wrapped function that stays what it was: it binds to a real method, and it can be copied and pickled.
+
+    wrapt's own wrappers refuse `copy`, `deepcopy` and `pickle`, and give a new object at each access on the class.
+    """
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None or self._self_binding != "function":
+            return self if self._self_binding == "function" else super().__get__(instance, owner)
+        return MethodType(self, instance)
+
+    def __copy__(self) -> Patched:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Patched:
+        return self
+
+    def __reduce__(self) -> str:
+        return str(self.__qualname__)
+
+    def __reduce_ex__(self, protocol: Any) -> str:
+        return str(self.__qualname__)
+
+
+def install(patches: Iterable[Patch]) -> Undo:
+    """Wrap what is imported now, and the rest when it is.
+
+    Returns:
+        What restores every original, and keeps later imports as they are.
+    """
+    by_module: dict[str, list[Patch]] = {}
+    for patch in patches:
+        by_module.setdefault(patch.module, []).append(patch)
+    undos = [when_imported(module, _apply_all(group)) for module, group in by_module.items()]
+    return undo_all(undos)
+
+
+def undo_all(undos: Sequence[Undo]) -> Undo:
+    """Give one undo for many, last done first."""
+
+    def undo() -> None:
+        for one in reversed(undos):
+            one()
+
+    return undo
+
+
+def when_imported(module: str, act: Callable[[ModuleType], Undo]) -> Undo:
+    """Act on the module now if it is imported, else when it is; a failure never breaks the import.
+
+    Returns:
+        What undoes the act, or prevents it.
+    """
+    undos: list[Undo] = []
+    wanted = True
+
+    def hook(imported: ModuleType) -> None:
+        if not wanted:
+            return
+        try:
+            undos.append(act(imported))
+        except Exception as error:  # noqa: BLE001 - an import hook: the user's import must not fail
+            telemetry.failed(f"patching {module}", error)
+
+    def undo() -> None:
+        nonlocal wanted
+        wanted = False
+        undo_all(undos)()
+        undos.clear()
+
+    if module in sys.modules:
+        hook(sys.modules[module])
+    else:
+        wrapt.register_post_import_hook(hook, module)
+    return undo
+
+
+def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
+    def act(module: ModuleType) -> Undo:
+        undos: list[Undo] = []
+        for patch in patches:
+            owner_path, _, name = patch.path.rpartition(".")
+            owner = getattr(module, owner_path, None) if owner_path else module
+            if owner is not None and name in vars(owner):
+                undos.append(wrap(owner, name, patch.weave))
+            else:
+                _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
+        return undo_all(undos)
+
+    return act
+
+
+def wrap(owner: Any, name: str, weave: Weave) -> Undo:
+    """Wrap the attribute that this class or module itself defines.
+
+    Returns:
+        What restores the original.
+    """
+    original = vars(owner)[name]
+    if type(original) is Patched:  # a name that was imported from a module where it is patched already
+        original = original.__wrapped__
+        setattr(owner, name, original)
+    sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
+    handle = wrapt.wrap_object(owner, name, Patched, (weave(original, sentry),))
+    handle._self_sentry = sentry  # noqa: SLF001 - wrapt keeps names of this form on the wrapper
+
+    def undo() -> None:
+        _take_out(owner, name, handle)
+
+    return undo
+
+
+def unwrap(owner: Any, name: str) -> None:
+    """Restore the original of an attribute, if one of our wrappers is on it."""
+    current = vars(owner).get(name)
+    handle = None if current is None else wrapt.find_wrapper(current, predicate=is_patched)
+    if handle is not None:
+        _take_out(owner, name, handle)
+
+
+def _take_out(owner: Any, name: str, handle: Any) -> None:
+    """Take our wrapper out, wherever in a chain of wrappers it has come to stand.
+
+    Below somebody's wrapper that is not wrapt's it cannot be taken out; there it does nothing any longer.
+    """
+    handle._self_sentry.active = False  # noqa: SLF001
+    try:
+        wrapt.unwrap_object(owner, name, handle, missing_ok=True)
+    except wrapt.WrapperNotOutermostError:
+        _log.debug("%s is wrapped by somebody else; ours is inert", handle._self_sentry.where)  # noqa: SLF001
+
+
+def is_patched(function: object) -> bool:
+    """Tell whether this is one of our wrappers."""
+    return type(function) is Patched
+
+
+def wrappers_of_others(function: Any) -> list[str]:
+    """Name the modules whose wrappers stand around this function, ours left out."""
+    return [
+        str(getattr(wrapper, "__module__", None) or type(wrapper).__module__)
+        for layer in wrapt.wrapper_chain(function)
+        if type(layer) is not Patched and (wrapper := getattr(layer, "_self_wrapper", None)) is not None
+    ]

@@ -1,0 +1,53 @@
+"""The names that are written: the GenAI conventions' first, our own only where none exists.
+
+The conventions have no Python package of their own: those in `opentelemetry-semantic-conventions` are frozen
+at 1.41 and marked as moved. So the names stand here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.0"
+
+# Every operation
+OPERATION: Final = "gen_ai.operation.name"
+ERROR_TYPE: Final = "error.type"
+PROVIDER: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+AGENT_NAME: Final = "gen_ai.agent.name"
+TOOL_NAME: Final = "gen_ai.tool.name"
+WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
+
+# The exception event
+EXCEPTION: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+
+# Values of gen_ai.operation.name
+CHAT: Final = "chat"
+TEXT_COMPLETION: Final = "text_completion"
+EMBEDDINGS: Final = "embeddings"
+RETRIEVAL: Final = "retrieval"
+EXECUTE_TOOL: Final = "execute_tool"
+INVOKE_AGENT: Final = "invoke_agent"
+INVOKE_WORKFLOW: Final = "invoke_workflow"
+
+# Our own
+RUN_ID: Final = "langchain.run.id"
+RUN_TYPE: Final = "langchain.run.type"
+RUN_NAME: Final = "langchain.run.name"
+RUN_TAGS: Final = "langchain.run.tags"
+RUN_OUTCOME: Final = "langchain.run.outcome"
+GRAPH_STEP: Final = "langgraph.step"
+GRAPH_NODE: Final = "langgraph.node"
+GRAPH_TRIGGERS: Final = "langgraph.triggers"
+GRAPH_TASK_ID: Final = "langgraph.task.id"
+GRAPH_CHECKPOINT_NS: Final = "langgraph.checkpoint.ns"
+GRAPH_CHECKPOINT_ID: Final = "langgraph.checkpoint.id"
+GRAPH_GOTO: Final = "langgraph.goto"

@@ -1,0 +1,326 @@
+"""The four shapes of a call, each once: function, coroutine, generator, async generator.
+
+Around each of them stands a `Frame`. It has a current OpenTelemetry context of its own, which is put in place when
+the call is entered and taken away when it is left: once for a function, **at each step** for the others. So no token
+ever crosses a suspension point, whoever resumes the call and wherever, and between two steps the caller's context is
+untouched.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import Token
+from types import AsyncGeneratorType, CodeType, CoroutineType
+from typing import Any, Protocol
+
+from opentelemetry.context import Context, attach, detach, get_current
+
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+"""What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
+
+
+class Watch(Protocol):
+    """Calls our code so that its failure does not reach the user: logged once, and the answer is None."""
+
+    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
+        """Call our code, unless the patch was taken away."""
+
+
+Weave = Callable[[Callable[..., Any], Watch], Wrapper]
+"""Makes the wrapper of one callable, given the callable and who watches over our code."""
+
+
+class Frame:
+    """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
+
+    __slots__ = ("code", "context", "watch")
+
+    watch: Watch
+    context: Context | None
+    code: CodeType
+
+    def outset(self) -> Context | None:
+        """Give the context the body begins in; None leaves the caller's in place."""
+        return None
+
+    def over(self, error: BaseException | None) -> None:
+        """The body will not go on: it returned, raised or was closed."""
+
+    def enter(self) -> object:
+        """Put the frame's own context in place."""
+        if self.context is None:
+            self.context = self.watch.run(self.outset)
+            if self.context is None:
+                return None
+        return attach(self.context)
+
+    def leave(self, token: Any) -> None:
+        """Take it away, and keep it for the next step."""
+        if token is not None:
+            self.context = get_current()
+            _reset(token)
+
+    def close(self, error: BaseException | None) -> None:
+        """Tell that the body is over."""
+        self.watch.run(self.over, error)
+
+
+Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
+"""Makes the frame of one call from its arguments (`self` first), or None where there is nothing to do."""
+
+
+def _reset(token: Any) -> None:
+    """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`."""
+    if not isinstance(token, Token):
+        detach(token)
+        return
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return
+
+
+def before(hook: Callable[..., Any]) -> Weave:
+    """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await."""
+
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
+        def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            watch.run(hook, args, kwargs)
+            return wrapped(*args, **kwargs)
+
+        return wrapper
+
+    return weave
+
+
+def after(hook: Callable[..., Any]) -> Weave:
+    """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result."""
+
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
+        def function(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            result = wrapped(*args, **kwargs)
+            watch.run(hook, args, kwargs, result)
+            return result
+
+        async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            result = await wrapped(*args, **kwargs)
+            watch.run(hook, args, kwargs, result)
+            return result
+
+        return coroutine if inspect.iscoroutinefunction(original) else function
+
+    return weave
+
+
+def around(opener: Opener) -> Weave:
+    """Stand a frame around each call, in the shape that the wrapped callable has."""
+
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
+        code: CodeType = getattr(inspect.unwrap(original), "__code__")  # noqa: B009 - a function, or a proxy of one
+
+        def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+            frame: Frame | None = watch.run(opener, args, kwargs)
+            if frame is not None:
+                frame.watch, frame.context, frame.code = watch, None, code
+            return frame
+
+        return _shape_of(original)(opened)
+
+    return weave
+
+
+def _shape_of(function: Callable[..., Any]) -> Callable[[Opener], Wrapper]:
+    if inspect.isasyncgenfunction(function):
+        return _async_generator
+    if inspect.isgeneratorfunction(function):
+        return _generator
+    if inspect.iscoroutinefunction(function):
+        return _coroutine
+    return _function
+
+
+def _function(opened: Opener) -> Wrapper:
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        frame = opened(args, kwargs)
+        if frame is None:
+            return wrapped(*args, **kwargs)
+        error: BaseException | None = None
+        token = frame.enter()
+        try:
+            return wrapped(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            frame.leave(token)
+            frame.close(error)
+            del error  # with its traceback it would hold this very frame
+
+    return wrapper
+
+
+def _coroutine(opened: Opener) -> Wrapper:
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        frame = opened(args, kwargs)
+        body = wrapped(*args, **kwargs)
+        return body if frame is None else _Steps(body, frame)
+
+    return wrapper
+
+
+def _generator(opened: Opener) -> Wrapper:
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        frame = opened(args, kwargs)
+        body = wrapped(*args, **kwargs)
+        if frame is None:
+            return body
+        driver = _drive(body, frame)
+        driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
+        return driver
+
+    return wrapper
+
+
+def _async_generator(opened: Opener) -> Wrapper:
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        frame = opened(args, kwargs)
+        body = wrapped(*args, **kwargs)
+        return body if frame is None else _AsyncDriver(body, frame)
+
+    return wrapper
+
+
+def _drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
+    """Run a generator in the frame's context, step by step."""
+    send, value, thrown, error = body.send, None, None, None
+    try:
+        while True:
+            token = frame.enter()
+            try:
+                item = send(value) if thrown is None else body.throw(thrown)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                frame.leave(token)
+                thrown = None
+            try:
+                value = yield item
+            except GeneratorExit:
+                token = frame.enter()
+                try:
+                    body.close()
+                finally:
+                    frame.leave(token)
+                raise
+            except BaseException as raised:  # noqa: BLE001 - it goes into the body
+                thrown, value = raised, None
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        frame.close(error)
+        del error, thrown
+
+
+def _stepper(name: str) -> Callable[..., Any]:
+    """Make the method that passes one step on: `send` or `throw`. One function, so one line in a traceback."""
+
+    def step(self: _Steps, *args: Any) -> Any:
+        frame = self._frame
+        error: BaseException | None = None
+        over = False
+        token = frame.enter()
+        try:
+            return getattr(self._body, name)(*args)
+        except StopIteration:
+            over, error = self._last, self._ending
+            raise
+        except StopAsyncIteration:
+            over = True
+            raise
+        except BaseException as raised:
+            over, error = True, raised
+            raise
+        finally:
+            frame.leave(token)
+            if over:
+                frame.close(error)
+            del error
+
+    return step
+
+
+class _Steps(Coroutine[Any, Any, Any]):
+    """A coroutine, or one step of an async generator, that runs in the frame's context.
+
+    It is no coroutine function: those would suspend with our context in place.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_last")
+    __class__ = property(lambda self: CoroutineType)  # type: ignore[assignment]
+
+    def __init__(self, body: Any, frame: Frame, *, last: bool = True, ending: BaseException | None = None) -> None:
+        self._body, self._frame, self._last, self._ending = body, frame, last, ending
+
+    send = _stepper("send")
+    throw = _stepper("throw")
+
+    def close(self) -> None:
+        frame = self._frame
+        if frame.context is None:  # nothing of it has run
+            self._body.close()
+            return
+        token = frame.enter()
+        try:
+            self._body.close()
+        finally:
+            frame.leave(token)
+            if self._last and getattr(self._body, "cr_frame", None) is None:
+                frame.close(GeneratorExit())
+
+    def __await__(self) -> _Steps:  # type: ignore[override]
+        if not isinstance(self._body, CoroutineType):
+            self._body = self._body.__await__()
+        return self
+
+    def __iter__(self) -> _Steps:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
+        return getattr(self._body, name)
+
+
+class _AsyncDriver(AsyncGenerator[Any, Any]):
+    """Runs an async generator in the frame's context, step by step.
+
+    It is no async generator itself: the event loop closes all those it has seen when it shuts down, and two nested
+    ones would be closed at once and collide. The user's stays the only one.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_frame")
+    __class__ = property(lambda self: AsyncGeneratorType)  # type: ignore[assignment]
+
+    def __init__(self, body: AsyncGenerator[Any, Any], frame: Frame) -> None:
+        self._body, self._frame = body, frame
+
+    def __aiter__(self) -> _AsyncDriver:
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, Any]:
+        return _Steps(self._body.__anext__(), self._frame, last=False)
+
+    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
+        return _Steps(self._body.asend(value), self._frame, last=False)
+
+    def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
+        return _Steps(self._body.athrow(*args), self._frame, last=False)
+
+    def aclose(self) -> Coroutine[Any, Any, Any]:
+        return _Steps(self._body.aclose(), self._frame, ending=GeneratorExit())
+
+    def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
+        return getattr(self._body, name)

@@ -1,0 +1,78 @@
+"""What is written on a span: names and values made safe, errors, and the SDK's own calls guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.util.types import AttributeValue
+
+from callspan import errors, semconv
+from callspan.text import encodable
+
+TEXT_LIMIT = 65_536
+"""Characters of one attribute that is no content."""
+
+_INT_RANGE = range(-(2**63), 2**63)
+
+
+def attribute_value(value: object) -> AttributeValue | None:
+    """Give the value as an attribute can hold it, or None if it cannot.
+
+    What OpenTelemetry would refuse costs a log line per attribute, and what its encoder refuses costs the
+    attribute silently; so it is left out here. Objects are never printed: their `repr` is the user's code.
+    """
+    if isinstance(value, str):
+        return encodable(value[:TEXT_LIMIT])
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if value in _INT_RANGE else None
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (list, tuple)):
+        texts = [encodable(item[:TEXT_LIMIT]) for item in value[:128] if isinstance(item, str)]
+        return texts or None
+    return None
+
+
+def start_span(
+    tracer: Tracer, name: str, parent: Context, kind: SpanKind, attributes: Mapping[str, AttributeValue]
+) -> Span:
+    """Start the span; if the SDK or somebody's processor raises, a span that only passes its parent on.
+
+    The SDK lets every processor's exception through (opentelemetry-python #5624): with us in the way it would
+    break a LangChain call that used to work.
+    """
+    try:
+        return tracer.start_span(name, parent, kind=kind, attributes=attributes)
+    except Exception:  # noqa: BLE001 - the SDK's own start
+        return hidden_span(parent)
+
+
+def hidden_span(parent: Context) -> Span:
+    """Give a span that is not recorded and passes the context of the nearest recorded one on."""
+    return NonRecordingSpan(get_current_span(parent).get_span_context())
+
+
+def end_span(span: Span, at: int) -> None:
+    """End the span at this time, in nanoseconds; a processor that raises does not reach the user."""
+    try:
+        span.end(at)
+    except Exception:  # noqa: BLE001 - the SDK's own end
+        return
+
+
+def write_error(span: Span, error: BaseException, *, began_here: bool) -> dict[str, Any]:
+    """Set the status, and write the event where the error began.
+
+    Returns:
+        The attributes that belong to it.
+    """
+    text = errors.error_text(error)
+    if began_here:
+        span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
+    span.set_status(Status(StatusCode.ERROR, text or None))
+    return {semconv.ERROR_TYPE: errors.error_type(error)}

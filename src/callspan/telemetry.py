@@ -1,0 +1,60 @@
+"""What is in force: the tracer and the settings. The only module state there is."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import Tracer
+
+from callspan.settings import Settings
+
+_log = logging.getLogger("callspan")
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Made by the instrumentor, replaced as a whole, never changed.
+
+    Args:
+        tracer: Makes the spans.
+        settings: What the user set.
+        said: What was already logged; each thing is said once.
+    """
+
+    tracer: Tracer
+    settings: Settings
+    said: set[str] = field(default_factory=set)
+
+
+_current: Telemetry | None = None
+
+
+def current() -> Telemetry | None:
+    """Give what is in force, or None while nothing is instrumented."""
+    return _current
+
+
+def put(telemetry: Telemetry | None) -> None:
+    """Put this in force."""
+    global _current  # noqa: PLW0603 - the one place that changes it
+    _current = telemetry
+
+
+def once(what: str) -> bool:
+    """Tell whether this is to be said now: the first time only."""
+    if _current is None or what in _current.said:
+        return False
+    _current.said.add(what)
+    return True
+
+
+def failed(where: str, error: BaseException) -> None:
+    """Log a failure of our own once per place; in strict mode it raises.
+
+    Call it from an `except` block: the user's call goes on after it.
+    """
+    if _current is not None and _current.settings.strict:
+        raise error
+    if once(f"failed {where}"):
+        _log.warning("callspan failed in %s; the call goes on without it", where, exc_info=error)

@@ -1,0 +1,72 @@
+"""Record spans in memory, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Tracer
+
+from callspan.instrumentor import instrument, uninstrument
+from callspan.run import reap
+from callspan.testing.tree import span_tree
+
+
+class Recording:
+    """The spans that have ended, and a tracer for spans of the test's own.
+
+    Args:
+        **provider: Passed on to the SDK's `TracerProvider`, for example `sampler`.
+    """
+
+    def __init__(self, **provider: Any) -> None:
+        self._exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(**provider)
+        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self.tracer: Tracer = self.provider.get_tracer("test")
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        """The ended spans, in the order of their ends."""
+        reap()
+        return list(self._exporter.get_finished_spans())
+
+    def tree(self, **options: Any) -> str:
+        """Give the tree text of the ended spans; options as for `span_tree`."""
+        return span_tree(self.spans, **options)
+
+    def named(self, name: str) -> ReadableSpan:
+        """Give the only span of this name.
+
+        Raises:
+            LookupError: There is none, or more than one.
+        """
+        found = [span for span in self.spans if span.name == name]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} spans are named {name!r}:\n{self.tree()}")
+        return found[0]
+
+    def clear(self) -> None:
+        """Forget the spans."""
+        reap()
+        self._exporter.clear()
+
+
+@contextmanager
+def record(*, detail: str | None = None, **provider: Any) -> Iterator[Recording]:
+    """Instrument LangChain for the block, and record its spans.
+
+    Args:
+        detail: As for `callspan.instrument`.
+        **provider: Passed on to the SDK's `TracerProvider`.
+    """
+    recording = Recording(**provider)
+    instrument(tracer_provider=recording.provider, detail=detail)
+    try:
+        yield recording
+    finally:
+        uninstrument()

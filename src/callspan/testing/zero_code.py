@@ -1,0 +1,92 @@
+"""Run a program with zero tracing code under `opentelemetry-instrument`, and keep its spans in a trace file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import IO
+
+# How each line of the JSON-file exporter begins.
+_EXPORT = b'{"resourceSpans":['
+
+
+def run_instrumented(
+    program: Sequence[str],
+    trace_file: str | PathLike[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    show: Callable[[bytes], object] | None = None,
+) -> int:
+    """Run a Python program in a process of its own, with all instrumentations that are installed beside this Python.
+
+    Args:
+        program: The script and its arguments.
+        trace_file: Where its spans go, as OTLP JSON lines; what was in the file is replaced.
+        environment: Variables to set for it, on top of this process's.
+        show: Gets what the program prints, piece by piece; this process's stdout if not given.
+
+    Returns:
+        The program's exit code.
+
+    Raises:
+        FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
+    """
+    # The exporter takes no path from the environment, it writes to stdout: so its lines are sorted out of there.
+    options = ["--traces_exporter", "otlp_json_file", "--metrics_exporter", "none", "--logs_exporter", "none"]
+    command = [_instrument(), *options, sys.executable, *program]
+    with (
+        Path(trace_file).open("wb") as kept,
+        subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}) as process,
+    ):
+        assert process.stdout is not None
+        _sort_out(process.stdout, show or _print, kept)
+    return process.returncode
+
+
+def _instrument() -> str:
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("opentelemetry-instrument", path=beside)
+    if found is None:
+        raise FileNotFoundError(f"opentelemetry-instrument is not in {beside}: install opentelemetry-distro")
+    return found
+
+
+def _print(piece: bytes) -> None:
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
+
+
+def _sort_out(stdout: IO[bytes], show: Callable[[bytes], object], kept: IO[bytes]) -> None:
+    """Give exports to the file and the rest to `show`, at once: a streamed answer must be seen as it streams."""
+    held = b""
+    while piece := os.read(stdout.fileno(), 65536):
+        held += piece
+        # An export may stand behind half a line of the program's, but always ends with a line of its own.
+        while (start := held.find(_EXPORT)) >= 0 and (end := held.find(b"\n", start)) >= 0:
+            _give(show, held[:start])
+            kept.write(held[start : end + 1])
+            held = held[end + 1 :]
+        if start < 0:
+            start = len(held) - _begun(held)
+        _give(show, held[:start])
+        held = held[start:]
+    # The program ended within an export, or its last words look like the beginning of one.
+    if held.startswith(_EXPORT):
+        kept.write(held)
+    else:
+        _give(show, held)
+
+
+def _give(show: Callable[[bytes], object], piece: bytes) -> None:
+    if piece:
+        show(piece)
+
+
+def _begun(text: bytes) -> int:
+    """Count the bytes at the end that may be the beginning of an export."""
+    return next((size for size in range(len(_EXPORT) - 1, 0, -1) if text.endswith(_EXPORT[:size])), 0)

@@ -1,0 +1,63 @@
+"""What every test stands on: LangChain instrumented, spans recorded, and nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from opentelemetry.context import get_current
+
+from callspan.testing import Recording, open_runs, record
+
+os.environ["CALLSPAN_STRICT"] = "1"  # our own failures raise in our own tests
+
+_QUIET = ("opentelemetry", "asyncio", "callspan", "langchain")
+"""Loggers on which a correct instrumentation causes no warning."""
+
+
+@pytest.fixture
+def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
+    """LangChain is instrumented and spans are recorded.
+
+    Parametrised indirectly, it takes keywords of `record`.
+    """
+    options = getattr(request, "param", {})
+    with record(**options) as recording:
+        yield recording
+
+
+@pytest.fixture
+def tree(recording: Recording) -> Callable[..., str]:
+    """The text of the recorded span tree: the language of the assertions."""
+    return recording.tree
+
+
+@pytest.fixture
+def http(recording: Recording) -> Callable[..., None]:
+    """Stands for what a body does in the world: a span that must become a child of the body's own."""
+
+    def call(name: str = "http") -> None:
+        with recording.tracer.start_as_current_span(name):
+            pass
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """After a test no run is open, the context is the very object it was, and no library complained.
+
+    A test marked `may_log` expects a warning.
+    """
+    before = get_current()
+    with caplog.at_level(logging.WARNING):
+        yield
+    gc.collect()
+    assert get_current() is before
+    assert open_runs() == []
+    if request.node.get_closest_marker("may_log") is None:
+        complaints = [entry for entry in caplog.get_records("call") if entry.name.startswith(_QUIET)]
+        assert [entry.getMessage() for entry in complaints] == []
