@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.trace import TracerProvider
 
 from callspan import langchain, run, telemetry
+from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import read_settings
 from callspan.telemetry import Telemetry
@@ -20,7 +21,7 @@ class CallspanInstrumentor(BaseInstrumentor):
     """OpenTelemetry's handle on callspan: its loader finds it under the name `callspan`."""
 
     # On the class: the instance is a singleton whose `__init__` runs at every call.
-    _undo: Callable[[], None] | None = None
+    _undo: ClassVar[list[Undo]] = []
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Give what must be installed for this to be of use."""
@@ -30,12 +31,11 @@ class CallspanInstrumentor(BaseInstrumentor):
         settings = read_settings(detail=kwargs.get("detail"))
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
         telemetry.put(Telemetry(tracer, settings))
-        CallspanInstrumentor._undo = langchain.install_all()
+        self._undo.append(langchain.install_all())
 
     def _uninstrument(self, **kwargs: Any) -> None:
-        undo, CallspanInstrumentor._undo = CallspanInstrumentor._undo, None
-        if undo is not None:
-            undo()
+        while self._undo:
+            self._undo.pop()()
         run.end_all()
         telemetry.put(None)
 

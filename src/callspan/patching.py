@@ -158,7 +158,7 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         setattr(owner, name, original)
     sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
     handle = wrapt.wrap_object(owner, name, Patched, (weave(original, sentry),))
-    handle._self_sentry = sentry  # noqa: SLF001 - wrapt keeps names of this form on the wrapper
+    handle._self_sentry = sentry
 
     def undo() -> None:
         _take_out(owner, name, handle)
@@ -179,11 +179,11 @@ def _take_out(owner: Any, name: str, handle: Any) -> None:
 
     Below somebody's wrapper that is not wrapt's it cannot be taken out; there it does nothing any longer.
     """
-    handle._self_sentry.active = False  # noqa: SLF001
+    handle._self_sentry.active = False
     try:
         wrapt.unwrap_object(owner, name, handle, missing_ok=True)
     except wrapt.WrapperNotOutermostError:
-        _log.debug("%s is wrapped by somebody else; ours is inert", handle._self_sentry.where)  # noqa: SLF001
+        _log.debug("%s is wrapped by somebody else; ours is inert", handle._self_sentry.where)
 
 
 def is_patched(function: object) -> bool:

@@ -162,7 +162,7 @@ def find(run_id: Any) -> Run | None:
     return None if ref is None else ref()
 
 
-def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Run | None:
+def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Run:
     """Start a run and its span.
 
     Args:
@@ -172,12 +172,10 @@ def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Ru
         hidden: Whether it gets no span although its kind would.
 
     Returns:
-        The run, or None while nothing is instrumented.
+        The open run; its frames make its `context` current.
     """
-    inforce = telemetry.current()
-    if inforce is None:
-        return None
     reap()
+    inforce = telemetry.current()
     above: Any = parent.get(RUN)
     run = Run(kind, said, above)
     if above is not None and (hidden or kind.depth > VISIBLE[inforce.settings.detail]):

@@ -85,6 +85,4 @@ def _from_variable(setting: _Setting, text: str | None, values: dict[str, Any]) 
     try:
         values[setting.keyword] = setting.read(text)
     except ValueError:
-        _log.warning(
-            "%s=%r is not allowed, the default is used; allowed: %s", setting.variable, text, setting.allowed
-        )
+        _log.warning("%s=%r is not allowed, the default is used; allowed: %s", setting.variable, text, setting.allowed)

@@ -175,7 +175,7 @@ def _generator(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None:
             return body
-        driver = _drive(body, frame)
+        driver: Any = _drive(body, frame)
         driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
         return driver
 
@@ -258,7 +258,7 @@ class _Steps(Coroutine[Any, Any, Any]):
     """
 
     __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_last")
-    __class__ = property(lambda self: CoroutineType)  # type: ignore[assignment]
+    __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, body: Any, frame: Frame, *, last: bool = True, ending: BaseException | None = None) -> None:
         self._body, self._frame, self._last, self._ending = body, frame, last, ending
@@ -279,7 +279,7 @@ class _Steps(Coroutine[Any, Any, Any]):
             if self._last and getattr(self._body, "cr_frame", None) is None:
                 frame.close(GeneratorExit())
 
-    def __await__(self) -> _Steps:  # type: ignore[override]
+    def __await__(self) -> _Steps:
         if not isinstance(self._body, CoroutineType):
             self._body = self._body.__await__()
         return self
@@ -302,7 +302,7 @@ class _AsyncDriver(AsyncGenerator[Any, Any]):
     """
 
     __slots__ = ("__weakref__", "_body", "_frame")
-    __class__ = property(lambda self: AsyncGeneratorType)  # type: ignore[assignment]
+    __class__ = property(lambda self: AsyncGeneratorType)  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, body: AsyncGenerator[Any, Any], frame: Frame) -> None:
         self._body, self._frame = body, frame

@@ -30,14 +30,21 @@ class Telemetry:
 _current: Telemetry | None = None
 
 
-def current() -> Telemetry | None:
-    """Give what is in force, or None while nothing is instrumented."""
+def current() -> Telemetry:
+    """Give what is in force.
+
+    Raises:
+        RuntimeError: Nothing is instrumented. Patches that are taken away do nothing, so it takes another thread's
+            `uninstrument()` in the middle of a start to get here.
+    """
+    if _current is None:
+        raise RuntimeError("callspan is not instrumented")
     return _current
 
 
 def put(telemetry: Telemetry | None) -> None:
     """Put this in force."""
-    global _current  # noqa: PLW0603 - the one place that changes it
+    global _current
     _current = telemetry
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from callspan.langchain import embeddings
 from callspan.langchain.bodies import config_set, events, model_body, prompts, scope
-from callspan.langchain.lifecycle import ENDS, STARTS, ended, failed
+from callspan.langchain.lifecycle import ENDS, STARTS, ended, failed, interrupted
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
 
@@ -33,6 +33,11 @@ def _ends() -> list[Patch]:
         for how, hook in (("end", ended(outputs)), ("error", failed))
     ]
 
+
+_PAUSES = [
+    Patch("langgraph.callbacks", f"{manager}.on_interrupt", before(interrupted))
+    for manager in ("_GraphCallbackManager", "_AsyncGraphCallbackManager")
+]
 
 # `_set_config_context` runs in the context that is copied for one body. Older cores import it by name.
 _CONFIG_BODIES = [
@@ -93,7 +98,7 @@ _SCOPES = [
     ],
 ]
 
-PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
+PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_PAUSES, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
 
 
 def install_all() -> Undo:

@@ -25,7 +25,13 @@ class Announcement:
                  "tags", "top")  # fmt: skip
 
     def __init__(
-        self, manager: Any, run_manager: Any, serialized: Any, inputs: Any, extra: Mapping[str, Any], fallback: str
+        self,
+        manager: Any,
+        run_manager: Any,
+        serialized: Any,
+        inputs: Any,
+        extra: Mapping[str, Any],
+        fallback: str,
     ) -> None:
         self.serialized = serialized if isinstance(serialized, Mapping) else {}
         self.inputs = inputs

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from asyncio import CancelledError
-from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -147,7 +146,7 @@ def scope(name: str, *, first: bool = False, only_one: bool = False) -> Opener:
         only_one: The frame takes a list of inputs, and has an answer only if there is one.
     """
 
-    def opener(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+    def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
         if only_one and len(args[1] if len(args) > 1 else kwargs["inputs"]) != 1:
             return None
         return Scope(name, args[0], first=first)
@@ -174,7 +173,7 @@ def _waiting(frame: Scope | Prompts) -> Context | None:
 
 def _is_near(code: CodeType) -> bool:
     """Tell whether the run is being started by this code itself, not by something it calls first."""
-    caller = sys._getframe(2)  # noqa: SLF001 - the only way to know who announces a run
+    caller = sys._getframe(2)
     while caller.f_back is not None and str(caller.f_globals.get("__name__")).startswith("callspan."):
         caller = caller.f_back
     for _ in range(_NEAR):
@@ -184,4 +183,3 @@ def _is_near(code: CodeType) -> bool:
             return False
         caller = caller.f_back
     return False
-

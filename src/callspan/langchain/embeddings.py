@@ -18,7 +18,7 @@ from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
 from callspan.patching import Undo, is_patched, unwrap, wrap
-from callspan.run import NOTHING, Run, start
+from callspan.run import Run, start
 from callspan.shapes import Frame, around
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
@@ -85,13 +85,11 @@ class _Embedding(Frame):
         if suppressed(current) or current.get(_EMBEDDER) is self.embedder:
             return None
         self.run = start(EMBEDDINGS, _Call(self.embedder), current)
-        if self.run is None or self.run.context is None:
-            return None
-        return Context({**self.run.context, _EMBEDDER: self.embedder})
+        return Context({**(self.run.context or {}), _EMBEDDER: self.embedder})
 
     def over(self, error: BaseException | None) -> None:
         if self.run is not None:
-            self.run.end(outputs=NOTHING, error=error, outcome=outcome_of(error))
+            self.run.end(error=error, outcome=outcome_of(error))
 
 
 _WEAVE = around(lambda args, kwargs: _Embedding(args[0]))
@@ -108,7 +106,7 @@ def watch(module: ModuleType) -> Undo:
     """
     base: Any = module.Embeddings
 
-    def init_subclass(cls: Any, **kwargs: Any) -> None:
+    def init_subclass(cls: type[Any], /, **kwargs: Any) -> None:
         super(base, cls).__init_subclass__(**kwargs)
         _patch(cls)
 
@@ -134,8 +132,9 @@ def _patch(cls: type) -> None:
             wrap(cls, name, _WEAVE)
 
 
-def _subclasses(cls: type) -> Iterator[type]:
+def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
     """Give the subclasses, found anew each time: a list would keep classes alive that nobody uses."""
+    subclass: type[Any]
     for subclass in cls.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)

@@ -44,7 +44,7 @@ def is_node(said: Announcement) -> bool:
     """Tell whether this is a node's own run; what it runs inherits its metadata, and a subgraph may bear its name."""
     if said.name != said.metadata.get("langgraph_node"):
         return False
-    if any(isinstance(tag, str) and tag.startswith("graph:step:") for tag in said.tags):
+    if any(str(tag).startswith("graph:step:") for tag in said.tags):
         return True
     path = said.metadata.get("langgraph_path")
     return isinstance(path, (tuple, list)) and len(path) > 1 and path[0] == "__pregel_push"
@@ -57,7 +57,7 @@ def _goto(output: Any) -> list[str] | None:
     for command in commands:
         if type(command).__name__ != "Command":
             continue
-        targets = command.goto if isinstance(command.goto, (list, tuple)) else (command.goto,)
+        targets: Any = command.goto if isinstance(command.goto, (list, tuple)) else (command.goto,)
         found += [target if isinstance(target, str) else str(target.node) for target in targets]
     return found or None
 

@@ -68,7 +68,10 @@ def one_started(name: str, classify: Callable[[Announcement], Kind]) -> Hook:
         if suppressed(current):
             return
         others.warn_of_others(type(args[0]))
-        serialized, inputs = _argument(args, kwargs, 1, "serialized"), _argument(args, kwargs, 2, _INPUTS[name])
+        serialized, inputs = (
+            _argument(args, kwargs, 1, "serialized"),
+            _argument(args, kwargs, 2, _INPUTS[name]),
+        )
         said = Announcement(args[0], run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING)
         if waiting is None or not waiting.expects(name):
@@ -120,6 +123,13 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     if run is not None:
         error = _argument(args, kwargs, 1, "error")
         run.end(error=error, outcome=outcome_of(error))
+
+
+def interrupted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note that a graph pauses: at a breakpoint nothing in it raises, so only LangGraph's own event tells."""
+    run = find(_argument(args, kwargs, 1, "event").run_id)
+    if run is not None:
+        run.paused = True
 
 
 def run_of(run_manager: Any) -> Run | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -20,7 +21,7 @@ def warn_of_others(manager: type) -> None:
     """
     if not telemetry.once("others"):
         return
-    names = sorted({*_instrumentors(), *wrappers_of_others(manager.__init__)})
+    names = sorted({*_instrumentors(), *wrappers_of_others(inspect.getattr_static(manager, "__init__"))})
     if names:
         _log.warning(
             "another LangChain instrumentation is active (%s): each call will have two spans. "

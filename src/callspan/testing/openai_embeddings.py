@@ -1,4 +1,4 @@
-"""The scripted server's embeddings: each word of a text pushes one place of its vector, so like texts lie near."""
+"""The scripted server's embeddings: each word pushes one place of the vector, so like texts lie near."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def embeddings(body: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a request for embeddings.
 
     Args:
-        body: The request; its input is a text, a list of texts, the tokens of one text, or a list of such tokens.
+        body: The request; its input is a text, a list of texts, a text's tokens, or a list of such tokens.
 
     Raises:
         ValueError: The input is none of these.

@@ -1,4 +1,4 @@
-"""What the scripted server says: the replies of a script, as OpenAI's chat completion and as its stream of chunks."""
+"""What the scripted server says: a script's replies, as a chat completion or as a stream of its chunks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from .openai_tokens import prompt_tokens, usage
 
 # OpenAI's own names; every other status of a request that went wrong is an `invalid_request_error`.
+_SERVER_ERROR = 500
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _ARGUMENT_PIECE = 8
 
@@ -21,7 +22,7 @@ class Say:
 
     Args:
         text: The words.
-        finish_reason: Why the model stopped: `stop`, or `length` or `content_filter` for an answer that was cut.
+        finish_reason: Why the model stopped: `stop`; `length` or `content_filter` for an answer that was cut.
     """
 
     text: str
@@ -67,7 +68,7 @@ class Fail:
     Args:
         status: The HTTP status.
         message: The text of the error.
-        retry: Whether the client is told to try again, at once; told nothing, it would wait between its attempts.
+        retry: Whether the client is told to try again, and at once: by itself it would wait in between.
     """
 
     status: int
@@ -106,7 +107,7 @@ class Answer:
         return self._envelope("chat.completion", [choice]) | {"usage": self._usage()}
 
     def chunks(self) -> Iterator[dict[str, Any]]:
-        """Say it bit by bit: the bodies of the `chat.completion.chunk`s, the last with the usage if it was asked for."""
+        """Say it bit by bit: the bodies of the chunks, the last with the usage if that was asked for."""
         options = self.body.get("stream_options")
         usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))
         extra = {"usage": None} if usage_wanted else {}
@@ -121,9 +122,9 @@ class Answer:
         for word in re.findall(r"\s*\S+|\s+$", self.reply.text):
             yield {"content": word}
         for index, call in enumerate(self._calls()):
-            # As OpenAI does it: the id and the name come once, then the arguments in pieces, told apart by the index.
-            arguments = call["function"]["arguments"]
-            yield _tool_delta(index, call | {"function": {"name": call["function"]["name"], "arguments": ""}})
+            # As OpenAI does it: id and name come once, then the arguments in pieces, told apart by the index.
+            name, arguments = call["function"]["name"], call["function"]["arguments"]
+            yield _tool_delta(index, call | {"function": {"name": name, "arguments": ""}})
             for start in range(0, len(arguments), _ARGUMENT_PIECE):
                 yield _tool_delta(index, {"function": {"arguments": arguments[start : start + _ARGUMENT_PIECE]}})
 
@@ -156,7 +157,7 @@ class Answer:
             "id": f"chatcmpl-{self.number}",
             "object": kind,
             "created": 1_700_000_000 + self.number,
-            # OpenAI answers with a dated model of the family that was asked for: the two names must not be confused.
+            # OpenAI answers with a dated model of the family that was asked for: the two names differ.
             "model": f"{self.body.get('model', 'unknown')}-scripted",
             "system_fingerprint": "fp_scripted",
             "service_tier": "default",
@@ -197,5 +198,5 @@ def error_body(status: int, message: str) -> dict[str, Any]:
         status: The HTTP status.
         message: The text of the error.
     """
-    kind = _ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    kind = _ERROR_TYPES.get(status, "server_error" if status >= _SERVER_ERROR else "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}

@@ -1,4 +1,4 @@
-"""A scripted OpenAI-compatible server inside the process: the real client talks to it over real HTTP, offline."""
+"""A scripted OpenAI-compatible server inside the process: real clients talk to it over HTTP, offline."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class OpenAIServer:
     It serves on a free local port from its construction to `close()`, or to the end of its `with` block.
 
     Args:
-        script: The replies to chat completions in their order, after which every reply echoes the last user message;
-            or a function that makes each reply, called in the thread of its request.
+        script: The replies to chat completions in their order, after which each reply echoes the last user
+            message; or a function that makes each reply, called in the thread of its request.
     """
 
     def __init__(self, script: Script = ()) -> None:
@@ -92,7 +92,7 @@ class OpenAIServer:
 
 
 class _LocalHTTP(ThreadingHTTPServer):
-    """The HTTP side: a thread for each connection, none of which keeps the process alive or writes to stderr."""
+    """The HTTP side: a thread for each connection, which neither keeps the process alive nor logs."""
 
     daemon_threads = True
 
@@ -118,7 +118,7 @@ class _LocalHTTP(ThreadingHTTPServer):
                 pass  # The client was faster.
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client may leave in mid-stream whenever it likes; anything else is a fault in a script and must be seen.
+        # A client may leave in mid-stream if it likes; anything else is a fault in a script and must be seen.
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -129,7 +129,6 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Head and body are two writes: with Nagle's algorithm the second would wait 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
-    server: _LocalHTTP
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
         """Say nothing: the requests are kept in `requests`."""
@@ -157,6 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._no_such_path(request.path)
 
+    @property
+    def _openai(self) -> OpenAIServer:
+        assert isinstance(self.server, _LocalHTTP)
+        return self.server.openai
+
     def _received(self) -> Request | None:
         """Read and keep the request; an unreadable one is answered here."""
         # Read whatever the path is: bytes left over would be taken for the next request of the connection.
@@ -166,14 +170,14 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             self._error(400, "the body is not JSON")
             return None
-        self.server.openai.requests.append(request)
+        self._openai.requests.append(request)
         return request
 
     def _chat(self, request: Request) -> None:
         if not _is_chat(request.body):
             self._error(400, "'messages' is missing or is no list of messages")
             return
-        number, reply = self.server.openai.next_reply(request)
+        number, reply = self._openai.next_reply(request)
         if isinstance(reply, Fail):
             self._answer(reply.status, error_body(reply.status, reply.message), reply.headers)
             return
@@ -199,7 +203,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         payload = json.dumps(body).encode()
-        self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(payload)), **(headers or {})})
+        self._head(
+            status,
+            {"Content-Type": "application/json", "Content-Length": str(len(payload)), **(headers or {})},
+        )
         self.wfile.write(payload)
 
     def _stream(self, chunks: Iterator[Mapping[str, Any]]) -> None:

@@ -26,7 +26,7 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
 
 
 def usage(prompt: int, said: str) -> dict[str, Any]:
-    """Build the `usage` of a chat completion, where a half of the prompt was cached and a third of the answer thought.
+    """Build the `usage` of a chat completion: half of the prompt was cached, a third of the answer thought.
 
     As in OpenAI's counts, the details are parts of the totals and never come on top.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,7 +57,7 @@ class Recording:
 
 
 @contextmanager
-def record(*, detail: str | None = None, **provider: Any) -> Iterator[Recording]:
+def record(*, detail: str | None = None, **provider: Any) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans.
 
     Args:

@@ -1,4 +1,4 @@
-"""Read a trace file: spans as OTLP JSON, one export a line, as the JSON-file exporter and the Collector write them."""
+"""Read a trace file: OTLP JSON, one export of spans a line, as the JSON-file exporter writes it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def read_trace_file(path: str | PathLike[str]) -> list[SpanRecord]:
         path: The file.
 
     Raises:
-        TraceFileError: A line was cut or holds something else; the error carries every span that could be read.
+        TraceFileError: A line was cut or holds something else; the error has every span that could be read.
         OSError: The file cannot be opened.
     """
     spans: list[SpanRecord] = []
     faults: list[str] = []
-    # Bytes: a file cut within a letter must not fail as a whole, and no other character than "\n" ends a line.
+    # Bytes: a file cut within a letter must not fail as a whole, and nothing but "\n" ends a line.
     with Path(path).open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():

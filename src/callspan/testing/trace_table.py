@@ -11,7 +11,7 @@ from .tree import branches, span_line
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
-_HEAD = ("span", "duration", "tokens in", "out")
+_HEAD: tuple[str, ...] = ("span", "duration", "tokens in", "out")
 
 
 def trace_table(spans: Iterable[ReadableSpan | SpanRecord]) -> str:
@@ -39,8 +39,8 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 def _duration(span: SpanRecord) -> str:
     if span.end is None:
         return ""
-    milliseconds = (span.end - span.start) / 1e6
-    return f"{milliseconds / 1000:.2f} s" if milliseconds >= 1000 else f"{milliseconds:.1f} ms"
+    seconds = (span.end - span.start) / 1e9
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
 
 
 def _count(span: SpanRecord, which: str) -> str:

@@ -43,14 +43,14 @@ class Branch:
 def span_tree(
     spans: Iterable[ReadableSpan | SpanRecord], *, attributes: Collection[str] = (), sort: bool = False
 ) -> str:
-    """Write spans as a tree, one line for each: its name, `!error.type` if it failed, `~outcome`, then `key=value`.
+    """Write spans as a tree, one line each: name, `!error.type` if it failed, `~outcome`, then `key=value`.
 
-    A span whose parent is not among them is a root. Siblings stand by start time, and then in the order given.
+    A span whose parent is not among them is a root. Siblings stand by start time, then in the order given.
 
     Args:
         spans: The spans, of the SDK or read from a file, in any order.
         attributes: The attributes to show of the spans that have them, in this order.
-        sort: Whether siblings stand in the order of their text instead, for runs whose order is left to chance.
+        sort: Whether siblings stand in the order of their text, for runs whose order is left to chance.
     """
     texts = [_text(branch, 0, attributes, sort) for branch in branches(spans)]
     return "".join(sorted(texts) if sort else texts)
@@ -78,7 +78,7 @@ def branches(spans: Iterable[ReadableSpan | SpanRecord]) -> list[Branch]:
 
     grown = [grow(root) for root in roots]
     while children:
-        # What is left hangs in a ring of parents. No such trace is sound, and so none of it may be missing from the text.
+        # What is left hangs in a ring of parents: no sound trace has one, so it must not be missing here.
         ring = children.pop(next(iter(children)))
         grown.extend(grow(record) for record in ring)
     return grown

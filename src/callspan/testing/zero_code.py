@@ -1,4 +1,4 @@
-"""Run a program with zero tracing code under `opentelemetry-instrument`, and keep its spans in a trace file."""
+"""Run a program without tracing code under `opentelemetry-instrument`, and keep its spans in a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_instrumented(
     environment: Mapping[str, str] | None = None,
     show: Callable[[bytes], object] | None = None,
 ) -> int:
-    """Run a Python program in a process of its own, with all instrumentations that are installed beside this Python.
+    """Run a Python program in a process of its own, with every instrumentation installed in this Python.
 
     Args:
         program: The script and its arguments.
@@ -36,7 +36,7 @@ def run_instrumented(
     Raises:
         FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
     """
-    # The exporter takes no path from the environment, it writes to stdout: so its lines are sorted out of there.
+    # The exporter takes no path from the environment, it writes to stdout: its lines are sorted out of there.
     options = ["--traces_exporter", "otlp_json_file", "--metrics_exporter", "none", "--logs_exporter", "none"]
     command = [_instrument(), *options, sys.executable, *program]
     with (
@@ -62,7 +62,7 @@ def _print(piece: bytes) -> None:
 
 
 def _sort_out(stdout: IO[bytes], show: Callable[[bytes], object], kept: IO[bytes]) -> None:
-    """Give exports to the file and the rest to `show`, at once: a streamed answer must be seen as it streams."""
+    """Give exports to the file and the rest to `show`, at once: a streamed answer is seen as it streams."""
     held = b""
     while piece := os.read(stdout.fileno(), 65536):
         held += piece
