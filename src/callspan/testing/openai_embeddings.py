@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .openai_tokens import count
+from callspan.testing.openai_tokens import count
 
 _DIMENSIONS = 256
 

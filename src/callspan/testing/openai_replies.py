@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .openai_tokens import prompt_tokens, usage
+from callspan.testing.openai_tokens import prompt_tokens, usage
 
 # OpenAI's own names; every other status of a request that went wrong is an `invalid_request_error`.
 _SERVER_ERROR = 500

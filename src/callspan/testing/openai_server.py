@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from .openai_embeddings import embeddings
-from .openai_replies import Answer, CallTools, Fail, Reply, Say, ToolCall, echo, error_body
+from callspan.testing.openai_embeddings import embeddings
+from callspan.testing.openai_replies import Answer, CallTools, Fail, Reply, Say, ToolCall, echo, error_body
 
 __all__ = ["CallTools", "Fail", "OpenAIServer", "Reply", "Request", "Say", "Script", "ToolCall"]
 

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .span_record import SpanRecord
+from callspan.testing.span_record import SpanRecord
 
 # JSON has no number for these three; protobuf's mapping writes them as text.
 _NO_NUMBERS = ("NaN", "Infinity", "-Infinity")

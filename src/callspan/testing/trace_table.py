@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .span_record import SpanRecord
-from .tree import branches, span_line
+from callspan.testing.span_record import SpanRecord
+from callspan.testing.tree import branches, span_line
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

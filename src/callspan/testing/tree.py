@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .span_record import SpanRecord, span_record
+from callspan.testing.span_record import SpanRecord, span_record
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

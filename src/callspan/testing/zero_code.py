@@ -57,6 +57,7 @@ def _instrument() -> str:
 
 
 def _print(piece: bytes) -> None:
+    sys.stdout.flush()
     sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
 

@@ -1,0 +1,69 @@
+# Needs: Python 3.11 or newer (with its venv module) and make. Everything else is installed into .venv/.
+#
+# PYTHON   which interpreter makes the environments; the first that will do of the list. Example: make test PYTHON=python3.13
+# VENV     where the environment is. Another interpreter needs another one: make test PYTHON=python3.13 VENV=.venv-3.13
+# LIVE     LIVE=1: `make demo` asks the real endpoint, with the key in the environment.
+
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+VENV ?= .venv
+
+VENVS := $(VENV) $(VENV)-newest $(VENV)-oldest
+PACKAGE := pyproject.toml src/callspan/version.py
+
+.PHONY: help demo test lint matrix matrix-newest matrix-oldest clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo      an agent without any tracing code, and the tree of its spans (LIVE=1: on the real endpoint)'
+	@echo 'make test      the test suite, without network'
+	@echo 'make lint      ruff, mypy, pyright'
+	@echo 'make matrix    the test suite on the newest and on the oldest supported LangChain'
+	@echo 'make clean     remove the environments, caches and builds'
+
+demo: $(VENV)/demo.stamp
+	@$(if $(LIVE),LIVE=$(LIVE)) $(VENV)/bin/python examples/demo.py
+
+test: $(VENV)/test.stamp
+	@$(VENV)/bin/python -m pytest -q
+
+lint: $(VENV)/lint.stamp
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m mypy
+	$(VENV)/bin/python -m pyright --pythonpath $(VENV)/bin/python
+
+matrix: matrix-newest matrix-oldest
+
+matrix-newest matrix-oldest: matrix-%: $(VENV)-%/matrix.stamp
+	@echo 'The suite on the $* LangChain:'
+	@$(VENV)-$*/bin/python -m pytest -q
+
+clean:
+	rm -rf $(VENVS) .mypy_cache .pytest_cache .ruff_cache build dist
+	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# An environment, empty. The interpreter must be new enough and able to make one (Debian's needs python3-venv).
+$(VENVS:=/bin/python): %/bin/python:
+	@for candidate in $(PYTHON); do \
+	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	        echo "Making $* with $$("$$candidate" --version)"; \
+	        exec "$$candidate" -m venv --clear $*; \
+	    fi; \
+	done; \
+	echo 'callspan needs Python 3.11 or newer with its venv module (on Debian: python3-venv).' >&2; \
+	echo 'Tried: $(PYTHON). Name another one: make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; \
+	exit 1
+
+# The environment with one of pyproject.toml's dependency groups, which pip knows from 25.1 on.
+$(VENV)/demo.stamp $(VENV)/test.stamp $(VENV)/lint.stamp: $(VENV)/%.stamp: $(VENV)/bin/python $(PACKAGE)
+	@echo 'Installing what "make $*" needs'
+	@$(VENV)/bin/python -m pip install --quiet 'pip>=25.1'
+	@$(VENV)/bin/python -m pip install --quiet --editable . --group $*
+	@touch $@
+
+# One end of what is supported. By uv, as pip cannot override a dependency ([tool.uv] in pyproject.toml says which).
+$(VENV)-newest/matrix.stamp $(VENV)-oldest/matrix.stamp: $(VENV)-%/matrix.stamp: $(VENV)-%/bin/python $(PACKAGE)
+	@echo 'Installing the $* LangChain'
+	@$(VENV)-$*/bin/python -m pip install --quiet uv
+	@$(VENV)-$*/bin/python -m uv pip install --quiet --python $(VENV)-$*/bin/python --editable . --group test-tools --group $*
+	@touch $@
