@@ -50,7 +50,6 @@ def instrument(*, tracer_provider: TracerProvider | None = None, detail: str | N
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    read_settings(detail=detail)  # a wrong keyword raises, instrumented or not
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(tracer_provider=tracer_provider, detail=detail)
 

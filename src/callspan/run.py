@@ -99,24 +99,28 @@ class Run:
         _forget(self)
         began_here = error is not None and self._began_here(error)
         if self.span.is_recording():
-            try:
-                self._write_end(outputs, error if self.outcome == ERROR else None, began_here=began_here)
-            except Exception as ours:  # noqa: BLE001 - reading results: the span ends without them
-                telemetry.failed("the end of a run", ours)
+            self._write_end(outputs)
+            if self.outcome == ERROR and error is not None:
+                self._write_error(error, began_here=began_here)
         self.context = None
         spans.end_span(self.span, at)
         reap()
 
-    def _write_end(self, outputs: Any, error: BaseException | None, *, began_here: bool) -> None:
-        attributes: dict[str, AttributeValue] = {}
-        if outputs is not NOTHING:
-            attributes.update(read(self.kind.end, outputs))
-        if error is not None:
-            attributes.update(spans.write_error(self.span, error, began_here=began_here))
-        elif self.outcome not in (OK, None):
-            attributes[semconv.RUN_OUTCOME] = self.outcome
+    def _write_end(self, outputs: Any) -> None:
+        attributes = {} if outputs is NOTHING else read(self.kind.end, outputs)
+        if self.outcome not in (OK, ERROR):
+            attributes[semconv.RUN_OUTCOME] = str(self.outcome)
         if attributes:
             self.span.set_attributes(attributes)
+
+    def _write_error(self, error: BaseException, *, began_here: bool) -> None:
+        self.span.set_attribute(semconv.ERROR_TYPE, errors.error_type(error))
+        try:
+            text = errors.error_text(error)
+        except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text
+            telemetry.failed(f"the text of {errors.error_type(error)}", fault)
+            text = ""
+        spans.write_error(self.span, error, text, began_here=began_here)
 
     def _began_here(self, error: BaseException) -> bool:
         """Tell whether no run inside has passed this very exception on, and tell the parent that this one does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
@@ -65,14 +64,15 @@ def end_span(span: Span, at: int) -> None:
         return
 
 
-def write_error(span: Span, error: BaseException, *, began_here: bool) -> dict[str, Any]:
+def write_error(span: Span, error: BaseException, text: str, *, began_here: bool) -> None:
     """Set the status, and write the event where the error began.
 
-    Returns:
-        The attributes that belong to it.
+    Args:
+        span: The span that failed.
+        error: The exception.
+        text: What may be written of its text.
+        began_here: Whether no span below has the event already.
     """
-    text = errors.error_text(error)
+    span.set_status(Status(StatusCode.ERROR, text or None))
     if began_here:
         span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
-    span.set_status(Status(StatusCode.ERROR, text or None))
-    return {semconv.ERROR_TYPE: errors.error_type(error)}

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from opentelemetry.exporter.otlp.json.file import FileSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -48,13 +47,16 @@ def trace_file(tmp_path):
 @pytest.mark.parametrize("processor", [SimpleSpanProcessor, BatchSpanProcessor])
 def test_reads_what_the_exporter_wrote(tmp_path, processor):
     """What the exporter wrote, span by span or in one batch, is read back as the very records of the SDK's spans."""
+    json_file = pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
     path, memory, provider = tmp_path / "trace.jsonl", InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(processor(FileSpanExporter(path)))
+    provider.add_span_processor(processor(json_file.FileSpanExporter(path)))
     provider.add_span_processor(SimpleSpanProcessor(memory))
     tracer = provider.get_tracer("test")
-    with tracer.start_as_current_span("root", attributes=ATTRIBUTES):
-        with tracer.start_as_current_span("child") as child:
-            child.set_status(Status(StatusCode.ERROR, "failed"))
+    with (
+        tracer.start_as_current_span("root", attributes=ATTRIBUTES),
+        tracer.start_as_current_span("child") as child,
+    ):
+        child.set_status(Status(StatusCode.ERROR, "failed"))
     provider.shutdown()
     records = read_trace_file(path)
     assert records == [span_record(span) for span in memory.get_finished_spans()]

@@ -1,5 +1,7 @@
 """Programs without tracing code, run under `opentelemetry-instrument`."""
 
+import pytest
+
 from callspan.testing.trace_file import read_trace_file
 from callspan.testing.tree import span_tree
 from callspan.testing.zero_code import run_instrumented
@@ -23,6 +25,7 @@ sys.exit(3)
 
 def test_output_and_spans_go_their_ways(tmp_path):
     """A program's own output is shown as it was, its spans are in the file, and its exit code is the answer."""
+    pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
     program, trace_file, shown = tmp_path / "program.py", tmp_path / "trace.jsonl", []
     program.write_text(PROGRAM)
     trace_file.write_text("old")

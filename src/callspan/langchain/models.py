@@ -45,7 +45,8 @@ def provider(said: Announcement) -> str | None:
 
 def request_model(said: Announcement) -> object:
     """Give the model that was asked for."""
-    if name := said.metadata.get("ls_model_name"):
+    name = said.metadata.get("ls_model_name")
+    if isinstance(name, str) and name:
         return name
     params = said.extra.get("invocation_params")
     if not isinstance(params, Mapping):

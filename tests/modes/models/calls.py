@@ -1,0 +1,154 @@
+"""The forms in which a runnable is called, and bodies that wait or fail when a test wants them to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from opentelemetry.context import get_current
+
+EVENTS = ("astream_events v1", "astream_events v2", "astream_log")
+"""The forms that tell of each step inside the call."""
+
+
+def call(form: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a runnable in one form, to its end; at every step the caller's context is the very object it was.
+
+    Args:
+        form: The method, and after a space the `version` it gets.
+        runnable: What is called.
+        *args: Its arguments; `transform` and `atransform` get chunks of them.
+        **kwargs: Its keywords.
+
+    Returns:
+        The result, or the list of the steps.
+    """
+    method, _, version = form.partition(" ")
+    if version:
+        kwargs["version"] = version
+    if method.startswith("a"):
+        return asyncio.run(acall(method, runnable, *args, **kwargs))
+    if method == "transform":
+        args = (iter(args),)
+    before, steps = get_current(), []
+    try:
+        result = getattr(runnable, method)(*args, **kwargs)
+        if not hasattr(result, "__next__"):
+            return result
+        for step in result:
+            assert get_current() is before
+            steps.append(step)
+    finally:
+        assert get_current() is before
+    return steps
+
+
+async def acall(method: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a runnable in one of its asynchronous forms, as `call` does."""
+    if method == "atransform":
+        args = (_each(args),)
+    before, steps = get_current(), []
+    try:
+        result = getattr(runnable, method)(*args, **kwargs)
+        if not hasattr(result, "__aiter__"):
+            return await result
+        async for step in result:
+            assert get_current() is before
+            steps.append(step)
+    finally:
+        assert get_current() is before
+    return steps
+
+
+async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+class Standstill:
+    """A body that waits until it is cancelled; a test can wait until it stands still."""
+
+    def __init__(self) -> None:
+        self.bodies = 0
+        self._reached = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        async with self._reached:
+            self.bodies += 1
+            self._reached.notify_all()
+        await asyncio.Event().wait()
+
+    async def reached(self, bodies: int = 1) -> None:
+        """Wait until so many bodies stand still."""
+        async with self._reached:
+            await self._reached.wait_for(lambda: self.bodies >= bodies)
+
+
+async def cancel(running: Coroutine[Any, Any, Any], reached: Callable[[], Awaitable[Any]]) -> None:
+    """Cancel a call once its body is reached: the caller gets the cancellation, and keeps its context."""
+    before = get_current()
+    task = asyncio.create_task(running)
+    await reached()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert get_current() is before
+
+
+async def settle() -> None:
+    """Let the loop do what it has been asked to, until this task is the only one."""
+    await asyncio.sleep(0)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
+class Hold:
+    """A body in a thread that waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._go_on, self._over = threading.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._reached = asyncio.Event()
+
+    @contextmanager
+    def held(self) -> Any:
+        """Stand around the body: it begins, waits, and is over when the block ends."""
+        self._loop.call_soon_threadsafe(self._reached.set)
+        self._go_on.wait()
+        try:
+            yield
+        finally:
+            self._over.set()
+
+    async def reached(self) -> None:
+        """Wait until the body waits."""
+        await self._reached.wait()
+
+    async def release(self) -> None:
+        """Let the body go on, and wait until it is over."""
+        self._go_on.set()
+        await asyncio.to_thread(self._over.wait)
+
+
+def failing(body: Callable[..., Any], error: BaseException, *, at: int = 1) -> Callable[[str], None]:
+    """Make a body that fails when it is called for this time.
+
+    Args:
+        body: Called first, each time.
+        error: What is raised.
+        at: At which call.
+    """
+    count = 0
+
+    def failing_body(text: str) -> None:
+        nonlocal count
+        count += 1
+        body(text)
+        if count == at:
+            raise error
+
+    return failing_body

@@ -1,0 +1,169 @@
+"""Patches: put on when the module is there, taken off without a trace, and invisible to copies and pickles."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib
+import pickle
+import sys
+
+import pytest
+import wrapt
+
+from callspan import patching
+from callspan.patching import Patch, install, wrap
+from callspan.shapes import after, before
+
+
+class Library:
+    """What is patched."""
+
+    def method(self, value):
+        return value
+
+
+def count(calls):
+    """Weave a wrapper that notes each call."""
+    return before(lambda args, kwargs: calls.append(args[1:]))
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module that is not imported yet; gives its name."""
+    (tmp_path / "late_library.py").write_text("class Late:\n    def method(self):\n        return 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "late_library"
+    sys.modules.pop("late_library", None)
+
+
+def test_a_patch_waits_for_its_module(module):
+    """Nothing is imported before the user does; then the patch is there."""
+    calls = []
+    undo = install([Patch(module, "Late.method", before(lambda args, kwargs: calls.append(1)))])
+    assert module not in sys.modules
+    late = importlib.import_module(module)
+    assert late.Late().method() == 1
+    assert calls == [1]
+    undo()
+    assert type(vars(late.Late)["method"]).__name__ == "function"
+
+
+def test_a_patch_that_was_taken_back_does_not_come_with_the_import(module):
+    """Undoing before the import prevents the patch."""
+    install([Patch(module, "Late.method", count([]))])()
+    assert type(vars(importlib.import_module(module).Late)["method"]).__name__ == "function"
+
+
+def test_what_a_version_lacks_is_passed_over(module):
+    """A missing class or method is no fault, and the import does not fail."""
+    undo = install([Patch(module, "Late.gone", count([])), Patch(module, "Gone.method", count([]))])
+    assert importlib.import_module(module).Late().method() == 1
+    undo()
+
+
+def test_the_original_is_restored_exactly():
+    """After the undo the class holds the very function it held."""
+    original = vars(Library)["method"]
+    wrap(Library, "method", count([]))()
+    assert vars(Library)["method"] is original
+
+
+def test_a_wrapper_on_top_of_ours_stays_when_ours_goes():
+    """Another wrapt-based instrumentation keeps working, and takes its own away as it wants."""
+    original, calls, others = vars(Library)["method"], [], []
+
+    def other(wrapped, instance, args, kwargs):
+        others.append(args)
+        return wrapped(*args, **kwargs)
+
+    undo = wrap(Library, "method", count(calls))
+    handle = wrapt.wrap_function_wrapper(Library, "method", other)
+    assert Library().method(1) == 1
+    undo()
+    assert Library().method(2) == 2
+    assert (calls, others) == ([(1,)], [(1,), (2,)])
+    wrapt.unwrap_object(Library, "method", handle)
+    assert vars(Library)["method"] is original
+
+
+def test_below_a_foreign_closure_ours_goes_inert():
+    """A plain decorator on top cannot be opened; ours then does nothing any longer."""
+    original, calls = vars(Library)["method"], []
+    undo = wrap(Library, "method", count(calls))
+    ours = vars(Library)["method"]
+
+    @functools.wraps(ours)
+    def closure(self, value):
+        return ours(self, value)
+
+    Library.method = closure
+    undo()
+    assert Library().method(1) == 1
+    assert calls == []
+    Library.method = original
+
+
+def test_a_bound_method_that_was_kept_goes_inert_too():
+    """A reference taken before the undo calls the original after it."""
+    calls = []
+    undo = wrap(Library, "method", count(calls))
+    kept = Library().method
+    undo()
+    assert kept(1) == 1
+    assert calls == []
+
+
+def test_patched_functions_and_methods_copy_and_pickle_as_plain_ones():
+    """wrapt's wrappers refuse all of it; the same method comes back, and a copy of a bound one has a copied self."""
+    undo = wrap(Library, "method", count([]))
+    try:
+        bound = Library().method
+        assert copy.copy(Library.method) is Library.method
+        assert copy.deepcopy(Library.method) is Library.method
+        assert pickle.loads(pickle.dumps(Library.method)) is Library.method
+        assert pickle.loads(pickle.dumps(bound))(3) == 3
+        assert copy.deepcopy(bound)(3) == 3
+        assert copy.deepcopy(bound).__self__ is not bound.__self__
+        assert Library.method is Library.method
+    finally:
+        undo()
+
+
+@pytest.mark.may_log
+@pytest.mark.parametrize("weave", [before, after])
+def test_a_failure_of_ours_is_logged_once_and_the_call_goes_on(weave, recording, monkeypatch, caplog):
+    """Neither result nor exception of the user's call depends on our code."""
+    strict_off(monkeypatch)
+
+    def broken(*args):
+        raise RuntimeError("our fault")
+
+    undo = wrap(Library, "method", weave(broken))
+    assert [Library().method(n) for n in range(3)] == [0, 1, 2]
+    undo()
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["callspan failed in Library.method; the call goes on without it"]
+
+
+def strict_off(monkeypatch):
+    """Behave as in production: our failures are logged."""
+    from dataclasses import replace
+
+    from callspan import telemetry
+
+    inforce = telemetry.current()
+    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+
+
+def test_a_name_imported_from_a_patched_module_is_restored_where_it_was_imported(module, tmp_path):
+    """`from x import f` after the patch takes the wrapper along; the undo finds it there."""
+    (tmp_path / "importer.py").write_text("from late_function import f\n")
+    (tmp_path / "late_function.py").write_text("def f():\n    return 1\n")
+    undo = install([Patch(name, "f", count([])) for name in ("late_function", "importer")])
+    importer = importlib.import_module("importer")
+    assert patching.is_patched(importer.f)
+    undo()
+    assert not patching.is_patched(importer.f)
+    assert importer.f is sys.modules.pop("late_function").f
+    sys.modules.pop("importer")
