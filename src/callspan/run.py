@@ -95,7 +95,7 @@ class Run:
             return
         self.ended = True
         at = at or time_ns()
-        self.outcome = outcome or (OK if error is None else ERROR)
+        self.outcome = outcome or self.outcome or (OK if error is None else ERROR)
         _forget(self)
         began_here = error is not None and self._began_here(error)
         if self.span.is_recording():

@@ -85,6 +85,7 @@ _SCOPES = [
     *_scopes(_FALLBACKS, "RunnableWithFallbacks", "stream astream", _CHAIN),
     *_scopes(_FALLBACKS, "RunnableWithFallbacks", "batch abatch", _CHAIN_OF_ONE),
     *_scopes(_RUNNABLES, "RunnableSequence", "batch abatch", _CHAIN_OF_ONE),
+    *_scopes(_RUNNABLES, "Runnable", "_transform_stream_with_config", _CHAIN),
     *_scopes(_GRAPH_RUNNABLES, "RunnableSeq", "invoke ainvoke stream astream", _CHAIN),
     *_scopes("langgraph.pregel.main", "Pregel", "stream astream", _CHAIN),
     *[

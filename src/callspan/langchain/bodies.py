@@ -16,7 +16,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
-from callspan.run import CANCELLED, RUN, UNREPORTED, WAITING, Run, place
+from callspan.run import CANCELLED, CLOSED, RUN, UNREPORTED, WAITING, Run, place
 from callspan.shapes import Frame, Opener
 
 _NEAR = 3
@@ -75,11 +75,12 @@ class Scope(Frame):
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("first", "name", "run", "subject")
+    __slots__ = ("first", "name", "owner", "run", "subject")
 
     def __init__(self, name: str, subject: Any, *, first: bool) -> None:
         self.name, self.subject, self.first = name, subject, first
         self.run: Run | None = None
+        self.owner: Any = None
 
     def outset(self) -> Context | None:
         return _waiting(self)
@@ -88,14 +89,18 @@ class Scope(Frame):
         """Tell whether the run that is being announced is this frame's own."""
         return self.run is None and name == self.name and (self.first or _is_near(self.code))
 
-    def adopt(self, run: Run) -> None:
-        """Make the run current in this frame."""
-        self.run = run
+    def adopt(self, run: Run, owner: Any) -> None:
+        """Make the run current in this frame, and own it with its manager: a closed body drops that before we end."""
+        self.run, self.owner = run, owner
         if run.context is None:
             return
         if get_current().get(WAITING) is self:
             attach(run.context)  # `leave` takes it away
         self.context = run.context  # for the next step, if the start was a task of its own
+
+    def closing(self) -> None:
+        if self.run is not None:
+            self.run.outcome = CLOSED  # a synchronous transform reports what it has so far as its result
 
     def leave(self, token: Any) -> None:
         super().leave(token)
@@ -107,16 +112,18 @@ class Scope(Frame):
         if run is not None and not run.ended:
             outcome = UNREPORTED if error is None else outcome_of(error)
             run.end(error=error, outcome=outcome)
+        self.owner = None
 
 
 class Prompts(Frame):
     """A frame that starts a run for each of several prompts; their bodies are made current one by one, further in."""
 
-    __slots__ = ("runs",)
+    __slots__ = ("owners", "runs")
     subject = None
 
     def __init__(self) -> None:
         self.runs: list[Run] = []
+        self.owners: list[Any] = []
 
     def outset(self) -> Context | None:
         return _waiting(self)
@@ -125,9 +132,10 @@ class Prompts(Frame):
         """Tell whether the runs that are being announced are those of the prompts."""
         return name == "llm"
 
-    def adopt(self, run: Run) -> None:
-        """Remember the run of one prompt."""
+    def adopt(self, run: Run, owner: Any) -> None:
+        """Remember the run of one prompt, and own it with its manager until the frame is over."""
         self.runs.append(run)
+        self.owners.append(owner)
 
     def over(self, error: BaseException | None) -> None:
         """End what LangChain never reports: when one prompt fails, the others get no event."""
@@ -135,6 +143,7 @@ class Prompts(Frame):
         for run in self.runs:
             run.end(error=error if cancelled else None, outcome=CANCELLED if cancelled else UNREPORTED)
         self.runs.clear()
+        self.owners.clear()
 
 
 def scope(name: str, *, first: bool = False, only_one: bool = False) -> Opener:

@@ -78,7 +78,7 @@ def one_started(name: str, classify: Callable[[Announcement], Kind]) -> Hook:
             begin(said, run_manager, current, classify)
             return
         said.subject = waiting.subject
-        waiting.adopt(begin(said, run_manager, current, classify))
+        waiting.adopt(begin(said, run_manager, current, classify), run_manager)
 
     return hook
 
@@ -99,7 +99,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
             said = Announcement(args[0], run_manager, serialized, given, kwargs, "llm")
             run = begin(said, run_manager, current, lambda said: kind)
             if waiting is not None:
-                waiting.adopt(run)
+                waiting.adopt(run, run_manager)
 
     return hook
 

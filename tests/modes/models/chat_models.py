@@ -1,4 +1,4 @@
-"""Chat models with a body that a test gives them: one with `_generate` alone, one that streams, one that is async too."""
+"""Chat models with a body that a test gives them; they implement more or fewer of the methods they may."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_call_in_a_lambda_is_its_child(form: str, chat: ChatInvoking, tree: Call
     async def aask(text: str) -> Any:
         return await chat.ainvoke(text)
 
-    call(form, RunnableLambda(lambda text: chat.invoke(text), afunc=aask, name="ask"), "hello")
+    call(form, RunnableLambda(chat.invoke, afunc=aask, name="ask"), "hello")
     assert (
         tree()
         == """\

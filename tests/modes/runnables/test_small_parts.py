@@ -92,17 +92,23 @@ invoke_workflow
     )
 
 
-def test_a_function_of_the_passthrough(way: Any, http: Callable[..., None], tree: Callable[..., str]) -> None:
-    """The function that a passthrough calls is its body."""
+def test_a_function_of_the_passthrough(
+    way: Any, step: Any, http: Callable[..., None], tree: Callable[..., str]
+) -> None:
+    """LangChain calls the function of a passthrough before it starts the run: it is no body, it is the caller's."""
 
     async def acall(value: str) -> None:
-        http()
+        http("called")
 
-    assert way.invoke(RunnablePassthrough(lambda value: http(), afunc=acall), "x") == "x"
+    passthrough = RunnablePassthrough(lambda value: http("called"), afunc=acall)
+    assert way.invoke(step("f") | passthrough, "x") == "xf"
     assert (
         tree()
         == """\
 invoke_workflow
-  http
+  chain f
+    http
+  called
+  chain RunnablePassthrough
 """
     )
