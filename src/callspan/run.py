@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
+from collections import deque
 from collections.abc import Callable
 from time import time_ns
 from typing import Any
@@ -30,6 +31,9 @@ OK, ERROR, PAUSED, CANCELLED, CLOSED, ABANDONED, UNREPORTED = (
 NOTHING: Any = object()
 """Stands for outputs that were not reported; None is an output."""
 
+_SEEN = 64
+"""How many exceptions a run remembers that runs inside it ended with."""
+
 _open: dict[int, weakref.ref[Run]] = {}  # every open run, by its identity: ids may be reused while in use
 _by_id: dict[Any, weakref.ref[Run]] = {}  # the newest open run of an id, to find a parent whose context was lost
 
@@ -49,6 +53,7 @@ class Run:
     __slots__ = (
         "__weakref__", "ancestors", "announcement_key", "context", "ended", "error", "id", "kind", "name",
         "outcome", "parent_id", "parent_ref", "paused", "ref", "seen", "span",
+        "started",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, said: Any, parent: Run | None) -> None:
@@ -65,7 +70,8 @@ class Run:
         self.ended = self.paused = False
         self.outcome: str | None = None
         self.error: BaseException | None = None
-        self.seen: errors.Origin | None = None
+        self.seen: deque[tuple[errors.Origin, int]] | None = None  # what runs inside passed on, and when
+        self.started = time_ns()
 
     def __repr__(self) -> str:
         return f"<Run {self.kind.name} {self.name!r} {self.outcome or 'open'}>"
@@ -97,14 +103,16 @@ class Run:
         at = at or time_ns()
         self.outcome = outcome or self.outcome or (OK if error is None else ERROR)
         _forget(self)
-        began_here = error is not None and self._began_here(error)
-        if self.span.is_recording():
-            self._write_end(outputs)
-            if self.outcome == ERROR and error is not None:
-                self._write_error(error, began_here=began_here)
-        self.context = None
-        spans.end_span(self.span, at)
-        reap()
+        began_here = error is not None and self._began_here(error, at)
+        try:
+            if self.span.is_recording():
+                self._write_end(outputs)
+                if self.outcome == ERROR and error is not None:
+                    self._write_error(error, began_here=began_here)
+        finally:
+            self.context = None  # it holds this run
+            spans.end_span(self.span, at)
+            reap()
 
     def _write_end(self, outputs: Any) -> None:
         attributes = {} if outputs is NOTHING else read(self.kind.end, outputs)
@@ -122,14 +130,24 @@ class Run:
             text = ""
         spans.write_error(self.span, error, text, began_here=began_here)
 
-    def _began_here(self, error: BaseException) -> bool:
-        """Tell whether no run inside has passed this very exception on, and tell the parent that this one does."""
+    def _began_here(self, error: BaseException, at: int) -> bool:
+        """Tell whether no other run has passed this very exception on to this one, and tell the parent of it.
+
+        It comes from a run inside, or from a sibling that was still open when this one began: the steps of a stream
+        pull each other. One that ended before has raised another exception, at what may be the same address.
+        """
         origin = errors.origin(error)
         parent = self.parent
+        beside = () if parent is None or parent.seen is None else parent.seen
+        passed_on = any(seen == origin for seen, _ in self.seen or ()) or any(
+            seen == origin and ended > self.started for seen, ended in beside
+        )
         if parent is not None:
-            parent.seen = origin
             parent.paused = parent.paused or self.outcome == PAUSED
-        return self.seen != origin
+            if passed_on or self.span.is_recording():  # else the event still has to be written, further up
+                parent.seen = parent.seen or deque(maxlen=_SEEN)
+                parent.seen.append((origin, at))
+        return not passed_on
 
 
 def read(table: Table, subject: Any) -> dict[str, AttributeValue]:

@@ -56,7 +56,7 @@ class Frame:
             self.context = self.watch.run(self.outset)
             if self.context is None:
                 return None
-        return attach(self.context)
+        return self.watch.run(attach, self.context)
 
     def leave(self, token: Any) -> None:
         """Take it away, and keep it for the next step."""

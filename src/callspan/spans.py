@@ -8,7 +8,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
 from opentelemetry.util.types import AttributeValue
 
-from callspan import errors, semconv
+from callspan import errors, semconv, telemetry
 from callspan.text import encodable
 
 TEXT_LIMIT = 65_536
@@ -47,7 +47,8 @@ def start_span(
     """
     try:
         return tracer.start_span(name, parent, kind=kind, attributes=attributes)
-    except Exception:  # noqa: BLE001 - the SDK's own start
+    except Exception as error:  # noqa: BLE001 - the SDK's own start
+        telemetry.refused("start a span", error)
         return hidden_span(parent)
 
 
@@ -60,8 +61,8 @@ def end_span(span: Span, at: int) -> None:
     """End the span at this time, in nanoseconds; a processor that raises does not reach the user."""
     try:
         span.end(at)
-    except Exception:  # noqa: BLE001 - the SDK's own end
-        return
+    except Exception as error:  # noqa: BLE001 - the SDK's own end
+        telemetry.refused("end a span", error)
 
 
 def write_error(span: Span, error: BaseException, text: str, *, began_here: bool) -> None:

@@ -65,3 +65,9 @@ def failed(where: str, error: BaseException) -> None:
         raise error
     if once(f"failed {where}"):
         _log.warning("callspan failed in %s; the call goes on without it", where, exc_info=error)
+
+
+def refused(what: str, error: BaseException) -> None:
+    """Log once that somebody else's part of OpenTelemetry raised: a processor, a sampler, an exporter."""
+    if once(f"refused {what}"):
+        _log.warning("OpenTelemetry failed to %s; the call goes on without it", what, exc_info=error)

@@ -16,7 +16,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
-from callspan.run import CANCELLED, CLOSED, RUN, UNREPORTED, WAITING, Run, place
+from callspan.run import CANCELLED, CLOSED, RUN, UNREPORTED, WAITING, Run, find, place
 from callspan.shapes import Frame, Opener
 
 _NEAR = 3
@@ -27,7 +27,12 @@ def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> No
     """Make the run current whose children the config prepares; nothing to undo in a context made for one body."""
     config = args[0] if args else kwargs["config"]
     current = get_current()
-    body = place(getattr(config.get("callbacks"), "parent_run_id", None), current)
+    run_id = getattr(config.get("callbacks"), "parent_run_id", None)
+    body = place(run_id, current)
+    if body is current and (newest := find(run_id)) is not None and newest.context is not None:
+        here: Any = current.get(RUN)
+        if here is not None and newest.parent is here:  # the user gave a run the id of the one around it
+            body = newest.context
     if body is not current:
         attach(body)
 
@@ -130,7 +135,7 @@ class Prompts(Frame):
 
     def expects(self, name: str) -> bool:
         """Tell whether the runs that are being announced are those of the prompts."""
-        return name == "llm"
+        return name == "llm" and _is_near(self.code)
 
     def adopt(self, run: Run, owner: Any) -> None:
         """Remember the run of one prompt, and own it with its manager until the frame is over."""

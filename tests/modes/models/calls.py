@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from opentelemetry.context import get_current
@@ -69,6 +69,16 @@ async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
         yield item
 
 
+def generator(model: Any) -> Generator[Any, Any, Any]:
+    """Start a stream, which is a generator."""
+    return cast("Generator[Any, Any, Any]", model.stream("hello"))
+
+
+def async_generator(model: Any) -> AsyncGenerator[Any, Any]:
+    """Start an asynchronous stream, which is an asynchronous generator."""
+    return cast("AsyncGenerator[Any, Any]", model.astream("hello"))
+
+
 class Standstill:
     """A body that waits until it is cancelled; a test can wait until it stands still."""
 
@@ -100,10 +110,14 @@ async def cancel(running: Coroutine[Any, Any, Any], reached: Callable[[], Awaita
 
 
 async def settle() -> None:
-    """Let the loop do what it has been asked to, until this task is the only one."""
-    await asyncio.sleep(0)
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
-        await asyncio.wait(others)
+    """Let the loop do all it has been asked to: what closes one generator drops the next, which the loop closes."""
+    quiet = 0
+    while quiet < 3:  # the finaliser asks the loop to make a task, which is there one turn later
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        quiet = 0 if others else quiet + 1
+        if others:
+            await asyncio.wait(others)
 
 
 class Hold:

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
-from tests.modes.models.calls import call, failing, settle
-from tests.modes.models.chat_models import ANSWER, ChatInvoking, ChatNative, ChatStreaming
+from tests.modes.models.calls import async_generator, call, failing, generator
+from tests.modes.models.chat_models import ANSWER, ChatInvoking, ChatStreaming
 
 FORMS = ("stream", "astream", "transform", "atransform")
-ONE_CHUNK = """\
-chat m ~closed
-  http
-"""
-
-
-@pytest.fixture(params=[ChatStreaming, ChatNative])
-def streaming(request: pytest.FixtureRequest, body: Callable[[str], None]) -> ChatStreaming:
-    """A chat model that streams: asynchronously with a thread for each chunk, or by itself."""
-    model: ChatStreaming = request.param(body=body)
-    return model
-
-
-def generator(model: ChatInvoking) -> Generator[Any, Any, Any]:
-    """Start a stream, which is a generator."""
-    return cast("Generator[Any, Any, Any]", model.stream("hello"))
-
-
-def async_generator(model: ChatInvoking) -> AsyncGenerator[Any, Any]:
-    """Start an asynchronous stream, which is an asynchronous generator."""
-    return cast("AsyncGenerator[Any, Any]", model.astream("hello"))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -107,80 +84,6 @@ chat m
   b
 """
     )
-
-
-def test_closed(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """A stream that is closed early ends as closed."""
-    before = get_current()
-    stream = generator(streaming)
-    assert inspect.isgenerator(stream)
-    assert next(stream).content == "one "
-    stream.close()
-    assert get_current() is before
-    assert tree() == ONE_CHUNK
-
-
-async def test_aclosed(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """An asynchronous stream that is closed early ends as closed."""
-    before = get_current()
-    stream = async_generator(streaming)
-    assert (await anext(stream)).content == "one "
-    await stream.aclose()
-    assert get_current() is before
-    assert tree() == ONE_CHUNK
-
-
-def test_dropped(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """A stream that the consumer breaks off and forgets ends as closed."""
-    before = get_current()
-    for _ in streaming.stream("hello"):
-        break
-    gc.collect()
-    assert get_current() is before
-    assert tree() == ONE_CHUNK
-
-
-async def test_dropped_in_a_loop(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """An asynchronous stream that is broken off and forgotten is closed by the loop, and ends as closed."""
-    before = get_current()
-    async for _ in streaming.astream("hello"):
-        break
-    gc.collect()
-    await settle()
-    assert get_current() is before
-    assert tree() == ONE_CHUNK
-
-
-def test_dropped_as_the_loop_ends(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """An asynchronous stream that is forgotten when the loop is about to end: the loop cancels its closing."""
-
-    async def broken_off() -> None:
-        async for _ in streaming.astream("hello"):
-            break
-
-    asyncio.run(broken_off())
-    gc.collect()
-    assert tree().replace("~cancelled", "~closed") == ONE_CHUNK
-
-
-def test_kept_until_the_loop_ends(streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """An asynchronous stream that somebody still holds when the loop ends is closed with it."""
-    held = []
-
-    async def broken_off() -> None:
-        held.append(streaming.astream("hello"))
-        await anext(held[0])
-
-    asyncio.run(broken_off())
-    assert tree() == ONE_CHUNK
-
-
-@pytest.mark.parametrize("start", [generator, async_generator])
-def test_never_started(start: Callable[[Any], Any], streaming: ChatStreaming, tree: Callable[..., str]) -> None:
-    """A stream of which nobody asks a chunk is no run."""
-    start(streaming)
-    gc.collect()
-    assert tree() == ""
 
 
 @pytest.mark.parametrize("form", FORMS)

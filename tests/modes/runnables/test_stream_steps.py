@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnableBranch, RunnableGenerator
+from langchain_core.runnables import RunnableBranch, RunnableGenerator, RunnableLambda
 from opentelemetry.context import get_current
 
 KINDS = ["generator", "sequence", "branch", "fallbacks"]
@@ -146,8 +146,6 @@ invoke_workflow f ~cancelled
 
 def test_a_stream_started_in_a_body_and_read_outside(spell: Any, recording: Any) -> None:
     """A stream belongs where its first step is taken, not where it was made."""
-    from langchain_core.runnables import RunnableLambda
-
     made = RunnableLambda(lambda value: [spell("g").stream(value)], name="f").invoke("xy")
     assert list(made[0]) == ["x", "y"]
     assert (
