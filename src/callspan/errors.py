@@ -28,6 +28,9 @@ _QUOTING = frozenset(
     }
 )
 
+_CHAIN = 8
+"""How many causes of an error are looked at: a chain may be endless."""
+
 Origin = tuple[int, CodeType | None, int]
 """Which exception this is, without holding it: its identity and the instruction that raised it."""
 
@@ -56,12 +59,31 @@ def error_text(error: BaseException) -> str:
     Errors that quote a model or a user give none; those of pydantic are written without their input; others are
     cut and lose what looks like a secret.
     """
-    names = {cls.__name__ for cls in type(error).__mro__}
-    if names & _QUOTING:
+    if _quotes(error):
         return ""
-    if "ValidationError" in names and hasattr(error, "errors"):
+    if _is_validation(error):
         return _validation_text(error)
     return encodable(cut(without_secrets(encodable(cut(str(error), 4 * ERROR_LIMIT))), ERROR_LIMIT))
+
+
+def _quotes(error: BaseException) -> bool:
+    """Tell whether its text may quote: it is such an error, or was raised in answer to one and may repeat it."""
+    inner: BaseException | None = error
+    for _ in range(_CHAIN):
+        if inner is None:
+            return False
+        if _names(inner) & _QUOTING or (inner is not error and _is_validation(inner)):
+            return True
+        inner = inner.__cause__ or inner.__context__
+    return False
+
+
+def _is_validation(error: BaseException) -> bool:
+    return "ValidationError" in _names(error) and hasattr(error, "errors")
+
+
+def _names(error: BaseException) -> set[str]:
+    return {cls.__name__ for cls in type(error).__mro__}
 
 
 def _validation_text(error: Any) -> str:

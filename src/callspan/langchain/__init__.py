@@ -74,7 +74,7 @@ def _scopes(module: str, cls: str, methods: str, weave: Weave) -> list[Patch]:
 
 
 _MODEL, _TOOL, _RETRIEVER, _CHAIN = (around(scope(name)) for name in ("llm", "tool", "retriever", "chain"))
-_CHAIN_OF_ONE = around(scope("chain", first=True, only_one=True))
+_CHAIN_OF_ONE = around(scope("chain", first=True, inputs_at=1))
 
 _SCOPES = [
     *_scopes(_CHAT, "BaseChatModel", "stream astream", _MODEL),
@@ -85,6 +85,12 @@ _SCOPES = [
     *_scopes(_FALLBACKS, "RunnableWithFallbacks", "stream astream", _CHAIN),
     *_scopes(_FALLBACKS, "RunnableWithFallbacks", "batch abatch", _CHAIN_OF_ONE),
     *_scopes(_RUNNABLES, "RunnableSequence", "batch abatch", _CHAIN_OF_ONE),
+    *_scopes(
+        _RUNNABLES,
+        "Runnable",
+        "_batch_with_config _abatch_with_config",
+        around(scope("chain", first=True, inputs_at=2)),
+    ),
     *_scopes(_RUNNABLES, "Runnable", "_transform_stream_with_config", _CHAIN),
     *_scopes(_GRAPH_RUNNABLES, "RunnableSeq", "invoke ainvoke stream astream", _CHAIN),
     *_scopes("langgraph.pregel.main", "Pregel", "stream astream", _CHAIN),

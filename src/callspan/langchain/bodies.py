@@ -123,10 +123,10 @@ class Scope(Frame):
 class Prompts(Frame):
     """A frame that starts a run for each of several prompts; their bodies are made current one by one, further in."""
 
-    __slots__ = ("owners", "runs")
-    subject = None
+    __slots__ = ("owners", "runs", "subject")
 
-    def __init__(self) -> None:
+    def __init__(self, subject: Any) -> None:
+        self.subject = subject
         self.runs: list[Run] = []
         self.owners: list[Any] = []
 
@@ -151,17 +151,17 @@ class Prompts(Frame):
         self.owners.clear()
 
 
-def scope(name: str, *, first: bool = False, only_one: bool = False) -> Opener:
+def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
     """Open a scope for a run of this kind.
 
     Args:
         name: The kind of run.
         first: See `Scope`.
-        only_one: The frame takes a list of inputs, and has an answer only if there is one.
+        inputs_at: Where the frame takes a list of inputs, if it does: it has an answer only if there is one.
     """
 
     def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
-        if only_one and len(args[1] if len(args) > 1 else kwargs["inputs"]) != 1:
+        if inputs_at and len(args[inputs_at] if len(args) > inputs_at else kwargs["inputs"]) != 1:
             return None
         return Scope(name, args[0], first=first)
 
@@ -170,7 +170,7 @@ def scope(name: str, *, first: bool = False, only_one: bool = False) -> Opener:
 
 def prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Open the frame of several prompts."""
-    return Prompts()
+    return Prompts(args[0])
 
 
 def events(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:

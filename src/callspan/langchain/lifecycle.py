@@ -97,6 +97,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
             waiting = None
         for run_manager, given in zip(run_managers, inputs, strict=False):
             said = Announcement(args[0], run_manager, serialized, given, kwargs, "llm")
+            said.subject = None if waiting is None else waiting.subject
             run = begin(said, run_manager, current, lambda said: kind)
             if waiting is not None:
                 waiting.adopt(run, run_manager)

@@ -38,15 +38,22 @@ def conventional(provider: object) -> str | None:
     return PROVIDERS.get(provider, provider) if isinstance(provider, str) else None
 
 
+def _standard(said: Announcement, key: str) -> str | None:
+    """Read one of LangChain's standard parameters: `invoke` puts them into the metadata, `generate` does not."""
+    value = said.metadata.get(key)
+    if value is None and said.subject is not None:
+        value = said.subject._get_ls_params().get(key)  # where LangChain has it from
+    return value if isinstance(value, str) and value else None
+
+
 def provider(said: Announcement) -> str | None:
     """Give the model's provider."""
-    return conventional(said.metadata.get("ls_provider"))
+    return conventional(_standard(said, "ls_provider"))
 
 
 def request_model(said: Announcement) -> object:
     """Give the model that was asked for."""
-    name = said.metadata.get("ls_model_name")
-    if isinstance(name, str) and name:
+    if name := _standard(said, "ls_model_name"):
         return name
     params = said.extra.get("invocation_params")
     if not isinstance(params, Mapping):
@@ -92,6 +99,7 @@ TEXT_COMPLETION = replace(CHAT, word=semconv.TEXT_COMPLETION, identity=_identity
 DECISION = replace(
     CHAT,
     end=(
+        (semconv.RESPONSE_MODEL, lambda decision: getattr(decision, "model", None)),
         (semconv.INPUT_TOKENS, lambda decision: _decision_usage(decision).get("input_tokens")),
         (semconv.OUTPUT_TOKENS, lambda decision: _decision_usage(decision).get("output_tokens")),
     ),

@@ -16,7 +16,7 @@ def messages(result: Any) -> Iterator[Any]:
 
 
 def counted(result: Any, ours: str, theirs: str) -> int | None:
-    """Add a count up over a result.
+    """Give a count of a result.
 
     Args:
         result: LangChain's `LLMResult`.
@@ -25,8 +25,8 @@ def counted(result: Any, ours: str, theirs: str) -> int | None:
     """
     counts = [usage.get(ours) for message in messages(result) if (usage := getattr(message, "usage_metadata", None))]
     known = [count for count in counts if isinstance(count, int)]
-    if known:
-        return sum(known)
+    if known:  # each of a prompt's several answers carries the counts of the whole call
+        return known[0]
     output = getattr(result, "llm_output", None)
     usage = output.get("token_usage") or output.get("usage") if isinstance(output, Mapping) else None
     count = usage.get(theirs) if isinstance(usage, Mapping) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
-from tests.modes.models.calls import acall, call
+from tests.modes.models.calls import acall, call, settle
 from tests.modes.models.chat_models import ANSWER, ChatNative
 
 FULL = """\
@@ -60,8 +60,6 @@ invoke_workflow f ~closed
 
 async def test_closed_astream_as_a_lambda(native: ChatNative, tree: Callable[..., str]) -> None:
     """When the lambda's asynchronous stream is closed early, the model's ends too, later."""
-    from tests.modes.models.calls import settle
-
     stream: Any = RunnableLambda(native.astream, name="f").astream("hello")
     await anext(stream)
     await stream.aclose()

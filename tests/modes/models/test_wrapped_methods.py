@@ -14,6 +14,7 @@ from langchain_core.callbacks import manager as managers
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.llms import BaseLLM
+from langchain_core.outputs import LLMResult
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.runnables import config as configs
@@ -134,14 +135,8 @@ def test_copy_of_a_run_manager_does_not_own_the_run(
     assert twin.run_id == run_manager.run_id
     del twin
     assert tree() == ""
-    run_manager.on_llm_end(_nothing())
+    run_manager.on_llm_end(LLMResult(generations=[]))
     assert tree() == "chat\n"
-
-
-def _nothing() -> Any:
-    from langchain_core.outputs import LLMResult
-
-    return LLMResult(generations=[])
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])

@@ -39,10 +39,13 @@ async def test_a_cancelled_lambda(waits: Any, tree: Callable[..., str]) -> None:
     task = asyncio.create_task(waits("f", begun).ainvoke("x"))
     await begun.wait()
     assert await cancelled(task)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f ~cancelled
   http
 """
+    )
 
 
 async def test_a_cancelled_sequence(step: Any, waits: Any, tree: Callable[..., str]) -> None:
@@ -51,13 +54,16 @@ async def test_a_cancelled_sequence(step: Any, waits: Any, tree: Callable[..., s
     task = asyncio.create_task((step("f") | waits("g", begun) | step("h")).ainvoke("x"))
     await begun.wait()
     assert await cancelled(task)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ~cancelled
   chain f
     http
   chain g ~cancelled
     http
 """
+    )
 
 
 async def test_a_cancelled_stream(step: Any, waits: Any, tree: Callable[..., str]) -> None:
@@ -70,13 +76,16 @@ async def test_a_cancelled_stream(step: Any, waits: Any, tree: Callable[..., str
     task = asyncio.create_task(read())
     await begun.wait()
     assert await cancelled(task)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ~cancelled
   chain f
     http
   chain g ~cancelled
     http
 """
+    )
 
 
 async def test_cancelled_before_it_began(step: Any, tree: Callable[..., str]) -> None:
@@ -92,7 +101,9 @@ async def test_a_parallel_that_is_cancelled(waits: Any, tree: Callable[..., str]
     await begun.acquire()
     await begun.acquire()
     assert await cancelled(task)
-    assert tree(sort=True) == """\
+    assert (
+        tree(sort=True)
+        == """\
 invoke_workflow ~cancelled
   chain RunnableParallel<a,b> ~cancelled
     chain a ~cancelled
@@ -101,6 +112,7 @@ invoke_workflow ~cancelled
       http
   chain str
 """
+    )
 
 
 async def test_many_cancelled_at_once(waits: Any, tree: Callable[..., str]) -> None:
@@ -128,10 +140,13 @@ async def test_cancelled_at_its_time_limit(waits: Any, tree: Callable[..., str])
 
     with pytest.raises(TimeoutError):
         await limited()
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f ~cancelled
   http
 """
+    )
 
 
 async def test_a_body_that_survives_its_cancellation(http: Any, tree: Callable[..., str]) -> None:
@@ -153,10 +168,13 @@ async def test_a_body_that_survives_its_cancellation(http: Any, tree: Callable[.
     await begun.wait()
     task.cancel()
     assert await task == "saved"
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f
   http
 """
+    )
 
 
 async def test_a_sync_body_outlives_its_cancellation(http: Any, tree: Callable[..., str]) -> None:
@@ -176,7 +194,10 @@ async def test_a_sync_body_outlives_its_cancellation(http: Any, tree: Callable[.
     assert tree() == "invoke_workflow f ~cancelled\n"
     go_on.set()
     await gone.wait()
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f ~cancelled
   http
 """
+    )

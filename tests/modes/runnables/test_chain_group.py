@@ -97,6 +97,7 @@ invoke_workflow group !ValueError
 
 def test_a_group_in_a_body(step: Any, tree: Callable[..., str]) -> None:
     """A group that a body opens with its own manager hangs under the body's run."""
+
     def f(value: str, config: RunnableConfig) -> Any:
         with trace_as_chain_group("group", config["callbacks"]) as group:
             return step("g").invoke(value, {"callbacks": group})

@@ -88,9 +88,7 @@ class Raising(BaseCallbackHandler):
 
 
 @pytest.mark.may_log
-def test_a_handler_that_raises(
-    way: Any, step: Any, tree: Callable[..., str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_handler_that_raises(way: Any, step: Any, tree: Callable[..., str], caplog: pytest.LogCaptureFixture) -> None:
     """A handler that raises is logged by LangChain, and the chain goes on as it does without us."""
     assert way.invoke(step("f") | step("g"), "x", {"callbacks": [Raising()]}) == "xfg"
     assert [entry.name for entry in caplog.records] == ["langchain_core.callbacks.manager"] * 3

@@ -14,10 +14,13 @@ from opentelemetry.trace import get_current_span
 def test_a_lambda_is_one_span_around_its_body(way: Any, step: Any, tree: Callable[..., str]) -> None:
     """A lambda is one span, and a span that its body makes is that span's child."""
     assert way.invoke(step("f"), "x") == "xf"
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f
   http
 """
+    )
 
 
 def test_the_span_records_while_the_body_runs(recording: Any) -> None:
@@ -45,10 +48,13 @@ async def test_a_sync_body_called_async(http: Callable[..., None], tree: Callabl
     before = get_current()
     assert await RunnableLambda(f).ainvoke("x") == "x"
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f
   http
 """
+    )
 
 
 def test_a_raising_lambda_is_an_error(way: Any, step: Any, tree: Callable[..., str]) -> None:
@@ -59,37 +65,47 @@ def test_a_raising_lambda_is_an_error(way: Any, step: Any, tree: Callable[..., s
     assert caught.value is error
     assert error.__cause__ is None
     assert error.__context__ is None
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow f !ValueError
   http
 """
+    )
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=lambda error: type(error).__name__)
-def test_a_program_that_is_stopped_did_not_fail(error: BaseException, step: Any, tree: Callable[..., str]) -> None:
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_program_that_is_stopped_did_not_fail(stop: type[BaseException], step: Any, tree: Callable[..., str]) -> None:
     """Ctrl-C and `sys.exit` in a body pass through as they are; the span is cancelled, not in error."""
-    with pytest.raises(type(error)) as caught:
+    error = stop()
+    with pytest.raises(stop) as caught:
         (step("f") | step("g", raises=error)).invoke("x")
     assert caught.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ~cancelled
   chain f
     http
   chain g ~cancelled
     http
 """
+    )
 
 
 def test_calls_one_after_another_are_separate(way: Any, step: Any, recording: Any) -> None:
     """Two calls, one after another, are two traces."""
     f = step("f")
     assert [way.invoke(f, "x"), way.invoke(f, "y")] == ["xf", "yf"]
-    assert recording.tree() == """\
+    assert (
+        recording.tree()
+        == """\
 invoke_workflow f
   http
 invoke_workflow f
   http
 """
+    )
     roots = [span for span in recording.spans if span.parent is None]
     assert len({span.context.trace_id for span in roots}) == 2
 

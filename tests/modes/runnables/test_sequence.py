@@ -12,20 +12,25 @@ from langchain_core.runnables import RunnableLambda, RunnablePassthrough
 def test_the_steps_hang_under_the_sequence(way: Any, step: Any, tree: Callable[..., str]) -> None:
     """Each step of a sequence is a child of it; without a name of the user's the sequence has none."""
     assert way.invoke(step("f") | step("g"), "x") == "xfg"
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow
   chain f
     http
   chain g
     http
 """
+    )
 
 
 def test_a_sequence_in_a_sequence(way: Any, step: Any, tree: Callable[..., str]) -> None:
     """A sequence that is a step keeps its own span, under LangChain's name for it."""
     inner = (step("f") | step("g")).with_config(run_name="inner")
     assert way.invoke(inner | step("h"), "x", {"run_name": "outer"}) == "xfgh"
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow outer
   chain inner
     chain f
@@ -35,6 +40,7 @@ invoke_workflow outer
   chain h
     http
 """
+    )
 
 
 @pytest.mark.parametrize("call", ["invoke", "stream"])
@@ -44,19 +50,24 @@ def test_a_step_fails_in_the_middle(way: Any, call: str, step: Any, tree: Callab
     with pytest.raises(ValueError, match="no") as caught:
         getattr(way, call)(step("f") | step("g", raises=error) | step("h"), "x")
     assert caught.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow !ValueError
   chain f
     http
   chain g !ValueError
     http
 """
+    )
 
 
 def test_a_streamed_sequence_of_lambdas(way: Any, step: Any, tree: Callable[..., str]) -> None:
     """Lambdas in a streamed sequence are its children, not each other's, although the last one pulls the first."""
     assert way.stream(step("f") | step("g") | step("h"), "x") == ["xfgh"]
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow
   chain f
     http
@@ -65,13 +76,16 @@ invoke_workflow
   chain h
     http
 """
+    )
 
 
 def test_a_dict_in_a_sequence(way: Any, step: Any, tree: Callable[..., str]) -> None:
     """A dict becomes a parallel, a function a lambda, and a passthrough is a run like others."""
     sequence = step("f") | {"a": step("a"), "b": RunnablePassthrough()} | RunnableLambda(lambda found: found["a"])
     assert way.invoke(sequence, "x") == "xfa"
-    assert tree(sort=True) == """\
+    assert (
+        tree(sort=True)
+        == """\
 invoke_workflow
   chain RunnableLambda
   chain RunnableParallel<a,b>
@@ -81,3 +95,4 @@ invoke_workflow
   chain f
     http
 """
+    )

@@ -118,13 +118,15 @@ def broken() -> Iterator[None]:
 
 
 @pytest.mark.may_log
+@pytest.mark.may_log
 @pytest.mark.usefixtures("broken")
-def test_a_broken_tracer(way: Any) -> None:
-    """A tracer that cannot start a span costs the spans and nothing else."""
+def test_a_broken_tracer(way: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A tracer that cannot start a span costs the spans and nothing else; it is said once."""
     add = RunnableLambda(lambda value: value + 1)
     assert way.invoke(add | add, 1) == 3
     assert way.batch(add | add, [1, 2]) == [3, 4]
     assert way.stream(add | add, 1) == [3]
+    assert [entry.name for entry in caplog.records] == ["callspan"]
 
 
 class _Raising(SpanProcessor):
@@ -138,6 +140,7 @@ class _Raising(SpanProcessor):
 
 
 @pytest.mark.may_log
+@pytest.mark.may_log
 @pytest.mark.parametrize(("method", "expected"), [("on_start", ""), ("on_end", "invoke_workflow\n  chain f\n")])
 def test_a_raising_processor(way: Any, method: str, expected: str, recording: Recording) -> None:
     """A span processor that raises, as the SDK lets it, does not reach the user's call."""
@@ -148,6 +151,7 @@ def test_a_raising_processor(way: Any, method: str, expected: str, recording: Re
     assert bool(recording.tree()) == bool(expected)
 
 
+@pytest.mark.may_log
 @pytest.mark.may_log
 @pytest.mark.parametrize("method", ["on_start", "on_end"])
 def test_a_raising_processor_and_a_failing_chain(way: Any, method: str, recording: Recording) -> None:

@@ -1,0 +1,127 @@
+"""A user's own callback handlers hear what they hear without us, in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+
+from callspan.testing import record
+from tests.modes.models.calls import call, failing
+from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
+from tests.modes.models.completion_models import CompletingNative
+from tests.modes.models.everyday_chain import GIVEN, everyday_chain
+
+HEARD = [
+    f"on_{event}"
+    for event in (
+        "llm_start chat_model_start llm_new_token llm_end llm_error chain_start chain_end chain_error "
+        "tool_start tool_end tool_error retriever_start retriever_end retriever_error text retry custom_event"
+    ).split()
+]
+
+
+class _Ear:
+    """Notes each event: its name, what was said apart from ids, and how its runs hang together."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self._ids: dict[UUID, int] = {}
+
+    def note(self, name: str, args: Any, kwargs: dict[str, Any]) -> None:
+        ids = {key: self._number(kwargs.pop(key, None)) for key in ("run_id", "parent_run_id")}
+        said = sorted(key for key, value in kwargs.items() if value is not None)
+        self.events.append((name, ids, [type(arg).__name__ for arg in args], said, kwargs.get("tags")))
+
+    def _number(self, run_id: UUID | None) -> int | None:
+        return None if run_id is None else self._ids.setdefault(run_id, len(self._ids))
+
+
+def _hearing(base: type, *, is_async: bool) -> type:
+    def method(name: str) -> Any:
+        def hear(self: Any, *args: Any, **kwargs: Any) -> None:
+            self.note(name, args, kwargs)
+
+        async def ahear(self: Any, *args: Any, **kwargs: Any) -> None:
+            self.note(name, args, kwargs)
+
+        return ahear if is_async else hear
+
+    return type(f"Hearing{base.__name__}", (_Ear, base), {name: method(name) for name in HEARD})
+
+
+Hearing, AsyncHearing = (
+    _hearing(BaseCallbackHandler, is_async=False),
+    _hearing(AsyncCallbackHandler, is_async=True),
+)
+
+
+class Inline(Hearing):  # type: ignore[misc, valid-type]
+    """Is called in place, before the others."""
+
+    run_inline = True
+
+
+def _fail(text: str) -> None:
+    raise LookupError(text)
+
+
+CALLS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "chat by threads": lambda: (ChatInvoking(), "hello"),
+    "streaming chat": lambda: (ChatStreaming(), "hello"),
+    "chat": lambda: (ChatNative(), "hello"),
+    "failing chat": lambda: (ChatNative(body=_fail), "hello"),
+    "chat that fails on the way": lambda: (ChatNative(body=failing(lambda text: None, LookupError(), at=2)), "hello"),
+    "completion": lambda: (CompletingNative(), "hello"),
+    "failing completion": lambda: (CompletingNative(body=_fail), "hello"),
+    "chain": lambda: (everyday_chain(ChatNative()), GIVEN),
+    "failing chain": lambda: (everyday_chain(ChatNative(body=_fail)), GIVEN),
+    "chain with fallbacks": lambda: (everyday_chain(ChatNative(body=_fail).with_fallbacks([ChatNative()])), GIVEN),
+}
+
+
+@pytest.mark.parametrize("handler", [Hearing, AsyncHearing, Inline])
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("what", CALLS)
+def test_handler_hears_the_same(what: str, form: str, handler: type) -> None:
+    """A handler in the config hears the same events, of the same runs, with and without us."""
+
+    def hear() -> tuple[list[Any], Any]:
+        runnable, given = CALLS[what]()
+        ear = handler()
+        try:
+            result = call(form, runnable, given, {"callbacks": [ear], "tags": ["mine"]})
+        except LookupError as error:
+            return ear.events, (type(error), error.args)
+        return ear.events, result if isinstance(result, (str, list)) and "chat" not in what else None
+
+    plain = hear()
+    with record() as recording:
+        assert hear() == plain
+        assert len([span for span in recording.spans if span.parent is None]) == 1
+    assert plain[0]
+
+
+@pytest.mark.may_log
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+@pytest.mark.parametrize("handler", [BaseCallbackHandler, AsyncCallbackHandler])
+def test_raising_handler_breaks_the_call_as_before(
+    form: str, handler: type[BaseCallbackHandler], native: ChatNative, tree: Callable[..., str]
+) -> None:
+    """A handler that insists on its exceptions stops the call before there is a run to see."""
+    error = LookupError("not today")
+
+    class Strict(handler):  # type: ignore[misc, valid-type]
+        raise_error = True
+        run_inline = True
+
+        def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            raise error
+
+    with pytest.raises(LookupError) as raised:
+        call(form, native, "hello", {"callbacks": [Strict()]})
+    assert raised.value is error
+    assert tree() == ""
