@@ -16,7 +16,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, lease, semconv, spans, telemetry
 from callspan.kinds import VISIBLE, Kind, Table
-from callspan.text import safe_name
+from callspan.text import NAME_LIMIT, safe_name
 
 RUN = create_key("callspan-run")
 """Context key: the run whose body we are in."""
@@ -156,7 +156,9 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
     for name, reader in table:
         try:
             value = reader(subject)
-            if value is not None and (safe := spans.attribute_value(value)) is not None:
+            if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
+                values[name] = value
+            elif value is not None and (safe := spans.attribute_value(value)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
             telemetry.failed(f"the attribute {name}", error)
@@ -255,9 +257,8 @@ def end_all() -> None:
 
 
 def _forget(run: Run) -> None:
-    if _open.get(id(run)) is run.ref:
-        del _open[id(run)]
-    if _by_id.get(run.id) is run.ref:
+    _open.pop(id(run), None)
+    if _by_id.get(run.id) is run.ref:  # else a younger run has the same id
         del _by_id[run.id]
 
 

@@ -83,11 +83,11 @@ def test_a_validation_error_is_written_without_its_input():
 
 
 def test_the_stack_shows_frames_but_no_text_of_chained_exceptions():
-    """The cause of an error may quote what the error itself does not."""
+    """The cause of an error has its own event where it began; its text is not repeated."""
     try:
         try:
-            raise OutputParserException(f"the model said: {PASSWORD}")
-        except OutputParserException as cause:
+            raise ValueError(PASSWORD)
+        except ValueError as cause:
             raise RuntimeError("no answer") from cause
     except RuntimeError as caught:
         stack = exception_event(caught, error_text(caught))["exception.stacktrace"]
@@ -95,3 +95,15 @@ def test_the_stack_shows_frames_but_no_text_of_chained_exceptions():
     assert "test_errors.py" in stack
     assert stack.endswith("RuntimeError: no answer\n")
     assert PASSWORD not in stack
+
+
+def test_an_error_that_repeats_a_quoting_one_gives_no_text():
+    """An agent that cannot read an answer says so, with the answer in its own words."""
+    try:
+        try:
+            raise OutputParserException(f"the model said: {PASSWORD}")
+        except OutputParserException as cause:
+            raise RuntimeError(f"could not parse: {cause}") from cause
+    except RuntimeError as caught:
+        assert error_text(caught) == ""
+        assert PASSWORD not in str(exception_event(caught, error_text(caught)))

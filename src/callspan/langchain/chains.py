@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from opentelemetry.trace import SpanKind
 
@@ -21,9 +22,14 @@ _MADE_UP = re.compile(
 )
 
 
+@lru_cache(maxsize=512)
+def _made_up(name: str) -> bool:
+    return _MADE_UP.fullmatch(name) is not None
+
+
 def given_name(said: Announcement) -> str | None:
     """Give the name of a chain or graph, unless LangChain made it up."""
-    return None if _MADE_UP.fullmatch(said.name) else said.name
+    return None if _made_up(said.name) else said.name
 
 
 def run_type(said: Announcement) -> str:

@@ -38,7 +38,7 @@ def kind_of_chain(said: Announcement) -> Kind:
     kind = run_type(said)
     if kind == "llm":
         return DECISION
-    if is_graph(said.subject):
+    if said.subject is not None and is_graph(said.subject):
         return AGENT if is_agent(said.subject) else WORKFLOW
     if is_node(said):
         return NODE
@@ -50,9 +50,10 @@ def begin(said: Announcement, run_manager: Any, current: Context, classify: Call
 
     LangGraph's TracePolicy announces one run twice, on two managers that share one list of handlers.
     """
-    before = find(said.run_id)
-    if before is not None and before.announcement_key == said.key:
-        return before
+    if "langgraph_node" in said.metadata:
+        before = find(said.run_id)
+        if before is not None and before.announcement_key == said.key:
+            return before
     parent = place(said.parent_id, current)
     said.top = RUN not in parent
     run = start(classify(said), said, parent, hidden=HIDDEN_TAG in said.tags)

@@ -27,16 +27,13 @@ def call(form: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
     Returns:
         The result, or the list of the steps.
     """
-    method, _, version = form.partition(" ")
-    if version:
-        kwargs["version"] = version
-    if method.startswith("a"):
-        return asyncio.run(acall(method, runnable, *args, **kwargs))
-    if method == "transform":
+    if form.startswith("a"):
+        return asyncio.run(acall(form, runnable, *args, **kwargs))
+    if form == "transform":
         args = (iter(args),)
     before, steps = get_current(), []
     try:
-        result = getattr(runnable, method)(*args, **kwargs)
+        result = getattr(runnable, form)(*args, **kwargs)
         if not hasattr(result, "__next__"):
             return result
         for step in result:
@@ -47,8 +44,11 @@ def call(form: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
     return steps
 
 
-async def acall(method: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
+async def acall(form: str, runnable: Any, *args: Any, **kwargs: Any) -> Any:
     """Call a runnable in one of its asynchronous forms, as `call` does."""
+    method, _, version = form.partition(" ")
+    if version:
+        kwargs["version"] = version
     if method == "atransform":
         args = (_each(args),)
     before, steps = get_current(), []

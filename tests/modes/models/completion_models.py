@@ -7,7 +7,6 @@ from typing import Any
 
 from langchain_core.language_models.llms import LLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
-
 from tests.modes.models.chat_models import ANSWER, WORDS
 
 USAGE: Any = {"token_usage": {"prompt_tokens": 3, "completion_tokens": 2}, "model_name": "m-1"}
@@ -57,7 +56,9 @@ class CompletingNative(Completing):
             await self.pause()
         return result
 
-    def _stream(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Iterator[GenerationChunk]:
+    def _stream(
+        self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[GenerationChunk]:
         for word in WORDS:
             self.body(prompt)
             yield GenerationChunk(text=word)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import get_llm_cache, set_llm_cache
-
 from tests.modes.models.calls import call
 from tests.modes.models.chat_models import ANSWER, ChatInvoking
 
@@ -74,7 +73,9 @@ def test_what_the_cache_does_is_the_calls(
     chat.cache = CacheOverHTTP(http)
     for _ in range(2):
         call(form, chat, "hello")
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m
   lookup
   http
@@ -82,3 +83,4 @@ chat m
 chat m
   lookup
 """
+    )

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
-
 from tests.modes.models.calls import call, failing
 from tests.modes.models.chat_models import ANSWER, ChatNative
 
@@ -33,13 +32,16 @@ def test_retry(form: str, native: ChatNative, tree: Callable[..., str]) -> None:
     native.body = failing(native.body, LookupError("once"))
     retrying = native.with_retry(wait_exponential_jitter=False)
     assert call(form, retrying, "hello").content == ANSWER
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ChatNative
   chat m !LookupError
     http
   chat m
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -47,26 +49,32 @@ def test_retry_in_vain(form: str, failed: ChatNative, tree: Callable[..., str]) 
     """When every attempt fails the retrying run fails as the last one did."""
     with pytest.raises(LookupError):
         call(form, failed.with_retry(wait_exponential_jitter=False, stop_after_attempt=2), "hello")
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ChatNative !LookupError
   chat bad !LookupError
     http
   chat bad !LookupError
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_fallback(form: str, failed: ChatNative, native: ChatNative, tree: Callable[..., str]) -> None:
     """The model that fails and the one that steps in are siblings."""
     assert call(form, failed.with_fallbacks([native]), "hello").content == ANSWER
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow
   chat bad !LookupError
     http
   chat m
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["stream", "astream"])
@@ -74,7 +82,9 @@ def test_fallback_of_a_stream(form: str, failed: ChatNative, native: ChatNative,
     """A stream that fails before its first chunk is replaced by the other model's."""
     chunks = call(form, failed.with_fallbacks([native]), "hello")
     assert "".join(chunk.content for chunk in chunks) == ANSWER
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow
   chat bad !LookupError
     http
@@ -83,6 +93,7 @@ invoke_workflow
     http
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", [*FORMS, "stream", "astream"])
@@ -90,13 +101,16 @@ def test_all_fallbacks_fail(form: str, failed: ChatNative, tree: Callable[..., s
     """When the last model fails too, so does the run around them."""
     with pytest.raises(LookupError):
         call(form, failed.with_fallbacks([failed]), "hello")
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow !LookupError
   chat bad !LookupError
     http
   chat bad !LookupError
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["batch", "abatch"])
@@ -111,7 +125,9 @@ def test_fallback_in_a_batch(form: str, native: ChatNative, http: Callable[..., 
     first = ChatNative(model="first", body=fails_for_b)
     native.body = http
     assert len(call(form, first.with_fallbacks([native]), ["a", "b"])) == 2
-    assert recording.tree(sort=True) == """\
+    assert (
+        recording.tree(sort=True)
+        == """\
 invoke_workflow
   chat first
     a
@@ -121,6 +137,7 @@ invoke_workflow
   chat m
     b
 """
+    )
 
 
 class Joke(BaseModel):
@@ -150,12 +167,15 @@ def test_structured_output(form: str, body: Callable[[str], None], tree: Callabl
     """Structured output is a chain of the model and the parser of its tool call."""
     structured = ChatToolCalling(body=body).with_structured_output(Joke)
     assert call(form, structured, "hello") == Joke(text=ANSWER)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow
   chat m
     http
   chain PydanticToolsParser
 """
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -167,9 +187,12 @@ def test_configurable_model_has_no_run_of_its_own(form: str, native: ChatNative,
     config: Any = {"configurable": {"name": "mine"}}
     assert call(form, configurable, "hello", config).content == ANSWER
     assert call(form, configurable.bind(stop=["x"]), "hello", {"configurable": {"which": "other"}}).content == ANSWER
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat mine
   http
 chat m
   http
 """
+    )

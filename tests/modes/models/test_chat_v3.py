@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from langchain_core.language_models.chat_models import BaseChatModel
 from opentelemetry.context import get_current
-
 from tests.modes.models.calls import Standstill, failing, settle
 from tests.modes.models.chat_models import ANSWER, ChatNative, ChatStreaming
 
@@ -116,10 +115,13 @@ async def test_aclosed(native: ChatNative, tree: Callable[..., str]) -> None:
     await stream.aclose()
     await settle()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m ~cancelled
   http
 """
+    )
 
 
 def test_fails_at_the_second_chunk(native: ChatNative, tree: Callable[..., str]) -> None:
@@ -129,11 +131,14 @@ def test_fails_at_the_second_chunk(native: ChatNative, tree: Callable[..., str])
     with pytest.raises(LookupError) as raised:
         list(v3(native).text)
     assert raised.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m !LookupError
   http
   http
 """
+    )
 
 
 async def test_fails_at_the_second_chunk_async(native: ChatNative, tree: Callable[..., str]) -> None:
@@ -146,11 +151,14 @@ async def test_fails_at_the_second_chunk_async(native: ChatNative, tree: Callabl
             pass
     assert raised.value is error
     await settle()
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m !LookupError
   http
   http
 """
+    )
 
 
 def test_interleaved(http: Callable[..., None], tree: Callable[..., str]) -> None:
@@ -162,7 +170,9 @@ def test_interleaved(http: Callable[..., None], tree: Callable[..., str]) -> Non
         pass
     assert one.output
     assert other.output
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m
   a
   a
@@ -172,3 +182,4 @@ chat m
   b
   b
 """
+    )

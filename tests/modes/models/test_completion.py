@@ -10,7 +10,6 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.runnables import RunnableLambda
 from opentelemetry.context import get_current
-
 from tests.modes.models.calls import (
     Standstill,
     acall,
@@ -68,20 +67,21 @@ def test_stream(form: str, llm: Completing, tree: Callable[..., str]) -> None:
 
 
 @pytest.mark.parametrize("form", ["generate", "agenerate", "batch", "abatch"])
-def test_several_prompts_share_one_body(
-    form: str, llm: Completing, http: Callable[..., None], recording: Any
-) -> None:
+def test_several_prompts_share_one_body(form: str, llm: Completing, http: Callable[..., None], recording: Any) -> None:
     """Where several prompts share one body none of their spans is current in it: the one around stays."""
     llm.body = http
     with recording.tracer.start_as_current_span("mine"):
         call(form, llm, ["a", "b"])
-    assert recording.tree(sort=True) == """\
+    assert (
+        recording.tree(sort=True)
+        == """\
 mine
   a
   b
   text_completion m
   text_completion m
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["batch", "abatch"])
@@ -89,12 +89,15 @@ def test_batch_of_slices(form: str, llm: Completing, http: Callable[..., None], 
     """A batch that is cut into slices of one has a body for each prompt."""
     llm.body = http
     assert call(form, llm, ["a", "b"], {"max_concurrency": 1}) == [ANSWER] * 2
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 text_completion m
   a
 text_completion m
   b
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["batch_as_completed", "abatch_as_completed"])
@@ -112,10 +115,13 @@ def test_failing_body(form: str, llm: Completing, tree: Callable[..., str]) -> N
     with pytest.raises(LookupError) as raised:
         call(form, llm, "hello")
     assert raised.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 text_completion m !LookupError
   http
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["generate", "agenerate"])
@@ -134,10 +140,13 @@ def test_interrupted(llm: Completing, tree: Callable[..., str]) -> None:
     llm.body = failing(llm.body, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         llm.invoke("hello")
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 text_completion m ~cancelled
   http
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["stream", "astream"])
@@ -148,11 +157,14 @@ def test_fails_at_the_second_chunk(form: str, native_llm: CompletingNative, tree
     with pytest.raises(LookupError) as raised:
         call(form, native_llm, "hello")
     assert raised.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 text_completion m !LookupError
   http
   http
 """
+    )
 
 
 def test_closed(native_llm: CompletingNative, tree: Callable[..., str]) -> None:
@@ -191,10 +203,13 @@ async def test_cancelled(form: str, native_llm: CompletingNative, tree: Callable
     """A cancelled call ends its span as cancelled."""
     native_llm.pause = Standstill()
     await cancel(acall(form, native_llm, "hello"), native_llm.pause.reached)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 text_completion m ~cancelled
   http
 """
+    )
 
 
 async def test_cancelled_in_a_chain(native_llm: CompletingNative, tree: Callable[..., str]) -> None:
@@ -202,12 +217,15 @@ async def test_cancelled_in_a_chain(native_llm: CompletingNative, tree: Callable
     native_llm.pause = Standstill()
     chain = RunnableLambda(lambda text: text, name="f") | native_llm
     await cancel(chain.ainvoke("hello"), native_llm.pause.reached)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 invoke_workflow ~cancelled
   chain f
   text_completion m ~cancelled
     http
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke"])

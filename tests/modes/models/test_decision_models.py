@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import SpanKind
-
 from tests.modes.models.calls import Standstill, acall, call, cancel, failing
 
 decisions = pytest.importorskip("langchain_core.decisions", reason="decision models came with langchain-core 1.8")
@@ -90,17 +89,23 @@ def test_failing_body(form: str, decider: Any, tree: Callable[..., str]) -> None
     with pytest.raises(LookupError) as raised:
         call(form, decider, REQUEST)
     assert raised.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat d !LookupError
   http
 """
+    )
 
 
 async def test_cancelled(body: Callable[[str], None], tree: Callable[..., str]) -> None:
     """A cancelled call ends its span as cancelled."""
     decider = DecidingNative(body=body, pause=Standstill())
     await cancel(acall("ainvoke", decider, REQUEST), decider.pause.reached)
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat d ~cancelled
   http
 """
+    )

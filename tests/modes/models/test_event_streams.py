@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableLambda
 from opentelemetry.context import get_current
-
 from tests.modes.models.calls import EVENTS, Standstill, call, failing, settle
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
 
 pytestmark = [
-    pytest.mark.filterwarnings(f"ignore:{form} is deprecated") for form in ("astream_log", "astream_events version='v1'")
+    pytest.mark.filterwarnings(f"ignore:{form} is deprecated")
+    for form in ("astream_log", "astream_events version='v1'")
 ]
 
 STREAMED = """\
@@ -35,10 +35,13 @@ def test_streaming_model(form: str, streaming: ChatStreaming, tree: Callable[...
 def test_model_that_cannot_stream(form: str, body: Callable[[str], None], tree: Callable[..., str]) -> None:
     """A stream of events of a model that cannot stream is its invoke."""
     assert call(form, ChatInvoking(body=body), "hello")
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m
   http
 """
+    )
 
 
 @pytest.mark.parametrize("form", EVENTS)
@@ -68,11 +71,14 @@ def test_model_fails_at_the_second_chunk(form: str, native: ChatNative, tree: Ca
     with pytest.raises(LookupError) as raised:
         call(form, native, "hello")
     assert raised.value is error
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m !LookupError
   http
   http
 """
+    )
 
 
 async def test_abandoned(native: ChatNative, tree: Callable[..., str]) -> None:
@@ -85,7 +91,10 @@ async def test_abandoned(native: ChatNative, tree: Callable[..., str]) -> None:
     await stream.aclose()
     await settle()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat m ~cancelled
   http
 """
+    )

@@ -9,7 +9,6 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from opentelemetry.trace import SpanKind, StatusCode
-
 from tests.modes.models.calls import call, failing
 from tests.modes.models.chat_models import ChatInvoking, ChatNative
 from tests.modes.models.completion_models import CompletingNative
@@ -140,7 +139,10 @@ def test_counts_of_several_answers(recording: Any) -> None:
 def test_counts_of_each_prompt(native: ChatNative, recording: Any) -> None:
     """Each prompt of one call has its own counts."""
     native.batch(["a", "b"])
-    assert [span.attributes["gen_ai.usage.output_tokens"] for span in recording.spans if span.name == "chat m"] == [2, 2]
+    assert [span.attributes["gen_ai.usage.output_tokens"] for span in recording.spans if span.name == "chat m"] == [
+        2,
+        2,
+    ]
 
 
 def test_no_message_text(native: ChatNative, recording: Any, tree: Callable[..., str]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from opentelemetry.context import get_current
-
 from tests.modes.models.calls import async_generator, call, generator, settle
 from tests.modes.models.chat_models import ANSWER, ChatNative
 
@@ -57,13 +56,16 @@ def asking(native: ChatNative, http: Callable[..., None]) -> ChatAsking:
 def test_call(form: str, asking: ChatAsking, tree: Callable[..., str]) -> None:
     """The inner call is a child of the outer one, and what follows is the outer one's again."""
     assert call(form, asking, "hello").content == ANSWER
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat outer
   before
   chat m
     http
   hello
 """
+    )
 
 
 @pytest.mark.parametrize("form", ["stream", "astream"])
@@ -89,12 +91,15 @@ def test_closed(asking: ChatAsking, tree: Callable[..., str]) -> None:
     next(stream)
     stream.close()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat outer ~closed
   chat m ~closed
     http
   between
 """
+    )
 
 
 async def test_aclosed(asking: ChatAsking, tree: Callable[..., str]) -> None:
@@ -105,9 +110,12 @@ async def test_aclosed(asking: ChatAsking, tree: Callable[..., str]) -> None:
     await stream.aclose()
     await settle()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat outer ~closed
   chat m ~closed
     http
   between
 """
+    )

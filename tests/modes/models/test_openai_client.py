@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import gc
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
+from tests.modes.models.calls import EVENTS, acall, async_generator, call, generator, settle
 
 from callspan.testing import CallTools, Fail, OpenAIServer, Say, ToolCall
-from tests.modes.models.calls import EVENTS, async_generator, call, generator, settle
 
 openai = pytest.importorskip("langchain_openai", reason="needs langchain-openai")
+client = pytest.importorskip("openai", reason="needs OpenAI's client")
 httpx = pytest.importorskip("opentelemetry.instrumentation.httpx", reason="needs the HTTP client's instrumentation")
 
 pytestmark = [
-    pytest.mark.filterwarnings(f"ignore:{form} is deprecated") for form in ("astream_log", "astream_events version='v1'")
+    pytest.mark.filterwarnings(f"ignore:{form} is deprecated")
+    for form in ("astream_log", "astream_events version='v1'")
 ]
 
 CHAT = """\
@@ -50,29 +52,49 @@ def server() -> Iterator[OpenAIServer]:
         yield server
 
 
-def chat_model(server: OpenAIServer, **options: Any) -> Any:
-    """Make a chat model of this server."""
-    return openai.ChatOpenAI(model="gpt", base_url=server.base_url, api_key="none", max_retries=0, **options)
+@pytest.fixture
+def make(server: OpenAIServer) -> Iterator[Callable[..., Any]]:
+    """Make models and embeddings that talk to a server, with HTTP clients that the test closes."""
+    made: list[Any] = []
+
+    def make(cls: type, server: OpenAIServer = server, **options: Any) -> Any:
+        clients = {"http_client": client.DefaultHttpxClient(), "http_async_client": client.DefaultAsyncHttpxClient()}
+        made.append(clients["http_client"])
+        return cls(base_url=server.base_url, api_key="none", **{"max_retries": 0, **options}, **clients)
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def ask(form: str, asked: Any, *args: Any) -> Any:
+    """Call a model as `call` does, and close its client in the loop that it was used in."""
+
+    async def ask_and_close() -> Any:
+        try:
+            return await acall(form, asked, *args)
+        finally:
+            await asked.http_async_client.aclose()
+
+    return asyncio.run(ask_and_close()) if form.startswith("a") else call(form, asked, *args)
 
 
 @pytest.fixture
-def model(server: OpenAIServer) -> Any:
+def model(make: Callable[..., Any]) -> Any:
     """A chat model of the server."""
-    return chat_model(server, stream_usage=True)
+    return make(openai.ChatOpenAI, model="gpt", stream_usage=True)
 
 
 @pytest.fixture
-def embedder(server: OpenAIServer) -> Any:
+def embedder(make: Callable[..., Any]) -> Any:
     """Embeddings of the server, without the tokeniser, which would be downloaded."""
-    return openai.OpenAIEmbeddings(
-        model="small", base_url=server.base_url, api_key="none", check_embedding_ctx_length=False
-    )
+    return make(openai.OpenAIEmbeddings, model="small", check_embedding_ctx_length=False)
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "transform", "atransform", *EVENTS])
 def test_chat(form: str, model: Any, tree: Callable[..., str], recording: Any) -> None:
     """In each form the HTTP span is the chat span's child; the span says both models and the server's counts."""
-    assert call(form, model, "hello")
+    assert ask(form, model, "hello")
     assert tree() == CHAT
     attributes = recording.named("chat gpt").attributes
     said = {key: value for key, value in attributes.items() if key.startswith("gen_ai.")}
@@ -89,31 +111,34 @@ def test_chat(form: str, model: Any, tree: Callable[..., str], recording: Any) -
 @pytest.mark.parametrize("form", ["batch", "abatch", "batch_as_completed", "abatch_as_completed"])
 def test_chat_batch(form: str, model: Any, tree: Callable[..., str]) -> None:
     """Each prompt of a batch has its own HTTP span."""
-    assert len(call(form, model, ["a", "b"])) == 2
+    assert len(ask(form, model, ["a", "b"])) == 2
     assert tree() == CHAT * 2
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
-def test_chat_fails(form: str, tree: Callable[..., str]) -> None:
+def test_chat_fails(form: str, make: Callable[..., Any], tree: Callable[..., str]) -> None:
     """A refusal of the server fails both spans; the chat's error is the client's."""
-    import openai as client
-
     with OpenAIServer([Fail(400, "no")]) as server, pytest.raises(client.BadRequestError) as raised:
-        call(form, chat_model(server), "hello")
-    assert tree() == f"""\
+        ask(form, make(openai.ChatOpenAI, server, model="gpt"), "hello")
+    assert (
+        tree()
+        == f"""\
 chat gpt !{raised.type.__module__}.{raised.type.__qualname__}
 {REFUSED}"""
+    )
 
 
-def test_chat_retries(tree: Callable[..., str]) -> None:
+def test_chat_retries(make: Callable[..., Any], tree: Callable[..., str]) -> None:
     """The client's own retries are HTTP spans under the one call."""
-    with OpenAIServer([Fail(500, "again"), Say("there")]) as server:
-        model = openai.ChatOpenAI(model="gpt", base_url=server.base_url, api_key="none", max_retries=1)
-        assert model.invoke("hello").content == "there"
-    assert tree() == f"""\
+    with OpenAIServer([Fail(500, "again", retry=True), Say("there")]) as server:
+        assert make(openai.ChatOpenAI, server, model="gpt", max_retries=1).invoke("hello").content == "there"
+    assert (
+        tree()
+        == f"""\
 chat gpt
 {REFUSED}  POST
 """
+    )
 
 
 def test_chat_closed(model: Any, tree: Callable[..., str]) -> None:
@@ -123,10 +148,13 @@ def test_chat_closed(model: Any, tree: Callable[..., str]) -> None:
     next(stream)
     stream.close()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat gpt ~closed
   POST
 """
+    )
 
 
 async def test_chat_aclosed(model: Any, tree: Callable[..., str]) -> None:
@@ -135,20 +163,23 @@ async def test_chat_aclosed(model: Any, tree: Callable[..., str]) -> None:
     stream = async_generator(model)
     await anext(stream)
     await stream.aclose()
-    del stream
-    gc.collect()
     await settle()
+    await model.http_async_client.aclose()
     assert get_current() is before
-    assert tree() == """\
+    assert (
+        tree()
+        == """\
 chat gpt ~closed
   POST
 """
+    )
 
 
-def test_chat_calls_a_tool(tree: Callable[..., str]) -> None:
+def test_chat_calls_a_tool(make: Callable[..., Any], tree: Callable[..., str]) -> None:
     """A model with bound tools is the model's own call."""
     with OpenAIServer([CallTools(ToolCall("add", {"a": 1}))]) as server:
-        answer = chat_model(server).bind_tools([{"name": "add", "parameters": {}}]).invoke("hello")
+        model = make(openai.ChatOpenAI, server, model="gpt").bind_tools([{"name": "add", "parameters": {}}])
+        answer = model.invoke("hello")
     assert [made["name"] for made in answer.tool_calls] == ["add"]
     assert tree() == CHAT
 
@@ -157,7 +188,7 @@ def test_chat_calls_a_tool(tree: Callable[..., str]) -> None:
 def test_embeddings(form: str, embedder: Any, tree: Callable[..., str], recording: Any) -> None:
     """Embeddings are one span around their HTTP span, though a query embeds a document."""
     given: Any = ["hello", "you"] if "documents" in form else "hello"
-    assert call(form, embedder, given)
+    assert ask(form, embedder, given)
     assert tree() == EMBEDDINGS
     attributes = recording.named("embeddings small").attributes
     assert {key: value for key, value in attributes.items() if key.startswith("gen_ai.")} == {

@@ -8,19 +8,16 @@ from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
-
-from callspan.testing import record
 from tests.modes.models.calls import call, failing
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
 from tests.modes.models.completion_models import CompletingNative
 from tests.modes.models.everyday_chain import GIVEN, everyday_chain
 
+from callspan.testing import record
+
 HEARD = [
     f"on_{event}"
-    for event in (
-        "llm_start chat_model_start llm_new_token llm_end llm_error chain_start chain_end chain_error "
-        "tool_start tool_end tool_error retriever_start retriever_end retriever_error text retry custom_event"
-    ).split()
+    for event in ["llm_start", "chat_model_start", "llm_new_token", "llm_end", "llm_error", "chain_start", "chain_end", "chain_error", "tool_start", "tool_end", "tool_error", "retriever_start", "retriever_end", "retriever_error", "text", "retry", "custom_event"]
 ]
 
 

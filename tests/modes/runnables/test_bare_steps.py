@@ -21,21 +21,21 @@ def bare(http: Callable[..., None]) -> Runnable[str, str]:
     """A runnable that overrides what is called and opens no run."""
 
     class Bare(Runnable[str, str]):
-        def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
             http()
             return input
 
-        async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
             return self.invoke(input)
 
-        def stream(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[str]:  # noqa: A002
+        def stream(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[str]:
             for letter in input:
                 http()
                 yield letter
 
         async def astream(
             self,
-            input: str,  # noqa: A002
+            input: str,
             config: RunnableConfig | None = None,
             **kwargs: Any,
         ) -> AsyncIterator[str]:

@@ -16,7 +16,7 @@ def suffix(http: Callable[..., None]) -> RunnableSerializable[str, str]:
     class Suffix(RunnableSerializable[str, str]):
         suffix: str
 
-        def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:  # noqa: A002
+        def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
             return self._call_with_config(self._add, input, config, **kwargs)
 
         def _add(self, value: str) -> str:

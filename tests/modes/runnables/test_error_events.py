@@ -29,7 +29,7 @@ def failed(recording: Any) -> dict[str, str]:
 
 def calls(inner: Any, name: str) -> Any:
     """Make a lambda that calls another."""
-    return RunnableLambda(lambda value: inner.invoke(value), afunc=lambda value: inner.ainvoke(value), name=name)
+    return RunnableLambda(inner.invoke, afunc=inner.ainvoke, name=name)
 
 
 def test_once_where_it_began(way: Any, step: Any, recording: Any) -> None:

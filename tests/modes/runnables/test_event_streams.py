@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from opentelemetry.context import get_current
 
 import callspan
-from callspan.testing import open_runs
 
 EXPECTED = """\
 invoke_workflow
@@ -81,17 +82,67 @@ async def test_an_event_stream_in_a_span(kind: str, chain: Any, recording: Any) 
     assert recording.tree() == "mine\n" + "".join(f"  {line}\n" for line in EXPECTED.splitlines())
 
 
-@pytest.mark.parametrize("kind", ["v1", "v2", "log"])
-async def test_an_abandoned_event_stream(kind: str, chain: Any, recording: Any) -> None:
-    """When its reader closes an event stream, LangChain's task is cancelled, and nothing stays open."""
-    stream = streams(chain)[kind]()
+async def test_an_abandoned_event_stream(step: Any, http: Callable[..., None], tree: Callable[..., str]) -> None:
+    """When its reader closes an event stream of version 2, LangChain cancels the chain: the runs are cancelled."""
+    begun = asyncio.Event()
+
+    async def g(value: str) -> None:
+        http()
+        begun.set()
+        await asyncio.Event().wait()
+
+    stream = (step("f") | RunnableLambda(g)).astream_events("x", version="v2")
     await anext(stream)
+    await begun.wait()
     before = get_current()
     await stream.aclose()
     assert get_current() is before
-    assert open_runs() == []
-    outcomes = {span.attributes.get("langchain.run.outcome") for span in recording.spans if span.parent is None}
-    assert outcomes <= {"cancelled", "closed", None}
+    assert (
+        tree()
+        == """\
+invoke_workflow ~cancelled
+  chain f
+    http
+  chain g ~cancelled
+    http
+"""
+    )
+
+
+@pytest.mark.parametrize("kind", ["v1", "log"])
+async def test_an_abandoned_older_stream(kind: str, step: Any, tree: Callable[..., str]) -> None:
+    """The older streams let the chain run to its end when their reader closes them: its spans are whole."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def g(value: str) -> None:
+        begun.set()
+        await go_on.wait()
+
+    stream = streams(step("f") | RunnableLambda(g))[kind]()
+    await anext(stream)
+    await begun.wait()
+    go_on.set()
+    mine = asyncio.current_task()
+    await stream.aclose()
+    while others := asyncio.all_tasks() - {mine}:
+        await asyncio.wait(others)
+    assert (
+        tree()
+        == """\
+invoke_workflow
+  chain f
+    http
+  chain g
+"""
+    )
+
+
+async def test_closed_while_the_start_is_announced(step: Any, tree: Callable[..., str]) -> None:
+    """The first event is sent while the start is being announced: who closes then, cancels before there is a run."""
+    stream = step("f").astream_events("x", version="v2")
+    assert (await anext(stream))["event"] == "on_chain_start"
+    await stream.aclose()
+    assert tree() == ""
 
 
 @pytest.mark.parametrize("kind", STREAMS)

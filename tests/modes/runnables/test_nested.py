@@ -35,13 +35,12 @@ def test_a_returned_runnable_that_streams(way: Any, spell: Any, tree: Callable[.
 @pytest.fixture(params=["with config", "without config", "own callbacks", "no callbacks"])
 def call(request: pytest.FixtureRequest) -> Callable[..., Any]:
     """How a body calls another runnable."""
-    given = {
+    return {
         "with config": lambda config: config,
         "without config": lambda config: None,
         "own callbacks": lambda config: {"callbacks": [BaseCallbackHandler()]},
         "no callbacks": lambda config: {"callbacks": []},
     }[request.param]
-    return given
 
 
 def test_a_nested_call(way: Any, call: Any, step: Any, http: Callable[..., None], tree: Callable[..., str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_core.runnables import RunnablePassthrough, RouterRunnable
+from langchain_core.runnables import RouterRunnable, RunnablePassthrough
 
 
 @pytest.mark.parametrize("call", ["invoke", "stream"])
