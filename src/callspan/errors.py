@@ -67,15 +67,22 @@ def error_text(error: BaseException) -> str:
 
 
 def _quotes(error: BaseException) -> bool:
-    """Tell whether its text may quote: it is such an error, or was raised in answer to one and may repeat it."""
-    inner: BaseException | None = error
+    """Tell whether its text may quote: it is such an error, or repeats the text of one that it answers to."""
+    if _names(error) & _QUOTING:
+        return True
+    text = str(error)
+    inner = error.__cause__ or error.__context__
     for _ in range(_CHAIN):
         if inner is None:
             return False
-        if _names(inner) & _QUOTING or (inner is not error and _is_validation(inner)):
+        if (_names(inner) & _QUOTING or _is_validation(inner)) and _repeats(text, inner):
             return True
         inner = inner.__cause__ or inner.__context__
     return False
+
+
+def _repeats(text: str, inner: BaseException) -> bool:
+    return any(said and said in text for said in (str(inner), *map(str, inner.args)))
 
 
 def _is_validation(error: BaseException) -> bool:

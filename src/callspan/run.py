@@ -97,10 +97,15 @@ class Run:
             outcome: One of the outcomes; by default `ok`, or `error` with an exception.
             at: When it ended, in nanoseconds since the epoch; now by default.
         """
+        try:
+            self._end(outputs, error, outcome, at or time_ns())
+        finally:
+            reap()
+
+    def _end(self, outputs: Any, error: BaseException | None, outcome: str | None, at: int) -> None:
         if self.ended:
             return
         self.ended = True
-        at = at or time_ns()
         self.outcome = outcome or self.outcome or (OK if error is None else ERROR)
         _forget(self)
         began_here = error is not None and self._began_here(error, at)
@@ -112,7 +117,6 @@ class Run:
         finally:
             self.context = None  # it holds this run
             spans.end_span(self.span, at)
-            reap()
 
     def _write_end(self, outputs: Any) -> None:
         attributes = {} if outputs is NOTHING else read(self.kind.end, outputs)
@@ -247,7 +251,7 @@ def reap() -> None:
             run, at = lease.abandoned.popleft()
         except IndexError:  # another thread was faster
             return
-        run.end(outcome=ABANDONED, at=at)
+        run._end(NOTHING, None, ABANDONED, at)  # not `end`, which reaps in turn
 
 
 def end_all() -> None:

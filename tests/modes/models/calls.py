@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
-from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
@@ -124,28 +123,22 @@ class Hold:
     """A body in a thread that waits until the test lets it go on."""
 
     def __init__(self) -> None:
-        self._go_on, self._over = threading.Event(), threading.Event()
+        self._go_on = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._reached = asyncio.Event()
 
-    @contextmanager
-    def held(self) -> Any:
-        """Stand around the body: it begins, waits, and is over when the block ends."""
+    def __call__(self) -> None:
         self._loop.call_soon_threadsafe(self._reached.set)
         self._go_on.wait()
-        try:
-            yield
-        finally:
-            self._over.set()
 
     async def reached(self) -> None:
         """Wait until the body waits."""
         await self._reached.wait()
 
     async def release(self) -> None:
-        """Let the body go on, and wait until it is over."""
+        """Let the body go on, and wait until its thread is done; the loop has no threads afterwards."""
         self._go_on.set()
-        await asyncio.to_thread(self._over.wait)
+        await self._loop.shutdown_default_executor()
 
 
 def failing(body: Callable[..., Any], error: BaseException, *, at: int = 1) -> Callable[[str], None]:

@@ -15,9 +15,14 @@ from tests.modes.models.everyday_chain import GIVEN, everyday_chain
 
 from callspan.testing import record
 
+_RUNS = ("llm", "chain", "tool", "retriever")
 HEARD = [
-    f"on_{event}"
-    for event in ["llm_start", "chat_model_start", "llm_new_token", "llm_end", "llm_error", "chain_start", "chain_end", "chain_error", "tool_start", "tool_end", "tool_error", "retriever_start", "retriever_end", "retriever_error", "text", "retry", "custom_event"]
+    *(f"on_{kind}_{event}" for kind in _RUNS for event in ("start", "end", "error")),
+    "on_chat_model_start",
+    "on_llm_new_token",
+    "on_text",
+    "on_retry",
+    "on_custom_event",
 ]
 
 

@@ -99,3 +99,36 @@ def test_a_batch_of_two(way: Any, container: str, bare: Any, recording: Any) -> 
     mine = recording.named("mine")
     parents = [span.parent.span_id for span in recording.spans if span.name == "http"]
     assert parents == [mine.context.span_id] * 2
+
+
+def test_a_span_held_across_steps(way: Any, recording: Any) -> None:
+    """A span that a bare step holds from one chunk to the next stays current in the stream, and only there."""
+
+    class Holding(Runnable[str, str]):
+        def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+            return input
+
+        def stream(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[str]:
+            with recording.tracer.start_as_current_span("held"):
+                for letter in input:
+                    with recording.tracer.start_as_current_span(letter):
+                        pass
+                    yield letter
+
+        async def astream(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[str]:
+            for letter in self.stream(input):
+                yield letter
+
+    branch = RunnableBranch((lambda value: False, Holding()), Holding())
+    assert way.stream(branch, "xyz") == ["x", "y", "z"]
+    assert (
+        recording.tree()
+        == """\
+invoke_workflow
+  chain RunnableLambda
+  held
+    x
+    y
+    z
+"""
+    )
