@@ -104,9 +104,12 @@ def test_an_exception_that_cannot_be_printed_reaches_the_user_and_ends_the_span(
 def test_a_tool_gets_its_hostile_argument_as_it_is(hostile, tree):
     """Arguments are not printed for the span."""
     seen = []
-    tool = StructuredTool.from_function(lambda value: seen.append(value), name="t", description="d", args_schema={
-        "type": "object", "properties": {"value": {}},
-    })  # fmt: skip
+
+    def keep(value):
+        seen.append(value)
+
+    schema = {"type": "object", "properties": {"value": {}}}
+    tool = StructuredTool.from_function(keep, name="t", description="d", args_schema=schema)
     if isinstance(hostile, Explosive):
         pytest.skip("LangChain itself prints a tool's input")
     tool.invoke({"value": hostile})

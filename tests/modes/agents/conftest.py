@@ -39,9 +39,7 @@ class Actor(BaseChatModel):
         await asyncio.sleep(0)
         return ChatResult(generations=[ChatGeneration(message=self._line(messages))])
 
-    def _stream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
+    def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         yield from _chunks(self._line(messages))
 
     async def _astream(

@@ -180,9 +180,7 @@ def test_a_human_in_the_loop(call: Fn, actor: Fn, look: BaseTool, tree: Fn) -> N
     from langchain.agents import create_agent
 
     approval = middleware.HumanInTheLoopMiddleware(interrupt_on={"look": True})
-    agent = create_agent(
-        actor(["look"], "a tree"), [look], middleware=[approval], checkpointer=InMemorySaver()
-    )
+    agent = create_agent(actor(["look"], "a tree"), [look], middleware=[approval], checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "1"}}
 
     assert "__interrupt__" in call(agent, ASKED, config)

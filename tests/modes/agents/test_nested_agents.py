@@ -139,9 +139,7 @@ def test_an_older_agent_as_a_node(call: Fn, actor: Fn, look: BaseTool, tree: Fn)
 
 
 @pytest.mark.parametrize("name", ["model", "agent"])
-def test_a_graph_with_the_nodes_of_an_agent(
-    name: str, call: Fn, actor: Fn, look: BaseTool, tree: Fn
-) -> None:
+def test_a_graph_with_the_nodes_of_an_agent(name: str, call: Fn, actor: Fn, look: BaseTool, tree: Fn) -> None:
     """A graph that somebody made by hand, with an agent's nodes in it, is a workflow."""
     model = actor(["look"], "a tree")
 

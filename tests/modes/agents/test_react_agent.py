@@ -107,9 +107,7 @@ def test_a_handled_failure(call: Fn, actor: Fn, http: Fn, recording: Any) -> Non
 
     agent = create_react_agent(actor(["look"], "well"), ToolNode([look], handle_tool_errors=True))
     assert call(agent, ASKED)["messages"][-1].content == "well"
-    assert [span.name for span in recording.spans if span.status.status_code.name == "ERROR"] == [
-        "execute_tool look"
-    ]
+    assert [span.name for span in recording.spans if span.status.status_code.name == "ERROR"] == ["execute_tool look"]
 
 
 async def test_cancelled(actor: Fn, http: Fn, tree: Fn) -> None:

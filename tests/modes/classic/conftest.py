@@ -42,9 +42,7 @@ class Speaker(BaseChatModel):
         await asyncio.sleep(0)
         return self._generate(messages)
 
-    def _stream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
+    def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         for word in self._line().split(" "):
             yield ChatGenerationChunk(message=AIMessageChunk(f"{word} "))
 

@@ -184,6 +184,4 @@ async def test_cancelled(classic: Fn, speaker: Fn, http: Fn, tree: Fn) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert tree() == (
-        f"invoke_workflow ~cancelled\n{PLAN}  execute_tool look ~cancelled\n    http\n"
-    )
+    assert tree() == (f"invoke_workflow ~cancelled\n{PLAN}  execute_tool look ~cancelled\n    http\n")

@@ -113,9 +113,7 @@ def remembering(classic: Fn) -> Fn:
     return make
 
 
-def test_memory_that_calls_a_model(
-    call: Fn, custom: Fn, remembering: Fn, speaker: Fn, http: Fn, tree: Fn
-) -> None:
+def test_memory_that_calls_a_model(call: Fn, custom: Fn, remembering: Fn, speaker: Fn, http: Fn, tree: Fn) -> None:
     """A model that the memory calls before the chain has started is not taken for it, nor for its child."""
     model = speaker("the past")
     memory = remembering(lambda: model.invoke("what was?").content, lambda: http("save"))
@@ -134,9 +132,7 @@ invoke_workflow Custom
     )
 
 
-def test_memory_that_runs_a_chain(
-    call: Fn, custom: Fn, remembering: Fn, http: Fn, tree: Fn
-) -> None:
+def test_memory_that_runs_a_chain(call: Fn, custom: Fn, remembering: Fn, http: Fn, tree: Fn) -> None:
     """A chain that the memory runs before the chain has started is not taken for it."""
 
     def summarise(text: str) -> str:
@@ -160,9 +156,7 @@ invoke_workflow Custom
     )
 
 
-def test_memory_that_runs_a_classic_chain(
-    call: Fn, custom: Fn, remembering: Fn, llm_chain: Any, tree: Fn
-) -> None:
+def test_memory_that_runs_a_classic_chain(call: Fn, custom: Fn, remembering: Fn, llm_chain: Any, tree: Fn) -> None:
     """A chain of the same old kind that the memory runs is told apart, too."""
     memory = remembering(lambda: llm_chain.invoke({"question": "what was?"})["text"], lambda: None)
 

@@ -121,9 +121,7 @@ invoke_workflow
     )
 
 
-def test_inside_a_span_of_the_users_own(
-    call: Fn, llm_chain: Any, recording: Recording, tree: Fn
-) -> None:
+def test_inside_a_span_of_the_users_own(call: Fn, llm_chain: Any, recording: Recording, tree: Fn) -> None:
     """A chain called in a span is its child."""
     with recording.tracer.start_as_current_span("mine"):
         call(llm_chain, {"question": "who?"})

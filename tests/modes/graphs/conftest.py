@@ -40,9 +40,7 @@ class Parrot(BaseChatModel):
         await asyncio.to_thread(self.http)
         return ChatResult(generations=[ChatGeneration(message=AIMessage("pretty polly"))])
 
-    def _stream(
-        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
+    def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         self.http()
         for word in ("pretty", " polly"):
             yield ChatGenerationChunk(message=AIMessageChunk(word))

@@ -56,9 +56,7 @@ def test_task_and_checkpoint_namespace(call: Fn, line: Fn, step: Fn, recording: 
     outer, inner = (recording.named(f"node {name}").attributes or {} for name in "sn")
 
     assert outer["langgraph.checkpoint.ns"] == f"s:{outer['langgraph.task.id']}"
-    assert inner["langgraph.checkpoint.ns"] == (
-        f"{outer['langgraph.checkpoint.ns']}|n:{inner['langgraph.task.id']}"
-    )
+    assert inner["langgraph.checkpoint.ns"] == (f"{outer['langgraph.checkpoint.ns']}|n:{inner['langgraph.task.id']}")
     assert inner["langgraph.task.id"] != outer["langgraph.task.id"]
 
 

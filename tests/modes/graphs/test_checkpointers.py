@@ -35,9 +35,7 @@ class Store(InMemorySaver):
 
 
 @pytest.mark.parametrize("durability", ["sync", "async", "exit"])
-def test_reads_and_writes(
-    durability: str, call: Fn, line: Fn, step: Fn, http: Fn, recording: Recording
-) -> None:
+def test_reads_and_writes(durability: str, call: Fn, line: Fn, step: Fn, http: Fn, recording: Recording) -> None:
     """Whenever it writes, at once or later, in whatever thread or task, the graph is the parent."""
     graph = line(step("a"), step("b"), checkpointer=Store(http))
 

@@ -44,9 +44,7 @@ def tools_graph(http: Fn) -> Any:
 
 def test_tools_side_by_side(call: Fn, tools_graph: Any, tree: Fn) -> None:
     """Tools that a node runs in threads or tasks are its children, each with its own calls."""
-    asked = AIMessage(
-        "", tool_calls=[{"name": name, "args": {"number": 3}, "id": name} for name in ("add", "double")]
-    )
+    asked = AIMessage("", tool_calls=[{"name": name, "args": {"number": 3}, "id": name} for name in ("add", "double")])
     result = call(tools_graph, {"messages": [asked]})
 
     assert [message.content for message in result["messages"][1:]] == ["4", "6"]

@@ -129,9 +129,7 @@ invoke_workflow !ValueError
     )
 
 
-async def test_one_of_two_raises_and_the_other_is_cancelled(
-    fan: Fn, boom: ValueError, http: Fn, tree: Fn
-) -> None:
+async def test_one_of_two_raises_and_the_other_is_cancelled(fan: Fn, boom: ValueError, http: Fn, tree: Fn) -> None:
     """An async sibling is cancelled, and that is no failure."""
     waits = asyncio.Event()
 

@@ -113,18 +113,14 @@ def test_a_run_name(call: Fn, line: Fn, step: Fn, tree: Fn) -> None:
     assert tree() == "invoke_workflow today\n  node a\n    http\n"
 
 
-def test_inside_a_span_of_the_users_own(
-    call: Fn, line: Fn, step: Fn, recording: Recording, tree: Fn
-) -> None:
+def test_inside_a_span_of_the_users_own(call: Fn, line: Fn, step: Fn, recording: Recording, tree: Fn) -> None:
     """A graph called in a span is its child, and the span is current again afterwards."""
     with recording.tracer.start_as_current_span("mine"):
         call(line(step("a")), {"trail": []})
     assert tree() == "mine\n  invoke_workflow\n    node a\n      http\n"
 
 
-def test_a_span_of_the_users_own_in_a_node(
-    call: Fn, line: Fn, chat: Any, recording: Recording, tree: Fn
-) -> None:
+def test_a_span_of_the_users_own_in_a_node(call: Fn, line: Fn, chat: Any, recording: Recording, tree: Fn) -> None:
     """A span that a node opens around its model stands between the two."""
 
     def a(state: State) -> State:

@@ -77,9 +77,7 @@ def test_sends(call: Fn, step: Fn, chat: Any, trail: type, tree: Fn) -> None:
     assert call(builder.compile(), {"trail": []}) == {"trail": ["a", *["pretty polly"] * 3, "b"]}
     work_line = "  node work\n    chat parrot\n      http\n"
     assert tree(sort=True) == (
-        "invoke_workflow\n"
-        "  node a\n    chain spread\n    http\n"
-        "  node b\n    http\n" + work_line * 3
+        "invoke_workflow\n  node a\n    chain spread\n    http\n  node b\n    http\n" + work_line * 3
     )
 
 

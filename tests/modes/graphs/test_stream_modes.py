@@ -69,9 +69,7 @@ def test_tokens_of_a_model(stream: Fn, graph: Any, tree: Fn) -> None:
 
 @pytest.mark.parametrize("subgraphs", [True, False])
 @pytest.mark.parametrize("mode", ["updates", ["values", "messages"]], ids=str)
-def test_a_graph_in_a_graph(
-    *, mode: Any, subgraphs: bool, stream: Fn, line: Fn, chat: Any, tree: Fn
-) -> None:
+def test_a_graph_in_a_graph(*, mode: Any, subgraphs: bool, stream: Fn, line: Fn, chat: Any, tree: Fn) -> None:
     """Chunks of a graph in a graph, asked for or not, change no span."""
 
     def b(state: State) -> State:

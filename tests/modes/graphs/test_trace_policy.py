@@ -10,9 +10,7 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph import types
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(types, "TracePolicy"), reason="trace policies came after langgraph 1.2.0"
-)
+pytestmark = pytest.mark.skipif(not hasattr(types, "TracePolicy"), reason="trace policies came after langgraph 1.2.0")
 
 Fn = Callable[..., Any]
 State = dict[str, Any]
