@@ -137,10 +137,13 @@ def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
         for patch in patches:
             owner_path, _, name = patch.path.rpartition(".")
             owner = getattr(module, owner_path, None) if owner_path else module
-            if owner is not None and name in vars(owner):
-                undos.append(wrap(owner, name, patch.weave))
-            else:
+            if owner is None or name not in vars(owner):
                 _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
+                continue
+            try:
+                undos.append(wrap(owner, name, patch.weave))
+            except Exception as error:  # noqa: BLE001 - the other patches of the module stand
+                telemetry.failed(f"patching {patch.module}:{patch.path}", error)
         return undo_all(undos)
 
     return act

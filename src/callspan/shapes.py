@@ -38,7 +38,7 @@ class Frame:
 
     watch: Watch
     context: Context | None
-    code: CodeType
+    code: CodeType | None
 
     def outset(self) -> Context | None:
         """Give the context the body begins in; None leaves the caller's in place."""
@@ -120,7 +120,8 @@ def around(opener: Opener) -> Weave:
     """Stand a frame around each call, in the shape that the wrapped callable has."""
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
-        code: CodeType = getattr(inspect.unwrap(original), "__code__")  # noqa: B009 - a function, or a proxy of one
+        innermost = inspect.unwrap(original)  # a plain decorator around a generator function is none itself
+        code: CodeType | None = getattr(innermost, "__code__", None)
 
         def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
             frame: Frame | None = watch.run(opener, args, kwargs)
@@ -128,7 +129,7 @@ def around(opener: Opener) -> Weave:
                 frame.watch, frame.context, frame.code = watch, None, code
             return frame
 
-        return _shape_of(original)(opened)
+        return _shape_of(innermost)(opened)
 
     return weave
 
@@ -167,7 +168,7 @@ def _coroutine(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None else _Steps(body, frame)
+        return body if frame is None or not inspect.iscoroutine(body) else _Steps(body, frame)
 
     return wrapper
 
@@ -176,7 +177,7 @@ def _generator(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        if frame is None:
+        if frame is None or not inspect.isgenerator(body):
             return body
         driver: Any = _drive(body, frame)
         driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
@@ -189,7 +190,7 @@ def _async_generator(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None else _AsyncDriver(body, frame)
+        return body if frame is None or not inspect.isasyncgen(body) else _AsyncDriver(body, frame)
 
     return wrapper
 

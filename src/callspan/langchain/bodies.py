@@ -185,7 +185,7 @@ def _waiting(frame: Scope | Prompts) -> Context | None:
     return None if suppressed(current) else Context({**current, WAITING: frame})
 
 
-def _is_near(code: CodeType) -> bool:
+def _is_near(code: CodeType | None) -> bool:
     """Tell whether the run is being started by this code itself, not by something it calls first."""
     caller = sys._getframe(2)
     while caller.f_back is not None and str(caller.f_globals.get("__name__")).startswith("callspan."):
