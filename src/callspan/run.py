@@ -52,7 +52,7 @@ class Run:
 
     __slots__ = (
         "__weakref__", "ancestors", "announcement_key", "context", "ended", "error", "id", "kind", "name",
-        "outcome", "parent_id", "parent_ref", "paused", "ref", "seen", "span",
+        "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "span",
         "started",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Run:
         self.ancestors: tuple[Any, ...] = () if parent is None else (*parent.ancestors, parent.id)
         self.span: Span
         self.context: Context | None = None
+        self.outside: Context | None = None  # what a frame that starts the run inside itself puts back at its end
         self.ended = self.paused = False
         self.outcome: str | None = None
         self.error: BaseException | None = None
@@ -106,7 +107,7 @@ class Run:
         if self.ended:
             return
         self.ended = True
-        self.outcome = outcome or self.outcome or (OK if error is None else ERROR)
+        self.outcome = outcome or (OK if error is None else ERROR)
         _forget(self)
         began_here = error is not None and self._began_here(error, at)
         try:
@@ -115,7 +116,7 @@ class Run:
                 if self.outcome == ERROR and error is not None:
                     self._write_error(error, began_here=began_here)
         finally:
-            self.context = None  # it holds this run
+            self.context = self.outside = None  # it holds this run, and the one above
             spans.end_span(self.span, at)
 
     def _write_end(self, outputs: Any) -> None:

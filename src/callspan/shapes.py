@@ -44,9 +44,6 @@ class Frame:
         """Give the context the body begins in; None leaves the caller's in place."""
         return None
 
-    def closing(self) -> None:
-        """The body is a generator, and its consumer is done with it before it is."""
-
     def over(self, error: BaseException | None) -> None:
         """The body will not go on: it returned, raised or was closed."""
 
@@ -211,7 +208,6 @@ def _drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, 
             try:
                 value = yield item
             except GeneratorExit:
-                frame.watch.run(frame.closing)
                 token = frame.enter()
                 try:
                     body.close()

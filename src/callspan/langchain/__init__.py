@@ -91,7 +91,6 @@ _SCOPES = [
         "_batch_with_config _abatch_with_config",
         around(scope("chain", first=True, inputs_at=2)),
     ),
-    *_scopes(_RUNNABLES, "Runnable", "_transform_stream_with_config", _CHAIN),
     *_scopes(_GRAPH_RUNNABLES, "RunnableSeq", "invoke ainvoke stream astream", _CHAIN),
     *_scopes("langgraph.pregel.main", "Pregel", "stream astream", _CHAIN),
     *[

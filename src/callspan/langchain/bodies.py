@@ -7,20 +7,16 @@ start, becomes current with it, and finishes the run if LangChain forgets to.
 
 from __future__ import annotations
 
-import sys
 from asyncio import CancelledError
-from types import CodeType
 from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
+from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
-from callspan.run import CANCELLED, CLOSED, RUN, UNREPORTED, WAITING, Run, find, place
+from callspan.run import CANCELLED, RUN, UNREPORTED, WAITING, Run, find, place
 from callspan.shapes import Frame, Opener
-
-_NEAR = 3
-"""How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
@@ -54,6 +50,16 @@ class ModelBody(Frame):
             self.run.end(error=error, outcome=CANCELLED)
 
 
+class SharedBody(Frame):
+    """One body for the runs of several prompts: none of them is current, and what it starts is none of them."""
+
+    __slots__ = ()
+
+    def outset(self) -> Context | None:
+        current = get_current()
+        return Context({key: value for key, value in current.items() if key != WAITING})
+
+
 def model_body(position: int, name: str) -> Opener:
     """Open the body of a model call that is handed its run manager, or a list of them.
 
@@ -63,7 +69,9 @@ def model_body(position: int, name: str) -> Opener:
     def opener(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
         given = args[position] if len(args) > position else kwargs.get(name)
         if isinstance(given, list):
-            given = given[0] if len(given) == 1 else None
+            if len(given) != 1:
+                return SharedBody()
+            given = given[0]
         run = None if given is None else run_of(given)
         return None if run is None else ModelBody(run)
 
@@ -80,32 +88,30 @@ class Scope(Frame):
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("first", "name", "owner", "run", "subject")
+    __slots__ = ("first", "name", "outside", "owner", "run", "subject")
 
     def __init__(self, name: str, subject: Any, *, first: bool) -> None:
         self.name, self.subject, self.first = name, subject, first
         self.run: Run | None = None
         self.owner: Any = None
+        self.outside: Context | None = None
 
     def outset(self) -> Context | None:
+        self.outside = get_current()
         return _waiting(self)
 
     def expects(self, name: str) -> bool:
         """Tell whether the run that is being announced is this frame's own."""
-        return self.run is None and name == self.name and (self.first or _is_near(self.code))
+        return self.run is None and name == self.name and (self.first or is_started_by(self.code))
 
     def adopt(self, run: Run, owner: Any) -> None:
         """Make the run current in this frame, and own it with its manager: a closed body drops that before we end."""
-        self.run, self.owner = run, owner
+        self.run, self.owner, run.outside = run, owner, self.outside
         if run.context is None:
             return
         if get_current().get(WAITING) is self:
             attach(run.context)  # `leave` takes it away
         self.context = run.context  # for the next step, if the start was a task of its own
-
-    def closing(self) -> None:
-        if self.run is not None:
-            self.run.outcome = CLOSED  # a synchronous transform reports what it has so far as its result
 
     def leave(self, token: Any) -> None:
         super().leave(token)
@@ -135,7 +141,7 @@ class Prompts(Frame):
 
     def expects(self, name: str) -> bool:
         """Tell whether the runs that are being announced are those of the prompts."""
-        return name == "llm" and _is_near(self.code)
+        return name == "llm"  # in async code each may be started in a task of its own
 
     def adopt(self, run: Run, owner: Any) -> None:
         """Remember the run of one prompt, and own it with its manager until the frame is over."""
@@ -183,17 +189,3 @@ def events(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
 def _waiting(frame: Scope | Prompts) -> Context | None:
     current = get_current()
     return None if suppressed(current) else Context({**current, WAITING: frame})
-
-
-def _is_near(code: CodeType | None) -> bool:
-    """Tell whether the run is being started by this code itself, not by something it calls first."""
-    caller = sys._getframe(2)
-    while caller.f_back is not None and str(caller.f_globals.get("__name__")).startswith("callspan."):
-        caller = caller.f_back
-    for _ in range(_NEAR):
-        if caller.f_code is code:
-            return True
-        if caller.f_back is None:
-            return False
-        caller = caller.f_back
-    return False

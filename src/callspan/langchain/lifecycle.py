@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage] - as every instrumentation does
     Context,
+    attach,
     get_current,
 )
 
@@ -15,13 +16,14 @@ from callspan import lease
 from callspan.kinds import Kind
 from callspan.langchain import others
 from callspan.langchain.announcement import Announcement
+from callspan.langchain.callers import is_closed_early
 from callspan.langchain.chains import CHAIN, WORKFLOW, run_type
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
-from callspan.run import PAUSED, RUN, WAITING, Run, find, place, start
+from callspan.run import CLOSED, PAUSED, RUN, WAITING, Run, find, place, start
 
 HIDDEN_TAG = "langsmith:hidden"
 
@@ -112,11 +114,24 @@ def ended(outputs_name: str) -> Hook:
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         run = run_of(args[0])
         if run is not None:
-            # An interrupt ends the nodes and subgraphs with an exception, the root graph with a result.
-            paused = run.paused and run.kind in (WORKFLOW, AGENT)
-            run.end(outputs=_argument(args, kwargs, 1, outputs_name), outcome=PAUSED if paused else None)
+            _finish(run, outputs=_argument(args, kwargs, 1, outputs_name), outcome=_outcome_of_result(run))
 
     return hook
+
+
+def _finish(run: Run, **how: Any) -> None:
+    """End the run, and leave its body where its frame goes on: users' handlers of the end are no part of it."""
+    outside = run.outside
+    run.end(**how)
+    if outside is not None and get_current().get(RUN) is run:
+        attach(outside)
+
+
+def _outcome_of_result(run: Run) -> str | None:
+    """Tell what a result means; None for what it says."""
+    if run.paused and run.kind in (WORKFLOW, AGENT):
+        return PAUSED  # an interrupt ends the nodes and subgraphs with an exception, the root graph with a result
+    return CLOSED if run.kind.name == "chain" and is_closed_early() else None
 
 
 def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -124,7 +139,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     run = run_of(args[0])
     if run is not None:
         error = _argument(args, kwargs, 1, "error")
-        run.end(error=error, outcome=outcome_of(error))
+        _finish(run, error=error, outcome=outcome_of(error))
 
 
 def interrupted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

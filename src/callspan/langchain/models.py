@@ -66,9 +66,14 @@ def response_model(result: Any) -> object:
     for message in usage.messages(result):
         said = getattr(message, "response_metadata", None) or {}
         if name := said.get("model_name") or said.get("model"):
-            return name
+            return _unrepeated(name)
     output = getattr(result, "llm_output", None)
     return output.get("model_name") if isinstance(output, Mapping) else None
+
+
+def _unrepeated(name: object) -> object:
+    """Give a name once: LangChain joins the texts that the chunks of a stream repeat (`gptgptgpt`)."""
+    return name[: (name + name).find(name, 1)] if isinstance(name, str) else name
 
 
 def _identity(operation: str) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable
 from typing import Any, cast
 
 import pytest
@@ -97,10 +97,14 @@ class Standstill:
             await self._reached.wait_for(lambda: self.bodies >= bodies)
 
 
-async def cancel(running: Coroutine[Any, Any, Any], reached: Callable[[], Awaitable[Any]]) -> None:
+async def cancel(running: Awaitable[Any], reached: Callable[[], Awaitable[Any]]) -> None:
     """Cancel a call once its body is reached: the caller gets the cancellation, and keeps its context."""
+
+    async def run() -> None:
+        await running
+
     before = get_current()
-    task = asyncio.create_task(running)
+    task = asyncio.create_task(run())
     await reached()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

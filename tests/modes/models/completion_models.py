@@ -31,10 +31,6 @@ class Completing(LLM):
     def _llm_type(self) -> str:
         return "test"
 
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return {"model": self.model}
-
     def _call(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> str:
         self.body(prompt)
         return ANSWER

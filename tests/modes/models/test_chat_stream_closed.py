@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
-from tests.modes.models.calls import async_generator, generator, settle
-from tests.modes.models.chat_models import ChatStreaming
+from tests.modes.models.calls import Standstill, async_generator, cancel, generator, settle
+from tests.modes.models.chat_models import ChatNative, ChatStreaming
 
 ONE_CHUNK = """\
 chat m ~closed
@@ -91,3 +91,20 @@ def test_never_started(start: Callable[[Any], Any], streaming: ChatStreaming, tr
     start(streaming)
     gc.collect()
     assert tree() == ""
+
+
+async def test_one_step_cancelled(native: ChatNative, tree: Callable[..., str]) -> None:
+    """A step that is cancelled where it waits ends the stream as cancelled; a further step finds it over."""
+    native.pause = Standstill()
+    stream = async_generator(native)
+    assert (await anext(stream)).content == "one "
+    await cancel(anext(stream), native.pause.reached)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert (
+        tree()
+        == """\
+chat m ~cancelled
+  http
+"""
+    )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from opentelemetry.trace import SpanKind, StatusCode
 from tests.modes.models.calls import call, failing
-from tests.modes.models.chat_models import ChatInvoking, ChatNative
+from tests.modes.models.chat_models import WORDS, ChatInvoking, ChatNative, ChatStreaming
 from tests.modes.models.completion_models import CompletingNative
 
 RUN_ID = "11111111-1111-4111-8111-111111111111"
@@ -73,7 +73,7 @@ def test_failed_call(native: ChatNative, recording: Any) -> None:
     native.body = failing(native.body, LookupError("no such thing"))
     with pytest.raises(LookupError):
         native.invoke("hello")
-    span = recording.named("chat m !LookupError".partition(" !")[0])
+    span = recording.named("chat m")
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes["error.type"] == "LookupError"
     assert "gen_ai.usage.input_tokens" not in span.attributes
@@ -151,3 +151,27 @@ def test_no_message_text(native: ChatNative, recording: Any, tree: Callable[...,
     values = repr([dict(span.attributes) for span in recording.spans])
     assert "secret" not in values
     assert "one two three" not in values
+
+
+class ChatNamingEachChunk(ChatStreaming):
+    """Says in each chunk which model it is."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for word in WORDS:
+            yield ChatGenerationChunk(message=AIMessageChunk(word, response_metadata={"model_name": "gpt-11"}))
+
+
+def test_response_model_in_each_chunk(recording: Any) -> None:
+    """A response model that each chunk repeats, which LangChain joins to one text, is said once."""
+    list(ChatNamingEachChunk().stream("hello"))
+    assert recording.named("chat m").attributes["gen_ai.response.model"] == "gpt-11"
+
+
+@pytest.mark.parametrize("form", ["generate", "agenerate"])
+def test_generate_called_directly(form: str, recording: Any) -> None:
+    """A completion model that is called with several prompts says provider and model as in every other call."""
+    call(form, CompletingNative(), ["a", "b"])
+    said = [
+        (span.attributes["gen_ai.provider.name"], span.attributes["gen_ai.request.model"]) for span in recording.spans
+    ]
+    assert said == [("completingnative", "m")] * 2

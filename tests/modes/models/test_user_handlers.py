@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
-from tests.modes.models.calls import call, failing
+from tests.modes.models.calls import Standstill, acall, call, cancel, failing, settle
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
 from tests.modes.models.completion_models import CompletingNative
 from tests.modes.models.everyday_chain import GIVEN, everyday_chain
@@ -127,3 +128,60 @@ def test_raising_handler_breaks_the_call_as_before(
         call(form, native, "hello", {"callbacks": [Strict()]})
     assert raised.value is error
     assert tree() == ""
+
+
+@pytest.mark.parametrize("form", ["ainvoke", "astream"])
+async def test_cancelled_in_a_slow_handler(form: str, native: ChatNative, tree: Callable[..., str]) -> None:
+    """A call that is cancelled while a handler hears of its start never had a body, and is no run."""
+    standstill = Standstill()
+
+    class Slow(AsyncCallbackHandler):
+        async def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            await standstill()
+
+    await cancel(acall(form, native, "hello", {"callbacks": [Slow()]}), standstill.reached)
+    assert tree() == ""
+
+
+@pytest.mark.parametrize("form", ["ainvoke", "astream"])
+async def test_cancelled_in_a_slow_handler_of_the_end(form: str, native: ChatNative, tree: Callable[..., str]) -> None:
+    """A call that is cancelled while a handler hears of its end is over: its span is that of a call that went well."""
+    standstill = Standstill()
+
+    class Slow(AsyncCallbackHandler):
+        async def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+            await standstill()
+
+    await cancel(acall(form, native, "hello", {"callbacks": [Slow()]}), standstill.reached)
+    assert tree() == "chat m\n" + "  http\n" * (3 if form == "astream" else 1)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await settle()
+
+
+class Reporting(BaseCallbackHandler):
+    """Works when it hears of the start and of the end of a model's call.
+
+    Args:
+        work: Called with what it heard.
+    """
+
+    def __init__(self, work: Callable[[str], None]) -> None:
+        self.work = work
+
+    def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.work("start")
+
+    def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+        self.work("end")
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+def test_handlers_are_no_part_of_the_call(
+    form: str, native: ChatNative, http: Callable[..., None], recording: Any
+) -> None:
+    """What handlers do at the start and at the end of a call belongs to what is around it, in every form."""
+    with recording.tracer.start_as_current_span("mine"):
+        call(form, native, "hello", {"callbacks": [Reporting(http)]})
+    chunks = "    http\n" * (3 if form.endswith("stream") else 1)
+    assert recording.tree() == f"mine\n  start\n  chat m\n{chunks}  end\n"

@@ -1,0 +1,38 @@
+"""Who announces a run, or its end: the frame of LangChain's that called one of its managers."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+
+_NEAR = 3
+"""How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
+
+
+def is_started_by(code: CodeType | None) -> bool:
+    """Tell whether the run that is being announced is started by this code itself, not by something it calls."""
+    frame: FrameType | None = _caller()
+    for _ in range(_NEAR):
+        if frame is None or frame.f_code is code:
+            return frame is not None
+        frame = frame.f_back
+    return False
+
+
+def is_closed_early() -> bool:
+    """Tell whether the end that is being announced is that of a stream whose consumer did not want the rest.
+
+    A synchronous transform swallows the `GeneratorExit` and reports what it has so far as its result: what tells is
+    that the generator it reads from is still in the middle.
+    """
+    frame = _caller()
+    if frame is None or frame.f_code.co_name != "_transform_stream_with_config":
+        return False
+    return getattr(frame.f_locals.get("iterator"), "gi_frame", None) is not None
+
+
+def _caller() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("callspan."):
+        frame = frame.f_back
+    return frame
