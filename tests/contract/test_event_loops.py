@@ -86,5 +86,10 @@ def test_eager_tasks(programs, tree):
 
 def test_debug_mode(programs, tree):
     """asyncio's debug mode wraps coroutines and looks at their frames."""
-    asyncio.run(programs(), debug=True)
+
+    async def main():
+        asyncio.get_running_loop().slow_callback_duration = 60  # it complains of a slow machine
+        await programs()
+
+    asyncio.run(main(), debug=True)
     assert tree(sort=True) == 3 * CHAIN + GRAPH

@@ -42,6 +42,13 @@ each_method = pytest.mark.parametrize(
 )
 
 
+def _pickled(thing: Any) -> Any:
+    return pickle.loads(pickle.dumps(thing))
+
+
+DUPLICATES = [copy.copy, copy.deepcopy, _pickled]
+
+
 def _facts(function: Any) -> dict[str, Any]:
     """Tell what a program can ask about a function."""
     return {
@@ -75,7 +82,7 @@ def test_wrapped_method_answers_as_before(owner: type, name: str) -> None:
 
 
 @each_method
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_wrapped_method_can_be_copied(owner: type, name: str, duplicate: Callable[[Any], Any], recording: Any) -> None:
     """A wrapped method is copied and pickled as a function is: it stays the same one."""
     assert duplicate(getattr(owner, name)) is getattr(owner, name)
@@ -91,7 +98,7 @@ def test_wrapped_method_is_the_same_each_time(recording: Any) -> None:
     assert model.stream.__self__ is model
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_bound_method_can_be_copied(duplicate: Callable[[Any], Any], tree: Callable[..., str]) -> None:
     """A copied or pickled bound method works, and its calls have spans."""
     embed = duplicate(DeterministicFakeEmbedding(size=2).embed_query)
@@ -111,7 +118,7 @@ class _Keeper(BaseCallbackHandler):
     """Keeps the handlers' arguments of nobody: it only makes managers that have a handler."""
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_run_manager_and_config_can_be_copied(duplicate: Callable[[Any], Any], tree: Callable[..., str]) -> None:
     """Inside a body its config and run manager are copied and pickled; a copy does not end the run, nor own it."""
     handler = _Keeper()
@@ -125,7 +132,7 @@ def test_run_manager_and_config_can_be_copied(duplicate: Callable[[Any], Any], t
     assert tree() == "invoke_workflow f\n"
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+@pytest.mark.parametrize("duplicate", DUPLICATES)
 def test_copy_of_a_run_manager_does_not_own_the_run(
     duplicate: Callable[[Any], Any], http: Callable[..., None], tree: Callable[..., str]
 ) -> None:
