@@ -108,9 +108,9 @@ class Run:
             return
         self.ended = True
         self.outcome = outcome or (OK if error is None else ERROR)
-        _forget(self)
-        began_here = error is not None and self._began_here(error, at)
         try:
+            _forget(self)
+            began_here = error is not None and self._began_here(error, at)
             if self.span.is_recording():
                 self._write_end(outputs)
                 if self.outcome == ERROR and error is not None:
@@ -242,7 +242,7 @@ def open_runs() -> list[Run]:
     """List the runs that have started and not ended, oldest first."""
     reap()
     found = (ref() for ref in list(_open.values()))
-    return [run for run in found if run is not None]
+    return [run for run in found if run is not None and not run.ended]
 
 
 def reap() -> None:
