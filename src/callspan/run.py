@@ -12,11 +12,10 @@ from typing import Any
 
 from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span, set_span_in_context
-from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, lease, semconv, spans, telemetry
-from callspan.kinds import VISIBLE, Kind, Table
-from callspan.text import NAME_LIMIT, safe_name
+from callspan.kinds import VISIBLE, Kind
+from callspan.text import safe_name
 
 RUN = create_key("callspan-run")
 """Context key: the run whose body we are in."""
@@ -120,7 +119,7 @@ class Run:
             spans.end_span(self.span, at)
 
     def _write_end(self, outputs: Any) -> None:
-        attributes = {} if outputs is NOTHING else read(self.kind.end, outputs)
+        attributes = {} if outputs is NOTHING else spans.read(self.kind.end, outputs)
         if self.outcome not in (OK, ERROR):
             attributes[semconv.RUN_OUTCOME] = str(self.outcome)
         if attributes:
@@ -153,21 +152,6 @@ class Run:
                 parent.seen = parent.seen or deque(maxlen=_SEEN)
                 parent.seen.append((origin, at))
         return not passed_on
-
-
-def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
-    """Read a table of attributes; one that cannot be read is left out, the others stand."""
-    values: dict[str, AttributeValue] = {}
-    for name, reader in table:
-        try:
-            value = reader(subject)
-            if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
-                values[name] = value
-            elif value is not None and (safe := spans.attribute_value(value)) is not None:
-                values[name] = safe
-        except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
-            telemetry.failed(f"the attribute {name}", error)
-    return values
 
 
 def place(parent_id: Any, current: Context) -> Context:
@@ -223,12 +207,12 @@ def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Ru
 
 
 def _start_span(inforce: telemetry.Telemetry, kind: Kind, said: Any, parent: Context) -> Span:
-    identity = read(kind.identity, said)
+    identity = spans.read(kind.identity, said)
     target = safe_name(kind.target(said))
     name = kind.word if target is None else f"{kind.word} {target}"
     span = spans.start_span(inforce.tracer, name, parent, kind.span_kind, identity)
     if span.is_recording():
-        span.set_attributes(read(kind.start, said))
+        span.set_attributes(spans.read(kind.start, said))
     return span
 
 

@@ -1,84 +1,23 @@
 """The four shapes of a call, each once: function, coroutine, generator, async generator.
 
-Around each of them stands a `Frame`. It has a current OpenTelemetry context of its own, which is put in place when
-the call is entered and taken away when it is left: once for a function, **at each step** for the others. So no token
-ever crosses a suspension point, whoever resumes the call and wherever, and between two steps the caller's context is
-untouched.
+Around each of them a `Frame` may stand, and before or after a call a hook. A wrapper has one frame in a traceback.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextvars import Token
 from types import AsyncGeneratorType, CodeType, CoroutineType
-from typing import Any, Protocol
+from typing import Any
 
-from opentelemetry.context import Context, attach, detach, get_current
+from callspan.frame import Frame, Opener, Watch
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
 
 
-class Watch(Protocol):
-    """Calls our code so that its failure does not reach the user: logged once, and the answer is None."""
-
-    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
-        """Call our code, unless the patch was taken away."""
-
-
 Weave = Callable[[Callable[..., Any], Watch], Wrapper]
 """Makes the wrapper of one callable, given the callable and who watches over our code."""
-
-
-class Frame:
-    """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
-
-    __slots__ = ("code", "context", "watch")
-
-    watch: Watch
-    context: Context | None
-    code: CodeType | None
-
-    def outset(self) -> Context | None:
-        """Give the context the body begins in; None leaves the caller's in place."""
-        return None
-
-    def over(self, error: BaseException | None) -> None:
-        """The body will not go on: it returned, raised or was closed."""
-
-    def enter(self) -> object:
-        """Put the frame's own context in place."""
-        if self.context is None:
-            self.context = self.watch.run(self.outset)
-            if self.context is None:
-                return None
-        return self.watch.run(attach, self.context)
-
-    def leave(self, token: Any) -> None:
-        """Take it away, and keep it for the next step."""
-        if token is not None:
-            self.context = get_current()
-            _reset(token)
-
-    def close(self, error: BaseException | None) -> None:
-        """Tell that the body is over."""
-        self.watch.run(self.over, error)
-
-
-Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
-"""Makes the frame of one call from its arguments (`self` first), or None where there is nothing to do."""
-
-
-def _reset(token: Any) -> None:
-    """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`."""
-    if not isinstance(token, Token):
-        detach(token)
-        return
-    try:
-        token.var.reset(token)
-    except (ValueError, RuntimeError):
-        return
 
 
 def before(hook: Callable[..., Any]) -> Weave:

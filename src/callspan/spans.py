@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
-from callspan.text import encodable
+from callspan.kinds import Table
+from callspan.text import NAME_LIMIT, encodable
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
@@ -35,6 +37,21 @@ def attribute_value(value: object) -> AttributeValue | None:
         texts = [encodable(item[:TEXT_LIMIT]) for item in value[:128] if isinstance(item, str)]
         return texts or None
     return None
+
+
+def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
+    """Read a table of attributes; one that cannot be read is left out, the others stand."""
+    values: dict[str, AttributeValue] = {}
+    for name, reader in table:
+        try:
+            value = reader(subject)
+            if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
+                values[name] = value
+            elif value is not None and (safe := attribute_value(value)) is not None:
+                values[name] = safe
+        except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
+            telemetry.failed(f"the attribute {name}", error)
+    return values
 
 
 def start_span(

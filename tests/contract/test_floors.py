@@ -31,6 +31,7 @@ FLOORS = {
     "redaction": 1,
     "telemetry": 1,
     "patching": 1,
+    "frame": 1,
     "shapes": 1,
     # F2: what users subclass
     "callback": 2,

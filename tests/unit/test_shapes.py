@@ -10,8 +10,9 @@ import threading
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
 
+from callspan.frame import Frame
 from callspan.patching import wrap
-from callspan.shapes import Frame, around
+from callspan.shapes import around
 
 MINE = Context({"mine": True})
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
+from callspan.frame import Frame, Opener
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.run import CANCELLED, RUN, UNREPORTED, WAITING, Run, find, place
-from callspan.shapes import Frame, Opener
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:

@@ -12,6 +12,7 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
+from callspan.frame import Frame
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.lifecycle import suppressed
@@ -19,7 +20,7 @@ from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
 from callspan.patching import Undo, is_patched, unwrap, wrap
 from callspan.run import Run, start
-from callspan.shapes import Frame, around
+from callspan.shapes import around
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 

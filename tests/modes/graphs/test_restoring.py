@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import wrapt
-from langchain_core.callbacks import CallbackManager
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableLambda
 from langgraph.pregel import Pregel
@@ -137,6 +137,42 @@ def test_below_a_foreign_wrapper(
         uninstrument()
     finally:
         setattr(owner, name, inspect.unwrap(theirs))
+
+
+@pytest.mark.parametrize("foreign", [_plain, _wrapt], ids=["functools", "wrapt"])
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (AsyncCallbackManager, "on_chain_start"),
+        (AsyncCallbackManager, "on_chat_model_start"),
+        (BaseChatModel, "_agenerate_with_cache"),
+        (BaseChatModel, "astream"),
+        (Pregel, "astream"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+async def test_on_top_of_a_foreign_wrapper(
+    foreign: Fn, owner: Any, name: str, line: Fn, chat: Any, recording: Recording, tree: Fn
+) -> None:
+    """A wrapper that was there before keeps its place and hides nothing, even if it is a plain function."""
+
+    async def n(state: Any) -> Any:
+        told = [chunk.content async for chunk in chat.astream("hello")]
+        return {"trail": ["".join(told), (await chat.ainvoke("hello")).content]}
+
+    uninstrument()
+    original = vars(owner)[name]
+    theirs = foreign(original)
+    setattr(owner, name, theirs)
+    try:
+        instrument(tracer_provider=recording.provider)
+        assert await line(n).ainvoke({"trail": []}) == {"trail": ["pretty polly"] * 2}
+        uninstrument()
+        assert vars(owner)[name] is theirs
+    finally:
+        setattr(owner, name, original)
+    model = "    chat parrot\n      http\n"
+    assert tree() == f"invoke_workflow\n  node n\n{model}{model}"
 
 
 def test_a_method_that_was_kept(recording: Recording, tree: Fn) -> None:

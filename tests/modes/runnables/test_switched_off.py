@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from opentelemetry.trace import get_current_span
 
 import callspan
-from callspan import run
+from callspan import spans
 from callspan.testing import Recording
 
 
@@ -90,8 +90,8 @@ def test_nothing_is_read_for_a_run_that_is_sampled_out(
 ) -> None:
     """Of a run that is sampled out, only what the sampler sees is read."""
     tables: list[Any] = []
-    original = run.read
-    monkeypatch.setattr(run, "read", lambda table, subject: tables.append(table) or original(table, subject))
+    original = spans.read
+    monkeypatch.setattr(spans, "read", lambda table, subject: tables.append(table) or original(table, subject))
     assert way.invoke(step("f") | step("g"), "x") == "xfg"
     assert recording.spans == []
     names = {name for table in tables for name, _ in table}

@@ -1,0 +1,72 @@
+"""What stands around one call: a current context of its own, in place only while the call's body runs.
+
+It is put in place when the call is entered and taken away when it is left: once for a function, **at each step** for
+what can be suspended. So no token ever crosses a suspension point, whoever resumes the call and wherever, and between
+two steps the caller's context is untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Token
+from types import CodeType
+from typing import Any, Protocol
+
+from opentelemetry.context import Context, attach, detach, get_current
+
+
+class Watch(Protocol):
+    """Calls our code so that its failure does not reach the user: logged once, and the answer is None."""
+
+    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
+        """Call our code, unless the patch was taken away."""
+
+
+class Frame:
+    """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
+
+    __slots__ = ("code", "context", "watch")
+
+    watch: Watch
+    context: Context | None
+    code: CodeType | None
+
+    def outset(self) -> Context | None:
+        """Give the context the body begins in; None leaves the caller's in place."""
+        return None
+
+    def over(self, error: BaseException | None) -> None:
+        """The body will not go on: it returned, raised or was closed."""
+
+    def enter(self) -> object:
+        """Put the frame's own context in place."""
+        if self.context is None:
+            self.context = self.watch.run(self.outset)
+            if self.context is None:
+                return None
+        return self.watch.run(attach, self.context)
+
+    def leave(self, token: Any) -> None:
+        """Take it away, and keep it for the next step."""
+        if token is not None:
+            self.context = get_current()
+            _reset(token)
+
+    def close(self, error: BaseException | None) -> None:
+        """Tell that the body is over."""
+        self.watch.run(self.over, error)
+
+
+Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
+"""Makes the frame of one call from its arguments (`self` first), or None where there is nothing to do."""
+
+
+def _reset(token: Any) -> None:
+    """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`."""
+    if not isinstance(token, Token):
+        detach(token)
+        return
+    try:
+        token.var.reset(token)
+    except (ValueError, RuntimeError):
+        return
