@@ -47,7 +47,7 @@ def after(hook: Callable[..., Any]) -> Weave:
             watch.run(hook, args, kwargs, result)
             return result
 
-        return coroutine if inspect.iscoroutinefunction(original) else function
+        return coroutine if inspect.iscoroutinefunction(inspect.unwrap(original)) else function
 
     return weave
 

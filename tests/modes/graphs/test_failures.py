@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -221,3 +222,24 @@ def test_what_is_no_exception(call: Fn, line: Fn, http: Fn, tree: Fn) -> None:
 
     assert raised.value is stop
     assert tree() == "invoke_workflow ~cancelled\n  node n ~cancelled\n    http\n"
+
+
+@pytest.mark.skipif(not find_spec("langgraph.callbacks"), reason="nodes have had handlers since langgraph 1.2")
+def test_an_error_handler(call: Fn, line: Fn, failing: Fn, http: Fn, tree: Fn) -> None:
+    """A handler of a node's failure is a node, too; the graph has not failed."""
+
+    def mend(state: State) -> State:
+        http("mend")
+        return {"trail": ["mended"]}
+
+    assert call(line(failing, options={"error_handler": mend}), {"trail": []}) == {"trail": ["mended"]}
+    assert (
+        tree()
+        == """\
+invoke_workflow
+  node n !ValueError
+    http
+  node __error_handler__n
+    mend
+"""
+    )
