@@ -10,7 +10,7 @@ VENV ?= .venv
 VENVS := $(VENV) $(VENV)-newest $(VENV)-oldest
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test lint matrix matrix-newest matrix-oldest clean
+.PHONY: help demo test lint matrix matrix-newest matrix-oldest bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make test      the test suite, without network'
 	@echo 'make lint      ruff, mypy, pyright'
 	@echo 'make matrix    the test suite on the newest and on the oldest supported LangChain'
+	@echo 'make bench     what it costs, in CPU time (1 to 2 minutes)'
 	@echo 'make clean     remove the environments, caches and builds'
 
 demo: $(VENV)/demo.stamp
@@ -38,9 +39,12 @@ matrix-newest matrix-oldest: matrix-%: $(VENV)-%/matrix.stamp
 	@echo 'The suite on the $* LangChain:'
 	@$(VENV)-$*/bin/python -m pytest -q
 
+bench: $(VENV)/bench.stamp
+	@$(VENV)/bin/python -m benchmarks
+
 clean:
 	rm -rf $(VENVS) .mypy_cache .pytest_cache .ruff_cache build dist
-	find src tests examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment, empty. The interpreter must be new enough and able to make one (Debian's needs python3-venv).
 $(VENVS:=/bin/python): %/bin/python:
@@ -55,7 +59,7 @@ $(VENVS:=/bin/python): %/bin/python:
 	exit 1
 
 # The environment with one of pyproject.toml's dependency groups, which pip knows from 25.1 on.
-$(VENV)/demo.stamp $(VENV)/test.stamp $(VENV)/lint.stamp: $(VENV)/%.stamp: $(VENV)/bin/python $(PACKAGE)
+$(VENV)/demo.stamp $(VENV)/test.stamp $(VENV)/lint.stamp $(VENV)/bench.stamp: $(VENV)/%.stamp: $(VENV)/bin/python $(PACKAGE)
 	@echo 'Installing what "make $*" needs'
 	@$(VENV)/bin/python -m pip install --quiet 'pip>=25.1'
 	@$(VENV)/bin/python -m pip install --quiet --editable . --group $*

@@ -27,7 +27,7 @@ class Kind:
         word: The first word of the span's name.
         span_kind: CLIENT for what leaves the process, else INTERNAL.
         depth: 0 for calls, 1 for the steps of a graph, 2 for plain chains: what `detail` hides by.
-        target: Reads the second word of the span's name.
+        target: The identity attribute that is the second word of the span's name; None: the run's own name is.
         identity: Attributes that the sampler sees; they are read for each run.
         start: Attributes known at the start; read when the span records.
         end: Attributes read from the outputs; read when the span records.
@@ -37,7 +37,7 @@ class Kind:
     word: str
     span_kind: SpanKind
     depth: int
-    target: Reader
+    target: str | None
     identity: Table = ()
     start: Table = ()
     end: Table = ()

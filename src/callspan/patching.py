@@ -140,10 +140,7 @@ def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
             if owner is None or name not in vars(owner):
                 _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
                 continue
-            try:
-                undos.append(wrap(owner, name, patch.weave))
-            except Exception as error:  # noqa: BLE001 - the other patches of the module stand
-                telemetry.failed(f"patching {patch.module}:{patch.path}", error)
+            undos.append(try_wrap(owner, name, patch.weave))
         return undo_all(undos)
 
     return act
@@ -167,6 +164,19 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         _take_out(owner, name, handle)
 
     return undo
+
+
+def try_wrap(owner: Any, name: str, weave: Weave) -> Undo:
+    """Wrap the attribute if it can be; if not, that is logged, and everything else stands.
+
+    Returns:
+        What restores the original.
+    """
+    try:
+        return wrap(owner, name, weave)
+    except Exception as error:  # noqa: BLE001 - within the user's import, or his class statement
+        telemetry.failed(f"patching {getattr(owner, '__name__', owner)}.{name}", error)
+        return lambda: None
 
 
 def unwrap(owner: Any, name: str) -> None:

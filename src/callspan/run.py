@@ -109,11 +109,12 @@ class Run:
         self.outcome = outcome or (OK if error is None else ERROR)
         try:
             _forget(self)
-            began_here = error is not None and self._began_here(error, at)
             if self.span.is_recording():
                 self._write_end(outputs)
-                if self.outcome == ERROR and error is not None:
-                    self._write_error(error, began_here=began_here)
+            if self.outcome == PAUSED and self.parent is not None:
+                self.parent.paused = True
+            if self.outcome == ERROR and error is not None:
+                self._write_error(error, at)
         finally:
             self.context = self.outside = None  # it holds this run, and the one above
             spans.end_span(self.span, at)
@@ -125,14 +126,20 @@ class Run:
         if attributes:
             self.span.set_attributes(attributes)
 
-    def _write_error(self, error: BaseException, *, began_here: bool) -> None:
-        self.span.set_attribute(semconv.ERROR_TYPE, errors.error_type(error))
+    def _write_error(self, error: BaseException, at: int) -> None:
+        recording = self.span.is_recording()
+        text = self._text_of(error) if recording else ""
+        if recording:
+            spans.write_failure(self.span, error, text)
+        if self._began_here(error, at) and recording:
+            self.span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
+
+    def _text_of(self, error: BaseException) -> str:
         try:
-            text = errors.error_text(error)
+            return errors.error_text(error)
         except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text
             telemetry.failed(f"the text of {errors.error_type(error)}", fault)
-            text = ""
-        spans.write_error(self.span, error, text, began_here=began_here)
+            return ""
 
     def _began_here(self, error: BaseException, at: int) -> bool:
         """Tell whether no other run has passed this very exception on to this one, and tell the parent of it.
@@ -146,11 +153,10 @@ class Run:
         passed_on = any(seen == origin for seen, _ in self.seen or ()) or any(
             seen == origin and ended > self.started for seen, ended in beside
         )
-        if parent is not None:
-            parent.paused = parent.paused or self.outcome == PAUSED
-            if passed_on or self.span.is_recording():  # else the event still has to be written, further up
-                parent.seen = parent.seen or deque(maxlen=_SEEN)
-                parent.seen.append((origin, at))
+        # A hidden run leaves the event to be written further up.
+        if parent is not None and (passed_on or self.span.is_recording()):
+            parent.seen = parent.seen or deque(maxlen=_SEEN)
+            parent.seen.append((origin, at))
         return not passed_on
 
 
@@ -208,7 +214,7 @@ def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Ru
 
 def _start_span(inforce: telemetry.Telemetry, kind: Kind, said: Any, parent: Context) -> Span:
     identity = spans.read(kind.identity, said)
-    target = safe_name(kind.target(said))
+    target = safe_name(said.name if kind.target is None else identity.get(kind.target))
     name = kind.word if target is None else f"{kind.word} {target}"
     span = spans.start_span(inforce.tracer, name, parent, kind.span_kind, identity)
     if span.is_recording():

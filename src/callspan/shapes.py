@@ -86,16 +86,20 @@ def _function(opened: Opener) -> Wrapper:
         if frame is None:
             return wrapped(*args, **kwargs)
         error: BaseException | None = None
+        result: Any = None
         token = frame.enter()
         try:
-            return wrapped(*args, **kwargs)
+            result = wrapped(*args, **kwargs)
         except BaseException as raised:
             error = raised
             raise
         finally:
             frame.leave(token)
-            frame.close(error)
+            if not inspect.iscoroutine(result):
+                frame.close(error)
             del error  # with its traceback it would hold this very frame
+        # A plain function may hand on what another one's coroutine function gave it: the body is still to come.
+        return _Steps(result, frame) if inspect.iscoroutine(result) else result
 
     return wrapper
 

@@ -82,15 +82,13 @@ def end_span(span: Span, at: int) -> None:
         telemetry.refused("end a span", error)
 
 
-def write_error(span: Span, error: BaseException, text: str, *, began_here: bool) -> None:
-    """Set the status, and write the event where the error began.
+def write_failure(span: Span, error: BaseException, text: str) -> None:
+    """Say that the call failed: `error.type` and the status.
 
     Args:
         span: The span that failed.
         error: The exception.
         text: What may be written of its text.
-        began_here: Whether no span below has the event already.
     """
+    span.set_attribute(semconv.ERROR_TYPE, errors.error_type(error))
     span.set_status(Status(StatusCode.ERROR, text or None))
-    if began_here:
-        span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
+from langchain_core.callbacks import CallbackManager
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
@@ -129,3 +130,23 @@ def test_a_failure_of_ours_is_logged_once_and_the_call_goes_on(in_production, mo
         assert [RunnableLambda(lambda x: x + 1).invoke(n) for n in range(3)] == [1, 2, 3]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["callspan failed in CallbackManager.on_chain_start; the call goes on without it"]
+
+
+@pytest.mark.parametrize("serialized", [{"id": 3}, {"id": []}, {"name": 7}, {"id": [None]}, None])
+def test_a_description_that_names_nothing_costs_the_name(serialized, tree):
+    """A run whose name cannot be told is a run all the same."""
+    CallbackManager.configure().on_chain_start(serialized, {}).on_chain_end({})
+    assert tree() == "invoke_workflow chain\n"
+
+
+@pytest.mark.may_log
+def test_an_exception_that_does_not_let_itself_be_looked_at_ends_the_run(in_production, tree):
+    """What an exception is, its class tells; nothing else of it is asked."""
+
+    class Shy(Exception):
+        def __getattribute__(self, name):
+            raise RuntimeError("do not look at me")
+
+    manager = CallbackManager.configure().on_chain_start({"name": "f"}, {})
+    manager.on_chain_error(Shy())
+    assert tree().startswith("invoke_workflow f !")

@@ -48,7 +48,10 @@ class Announcement:
     def _name(self) -> str | None:
         name = self.extra.get("name")
         if name is None:
-            name = self.serialized.get("name") or (self.serialized.get("id") or (None,))[-1]
+            name = self.serialized.get("name")
+        if name is None:
+            path = self.serialized.get("id")
+            name = path[-1] if isinstance(path, (list, tuple)) and path else None
         return name if isinstance(name, str) else None
 
 

@@ -42,7 +42,7 @@ CHAIN = Kind(
     word="chain",
     span_kind=SpanKind.INTERNAL,
     depth=2,
-    target=lambda said: said.name,
+    target=None,
     start=(*ALWAYS, (semconv.RUN_TYPE, run_type)),
 )
 
@@ -50,7 +50,7 @@ WORKFLOW = replace(
     CHAIN,
     word=semconv.INVOKE_WORKFLOW,
     depth=0,
-    target=given_name,
+    target=semconv.WORKFLOW_NAME,
     identity=(
         (semconv.OPERATION, lambda said: semconv.INVOKE_WORKFLOW),
         (semconv.WORKFLOW_NAME, given_name),

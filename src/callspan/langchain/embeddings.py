@@ -18,7 +18,7 @@ from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
-from callspan.patching import Undo, is_patched, unwrap, wrap
+from callspan.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.run import Run, start
 from callspan.shapes import around
 
@@ -62,7 +62,7 @@ EMBEDDINGS = Kind(
     word=semconv.EMBEDDINGS,
     span_kind=SpanKind.CLIENT,
     depth=0,
-    target=_model,
+    target=semconv.REQUEST_MODEL,
     identity=(
         (semconv.OPERATION, lambda said: semconv.EMBEDDINGS),
         (semconv.PROVIDER, _provider),
@@ -130,7 +130,7 @@ def _patch(cls: type) -> None:
     for name in METHODS:
         method = vars(cls).get(name)
         if inspect.isfunction(method) and not is_patched(method) and not getattr(method, "__isabstractmethod__", False):
-            wrap(cls, name, _WEAVE)
+            try_wrap(cls, name, _WEAVE)
 
 
 def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:

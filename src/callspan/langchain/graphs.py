@@ -42,7 +42,8 @@ def _is_function(step: Any, qualname: str) -> bool:
 
 def is_node(said: Announcement) -> bool:
     """Tell whether this is a node's own run; what it runs inherits its metadata, and a subgraph may bear its name."""
-    if said.name != said.metadata.get("langgraph_node"):
+    node = said.metadata.get("langgraph_node")
+    if not isinstance(node, str) or node != said.name:
         return False
     if any(str(tag).startswith("graph:step:") for tag in said.tags):
         return True
@@ -65,6 +66,7 @@ def _goto(output: Any) -> list[str] | None:
 AGENT = replace(
     WORKFLOW,
     word=semconv.INVOKE_AGENT,
+    target=semconv.AGENT_NAME,
     identity=(
         (semconv.OPERATION, lambda said: semconv.INVOKE_AGENT),
         (semconv.AGENT_NAME, given_name),

@@ -24,7 +24,7 @@ def outcome_of(error: BaseException | None) -> str:
     if error is None:
         return OK
     for cls, outcome in _PYTHON:
-        if isinstance(error, cls):
+        if issubclass(type(error), cls):  # `isinstance` may run the exception's own code
             return outcome
     for base in type(error).__mro__:
         if base.__name__ in _LANGGRAPH and base.__module__.partition(".")[0] == "langgraph":

@@ -19,7 +19,7 @@ RETRIEVER = Kind(
     word=semconv.RETRIEVAL,
     span_kind=SpanKind.CLIENT,
     depth=0,
-    target=data_source,
+    target=semconv.DATA_SOURCE_ID,
     identity=(
         (semconv.OPERATION, lambda said: semconv.RETRIEVAL),
         (semconv.DATA_SOURCE_ID, data_source),

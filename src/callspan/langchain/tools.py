@@ -19,7 +19,7 @@ TOOL = Kind(
     word=semconv.EXECUTE_TOOL,
     span_kind=SpanKind.INTERNAL,
     depth=0,
-    target=tool_name,
+    target=semconv.TOOL_NAME,
     identity=(
         (semconv.OPERATION, lambda said: semconv.EXECUTE_TOOL),
         (semconv.TOOL_NAME, tool_name),
