@@ -178,13 +178,13 @@ def _stepper(name: str) -> Callable[..., Any]:
         try:
             return getattr(self._body, name)(*args)
         except StopIteration:
-            over, error = self._last, self._ending
+            over, error = self._of is None or self._ending is not None, self._ending
             raise
         except StopAsyncIteration:
             over = True
             raise
         except BaseException as raised:
-            over, error = True, raised
+            over, error = self._is_over(), raised
             raise
         finally:
             frame.leave(token)
@@ -199,13 +199,19 @@ class _Steps(Coroutine[Any, Any, Any]):
     """A coroutine, or one step of an async generator, that runs in the frame's context.
 
     It is no coroutine function: those would suspend with our context in place.
+
+    Args:
+        body: What is awaited.
+        frame: The frame around it.
+        of: The async generator whose step it is, if it is one.
+        ending: What closed the generator, if this step closes it.
     """
 
-    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_last")
+    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_of")
     __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
 
-    def __init__(self, body: Any, frame: Frame, *, last: bool = True, ending: BaseException | None = None) -> None:
-        self._body, self._frame, self._last, self._ending = body, frame, last, ending
+    def __init__(self, body: Any, frame: Frame, *, of: Any = None, ending: BaseException | None = None) -> None:
+        self._body, self._frame, self._of, self._ending = body, frame, of, ending
 
     send = _stepper("send")
     throw = _stepper("throw")
@@ -220,8 +226,14 @@ class _Steps(Coroutine[Any, Any, Any]):
             self._body.close()
         finally:
             frame.leave(token)
-            if self._last and getattr(self._body, "cr_frame", None) is None:
+            if self._of is None and self._is_over():
                 frame.close(GeneratorExit())
+
+    def _is_over(self) -> bool:
+        """Tell whether the body will not go on: two steps at once are refused, and leave it as it was."""
+        if self._of is None:
+            return getattr(self._body, "cr_frame", None) is None
+        return getattr(self._of, "ag_frame", None) is None
 
     def __await__(self) -> _Steps:
         if not isinstance(self._body, CoroutineType):
@@ -255,16 +267,16 @@ class _AsyncDriver(AsyncGenerator[Any, Any]):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.__anext__(), self._frame, last=False)
+        return _Steps(self._body.__anext__(), self._frame, of=self._body)
 
     def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.asend(value), self._frame, last=False)
+        return _Steps(self._body.asend(value), self._frame, of=self._body)
 
     def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.athrow(*args), self._frame, last=False)
+        return _Steps(self._body.athrow(*args), self._frame, of=self._body)
 
     def aclose(self) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.aclose(), self._frame, ending=GeneratorExit())
+        return _Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
 
     def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
         return getattr(self._body, name)

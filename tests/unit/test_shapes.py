@@ -241,6 +241,18 @@ async def test_an_async_generators_exception_is_the_very_object(ends):
     assert ends == [caught.value]
 
 
+async def test_two_steps_at_once_are_refused_and_end_nothing(ends):
+    """Python refuses the second step; the generator goes on, and so does its frame."""
+    steps = Library().async_generator()
+    assert await anext(steps) is MINE
+    one, other = await asyncio.gather(steps.asend(1), steps.asend(2), return_exceptions=True)
+    assert one == (1, MINE)
+    assert isinstance(other, RuntimeError)
+    assert ends == []
+    await steps.aclose()
+    assert [type(end) for end in ends] == [GeneratorExit]
+
+
 def test_kinds_signatures_and_names_are_the_originals(ends):
     """Whoever inspects a patched method sees the method."""
     assert inspect.iscoroutinefunction(Library.coroutine)

@@ -167,7 +167,7 @@ def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
     """
 
     def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
-        if inputs_at and len(args[inputs_at] if len(args) > inputs_at else kwargs["inputs"]) != 1:
+        if inputs_at and len(args[inputs_at] if len(args) > inputs_at else kwargs.get("inputs", ())) != 1:
             return None
         return Scope(name, args[0], first=first)
 

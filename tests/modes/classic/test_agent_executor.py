@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.agents import AgentFinish
 from langchain_core.prompts import PromptTemplate
 from langchain_core.tools import tool
 from opentelemetry.context import get_current
@@ -75,6 +76,40 @@ def test_iterated(executor: Fn, tree: Fn) -> None:
     for _ in executor(ACTS, ENDS).iter(ASKED):
         assert get_current() is before
     assert tree() == TWO_TURNS
+
+
+@pytest.fixture
+def own_agent(classic: Fn, http: Fn) -> Any:
+    """An executor whose agent is the user's own, and makes a call to the world when it plans."""
+    agents = classic("agents")
+
+    class Planner(agents.BaseSingleActionAgent):  # type: ignore[misc, name-defined]
+        """Has the answer at once."""
+
+        @property
+        def input_keys(self) -> list[str]:
+            return ["input"]
+
+        def plan(self, *args: Any, **kwargs: Any) -> Any:
+            http()
+            return AgentFinish({"output": "a tree"}, "")
+
+        async def aplan(self, *args: Any, **kwargs: Any) -> Any:
+            return self.plan()
+
+    return agents.AgentExecutor(agent=Planner(), tools=[])
+
+
+def test_an_agent_of_the_users_own(call: Fn, own_agent: Any, tree: Fn) -> None:
+    """An agent that opens no run plans in the executor's."""
+    assert call(own_agent, ASKED)["output"] == "a tree"
+    assert tree() == "invoke_workflow\n  http\n"
+
+
+def test_an_agent_of_the_users_own_streamed(stream: Fn, own_agent: Any, tree: Fn) -> None:
+    """An agent that opens no run plans in the executor's when its steps are streamed, too."""
+    assert stream(own_agent, ASKED)[-1]["output"] == "a tree"
+    assert tree() == "invoke_workflow\n  http\n"
 
 
 @pytest.mark.parametrize("left", ["close", "drop"])
