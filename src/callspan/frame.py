@@ -25,11 +25,12 @@ class Watch(Protocol):
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
 
-    __slots__ = ("code", "context", "watch")
+    __slots__ = ("begun", "code", "context", "watch")
 
     watch: Watch
     context: Context | None
     code: CodeType | None
+    begun: bool
 
     def outset(self) -> Context | None:
         """Give the context the body begins in; None leaves the caller's in place."""
@@ -41,6 +42,9 @@ class Frame:
     def enter(self) -> object:
         """Put the frame's own context in place."""
         if self.context is None:
+            if self.begun:  # nothing to put in place, or the body is over
+                return None
+            self.begun = True
             self.context = self.watch.run(self.outset)
             if self.context is None:
                 return None
@@ -50,18 +54,19 @@ class Frame:
         """Take it away, and keep it for the next step."""
         if token is not None:
             self.context = get_current()
-            _reset(token)
+            reset(token)
 
     def close(self, error: BaseException | None) -> None:
         """Tell that the body is over."""
         self.watch.run(self.over, error)
+        self.context = None  # it may hold this frame
 
 
 Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
 """Makes the frame of one call from its arguments (`self` first), or None where there is nothing to do."""
 
 
-def _reset(token: Any) -> None:
+def reset(token: Any) -> None:
     """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`."""
     if not isinstance(token, Token):
         detach(token)

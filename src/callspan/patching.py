@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -121,14 +122,47 @@ def when_imported(module: str, act: Callable[[ModuleType], Undo]) -> Undo:
     def undo() -> None:
         nonlocal wanted
         wanted = False
+        if hook in _waiting.get(module, ()):
+            _waiting[module].remove(hook)
         undo_all(undos)()
         undos.clear()
 
-    if module in sys.modules:
-        hook(sys.modules[module])
+    present = _imported(module)
+    if present is not None:
+        hook(present)
+    elif module in _waiting:
+        _waiting[module].append(hook)
     else:
-        wrapt.register_post_import_hook(hook, module)
+        _waiting[module] = [hook]
+        wrapt.register_post_import_hook(_arrived, module)
     return undo
+
+
+_waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
+"""What is to be done when a module comes; wrapt cannot forget a hook, so each module has one for good."""
+
+
+def _arrived(module: ModuleType) -> None:
+    for hook in _waiting.pop(module.__name__, ()):
+        hook(module)
+
+
+def _imported(name: str) -> ModuleType | None:
+    """Give the module if it is imported; if another thread is at it, once that is done."""
+    module = sys.modules.get(name)
+    if module is None or not _is_half(module):
+        return module
+    try:
+        module = importlib.import_module(name)  # takes the import's lock
+    except Exception:  # noqa: BLE001 - the other thread's import failed, which is the other thread's affair
+        return None
+    if _is_half(module):
+        _log.warning("callspan is instrumenting while %s is being imported: what comes later in it is not traced", name)
+    return module
+
+
+def _is_half(module: ModuleType) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:

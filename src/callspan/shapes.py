@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import AsyncGeneratorType, CodeType, CoroutineType
 from typing import Any
 
-from callspan.frame import Frame, Opener, Watch
+from opentelemetry.context import attach
+
+from callspan.frame import Frame, Opener, Watch, reset
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
@@ -62,7 +64,7 @@ def around(opener: Opener) -> Weave:
         def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
             frame: Frame | None = watch.run(opener, args, kwargs)
             if frame is not None:
-                frame.watch, frame.context, frame.code = watch, None, code
+                frame.watch, frame.context, frame.code, frame.begun = watch, None, code, False
             return frame
 
         return _shape_of(innermost)(opened)
@@ -260,8 +262,16 @@ class _AsyncDriver(AsyncGenerator[Any, Any]):
     __slots__ = ("__weakref__", "_body", "_frame")
     __class__ = property(lambda self: AsyncGeneratorType)  # pyright: ignore[reportIncompatibleMethodOverride]
 
-    def __init__(self, body: AsyncGenerator[Any, Any], frame: Frame) -> None:
+    def __init__(self, body: Any, frame: Frame) -> None:
         self._body, self._frame = body, frame
+
+    def __del__(self, _attach: Any = attach, _reset: Any = reset) -> None:
+        """Let go of the body in its own context: the event loop's closing of it takes the current one along."""
+        if self._frame.context is None or getattr(self._body, "ag_frame", None) is None:
+            return
+        token = _attach(self._frame.context)
+        del self._body
+        _reset(token)
 
     def __aiter__(self) -> _AsyncDriver:
         return self

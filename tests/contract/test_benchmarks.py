@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_benchmark_runs(tmp_path):
+    pytest.importorskip("langgraph.prebuilt", reason="the agent needs it", exc_type=ImportError)
     file = tmp_path / "figures.json"
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--json", file],
@@ -25,7 +26,7 @@ def test_the_benchmark_runs(tmp_path):
         check=False,
         timeout=120,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_text())
     assert {workload["mode"] for workload in figures["workloads"]} == {"sync", "async"}
     for workload in figures["workloads"]:

@@ -38,7 +38,7 @@ MODULES: list[ModuleType] = [
 ]
 
 # The weaving itself happens when a patch is installed, and the wrappers are the user's call.
-NOT_AT_CALL_TIME = {"before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "_reset", "_drive"}
+NOT_AT_CALL_TIME = {"before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "reset", "_drive"}
 
 
 def functions():

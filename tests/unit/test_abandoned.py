@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from langchain_core.callbacks import CallbackManager
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 
 import callspan
@@ -33,3 +37,20 @@ def test_the_span_ends_when_the_run_was_abandoned_and_not_when_that_was_noticed(
     with recording.tracer.start_as_current_span("later") as later:
         pass
     assert recording.named("invoke_workflow lost").end_time <= later.start_time
+
+
+@pytest.mark.parametrize("form", ["invoke", "stream"])
+def test_a_models_call_leaves_no_cycle(form, recording):
+    """Without the collector's help nothing of a call outlives it: the model can go when its program lets go."""
+    model = FakeListChatModel(responses=["hi"])
+    list(model.invoke("x") if form == "invoke" else model.stream("x"))
+    gc.collect()
+    gc.disable()
+    try:
+        list(model.invoke("x") if form == "invoke" else model.stream("x"))
+        gone = weakref.ref(model)
+        del model
+        recording.clear()
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -7,6 +7,8 @@ import functools
 import importlib
 import pickle
 import sys
+import threading
+from types import ModuleType
 
 import pytest
 import wrapt
@@ -167,3 +169,39 @@ def test_a_name_imported_from_a_patched_module_is_restored_where_it_was_imported
     assert not patching.is_patched(importer.f)
     assert importer.f is sys.modules.pop("late_function").f
     sys.modules.pop("importer")
+
+
+def test_putting_on_and_taking_off_before_the_import_leaves_nothing(module):
+    """However often it is repeated, the import finds only what is wanted then."""
+    for _ in range(50):
+        install([Patch(module, "Late.method", count([]))])()
+    calls = []
+    undo = install([Patch(module, "Late.method", count(calls))])
+    assert len(wrapt.importer._post_import_hooks[module]) == 1
+    importlib.import_module(module).Late().method()
+    assert len(calls) == 1
+    undo()
+
+
+def test_a_module_that_another_thread_is_importing_is_waited_for(tmp_path, monkeypatch):
+    """Patches come when its import is done, however the threads run."""
+    (tmp_path / "slow_library.py").write_text(
+        "import callspan_test_gate as gate\ngate.begun.set()\ngate.go_on.wait(30)\ndef f():\n    return 1\n"
+    )
+    gate = ModuleType("callspan_test_gate")
+    gate.begun, gate.go_on = threading.Event(), threading.Event()
+    monkeypatch.setitem(sys.modules, "callspan_test_gate", gate)
+    monkeypatch.syspath_prepend(tmp_path)
+    importer = threading.Thread(target=importlib.import_module, args=("slow_library",))
+    importer.start()
+    assert gate.begun.wait(30)
+    calls, undos = [], []
+    patcher = threading.Thread(target=lambda: undos.append(install([Patch("slow_library", "f", count(calls))])))
+    patcher.start()
+    gate.go_on.set()
+    importer.join()
+    patcher.join()
+    sys.modules["slow_library"].f()
+    assert len(calls) == 1
+    undos[0]()
+    sys.modules.pop("slow_library")

@@ -241,6 +241,29 @@ async def test_an_async_generators_exception_is_the_very_object(ends):
     assert ends == [caught.value]
 
 
+async def test_a_dropped_async_generator_is_closed_in_its_frame(ends):
+    """The event loop closes it in a task of its own, which runs in the context the body had."""
+    seen = []
+
+    async def async_generator(self):
+        try:
+            yield
+        finally:
+            seen.append(get_current())
+
+    other = type("Other", (), {"async_generator": async_generator})
+    undo = wrap(other, "async_generator", around(lambda args, kwargs: Body(ends)))
+    steps = other().async_generator()
+    before = get_current()
+    await anext(steps)
+    del steps
+    assert get_current() is before
+    while not seen:
+        await asyncio.sleep(0)
+    assert seen == [MINE]
+    undo()
+
+
 async def test_two_steps_at_once_are_refused_and_end_nothing(ends):
     """Python refuses the second step; the generator goes on, and so does its frame."""
     steps = Library().async_generator()

@@ -19,6 +19,7 @@ def run_instrumented(
     program: Sequence[str],
     trace_file: str | PathLike[str],
     *,
+    exporters: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     show: Callable[[bytes], object] | None = None,
 ) -> int:
@@ -27,6 +28,7 @@ def run_instrumented(
     Args:
         program: The script and its arguments.
         trace_file: Where its spans go, as OTLP JSON lines; what was in the file is replaced.
+        exporters: Where its spans go besides, in OpenTelemetry's names, such as `otlp`.
         environment: Variables to set for it, on top of this process's.
         show: Gets what the program prints, piece by piece; this process's stdout if not given.
 
@@ -37,7 +39,8 @@ def run_instrumented(
         FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
     """
     # The exporter takes no path from the environment, it writes to stdout: its lines are sorted out of there.
-    options = ["--traces_exporter", "otlp_json_file", "--metrics_exporter", "none", "--logs_exporter", "none"]
+    traces = ",".join(("otlp_json_file", *exporters))
+    options = ["--traces_exporter", traces, "--metrics_exporter", "none", "--logs_exporter", "none"]
     command = [_instrument(), *options, sys.executable, *program]
     with (
         Path(trace_file).open("wb") as kept,
