@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Any, ClassVar
 
@@ -12,9 +13,11 @@ from opentelemetry.trace import TracerProvider
 from callspan import langchain, run, telemetry
 from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
-from callspan.settings import read_settings
+from callspan.settings import check_keywords, read_settings
 from callspan.telemetry import Telemetry
 from callspan.version import __version__
+
+_log = logging.getLogger("callspan")
 
 
 class CallspanInstrumentor(BaseInstrumentor):
@@ -22,6 +25,8 @@ class CallspanInstrumentor(BaseInstrumentor):
 
     # On the class: the instance is a singleton whose `__init__` runs at every call.
     _undo: ClassVar[list[Undo]] = []
+    options: ClassVar[dict[str, Any]] = {}
+    """What is in force was made with: the keywords of `instrument()`."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Give what must be installed for this to be of use."""
@@ -31,6 +36,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         settings = read_settings(detail=kwargs.get("detail"))
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
         telemetry.put(Telemetry(tracer, settings))
+        CallspanInstrumentor.options = {name: kwargs.get(name) for name in ("tracer_provider", "detail")}
         self._undo.append(langchain.install_all())
 
     def _uninstrument(self, **kwargs: Any) -> None:
@@ -38,10 +44,13 @@ class CallspanInstrumentor(BaseInstrumentor):
             self._undo.pop()()
         run.end_all()
         telemetry.put(None)
+        CallspanInstrumentor.options = {}
 
 
 def instrument(*, tracer_provider: TracerProvider | None = None, detail: str | None = None) -> None:
-    """Instrument LangChain and LangGraph, imported already or later. Doing it twice changes nothing.
+    """Instrument LangChain and LangGraph, imported already or later.
+
+    Doing it twice changes nothing; other settings than those in force are warned of.
 
     Args:
         tracer_provider: Where spans go; the global provider by default, also if it is set later.
@@ -50,8 +59,12 @@ def instrument(*, tracer_provider: TracerProvider | None = None, detail: str | N
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
+    given = {"tracer_provider": tracer_provider, "detail": detail}
+    check_keywords(detail=detail)
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
-        CallspanInstrumentor().instrument(tracer_provider=tracer_provider, detail=detail)
+        CallspanInstrumentor().instrument(**given)
+    elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):
+        _log.warning("callspan is instrumented already; to change its settings call callspan.uninstrument() first")
 
 
 def uninstrument() -> None:
@@ -64,11 +77,18 @@ def flush(timeout: float = 30.0) -> bool:
     """End what was abandoned and send out what has ended.
 
     Args:
-        timeout: Seconds to wait at most.
+        timeout: Seconds to wait at most, for each of the global provider and the one given to `instrument()`.
 
     Returns:
-        Whether the global provider sent everything; True if there is none that could.
+        Whether they sent everything; True if there is none that could.
     """
     run.reap()
-    force = getattr(trace.get_tracer_provider(), "force_flush", None)
-    return True if force is None else bool(force(int(timeout * 1000)))
+    sent = True
+    for provider in {id(one): one for one in (trace.get_tracer_provider(), _given_provider())}.values():
+        force = getattr(provider, "force_flush", None)
+        sent = sent and (force is None or bool(force(int(timeout * 1000))))
+    return sent
+
+
+def _given_provider() -> Any:
+    return CallspanInstrumentor.options.get("tracer_provider")

@@ -74,6 +74,17 @@ def read_settings(**keywords: Any) -> Settings:
     return Settings(**values)
 
 
+def check_keywords(**keywords: Any) -> None:
+    """Check keywords alone, whatever the environment says; one that is None was not given.
+
+    Raises:
+        ValueError: A keyword has a value that is not allowed.
+    """
+    for setting in _SETTINGS:
+        if keywords.get(setting.keyword) is not None:
+            _from_keyword(setting, keywords[setting.keyword])
+
+
 def _from_keyword(setting: _Setting, value: Any) -> Any:
     try:
         return setting.read(value)

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from callspan.instrumentor import instrument, uninstrument
+from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.run import reap
 from callspan.testing.tree import span_tree
 
@@ -58,15 +58,19 @@ class Recording:
 
 @contextmanager
 def record(*, detail: str | None = None, **provider: Any) -> Generator[Recording]:
-    """Instrument LangChain for the block, and record its spans.
+    """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
 
     Args:
         detail: As for `callspan.instrument`.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
+    before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
+    uninstrument()
     instrument(tracer_provider=recording.provider, detail=detail)
     try:
         yield recording
     finally:
         uninstrument()
+        if before:
+            instrument(**before)
