@@ -2,6 +2,7 @@
 #
 # PYTHON   which interpreter makes the environments; the first that will do of the list. Example: make test PYTHON=python3.13
 # VENV     where the environment is. Another interpreter needs another one: make test PYTHON=python3.13 VENV=.venv-3.13
+# CALLSPAN_SERVERS   where `make servers` keeps what it builds, and the tests look for it: ~/.cache/callspan/servers
 # LIVE     LIVE=1: `make demo` asks the real endpoint, with the key in the environment.
 
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -10,7 +11,7 @@ VENV ?= .venv
 VENVS := $(VENV) $(VENV)-newest $(VENV)-oldest
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test lint matrix matrix-newest matrix-oldest bench clean
+.PHONY: help demo test lint matrix matrix-newest matrix-oldest servers bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +19,7 @@ help:
 	@echo 'make test      the test suite, without network'
 	@echo 'make lint      ruff, mypy, pyright'
 	@echo 'make matrix    the test suite on the newest and on the oldest supported LangChain'
+	@echo 'make servers   the real Collector and Jaeger for the tests, with Go (10 minutes the first time)'
 	@echo 'make bench     what it costs, in CPU time (1 to 2 minutes)'
 	@echo 'make clean     remove the environments, caches and builds'
 
@@ -38,6 +40,9 @@ matrix: matrix-newest matrix-oldest
 matrix-newest matrix-oldest: matrix-%: $(VENV)-%/matrix.stamp
 	@echo 'The suite on the $* LangChain:'
 	@$(VENV)-$*/bin/python -m pytest -q
+
+servers: $(VENV)/bin/python
+	@$(VENV)/bin/python tests/pipeline/build_servers.py
 
 bench: $(VENV)/bench.stamp
 	@$(VENV)/bin/python -m benchmarks
