@@ -249,6 +249,8 @@ class _Steps(Coroutine[Any, Any, Any]):
         return self.send(None)
 
     def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
+        if name in self.__slots__:  # not set, or not any longer
+            raise AttributeError(name)
         return getattr(self._body, name)
 
 
@@ -289,4 +291,6 @@ class _AsyncDriver(AsyncGenerator[Any, Any]):
         return _Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
 
     def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
+        if name in self.__slots__:  # not set, or not any longer
+            raise AttributeError(name)
         return getattr(self._body, name)
