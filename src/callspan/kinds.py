@@ -9,10 +9,15 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 Reader = Callable[[Any], object]
-"""Takes one value from what LangChain said; None where it said nothing."""
+"""Takes one value from what LangChain said; None where it said nothing; a dict where it said several attributes."""
 
 Table = tuple[tuple[str, Reader], ...]
-"""Attributes, one a line: the name, and how its value is read."""
+"""Attributes, one a line: the name (a family's ends with `.*`), and how the value, or the family, is read."""
+
+
+def _itself(outputs: Any) -> Any:
+    return outputs
+
 
 VISIBLE = {"all": 2, "steps": 1, "calls": 0}
 """By `detail`: the highest `Kind.depth` that gets a span."""
@@ -30,7 +35,8 @@ class Kind:
         target: The identity attribute that is the second word of the span's name; None: the run's own name is.
         identity: Attributes that the sampler sees; they are read for each run.
         start: Attributes known at the start; read when the span records.
-        end: Attributes read from the outputs; read when the span records.
+        end: Attributes read from what `answer` gives; read when the span records.
+        answer: Takes what LangChain reported as the result apart, once for all readers of `end`.
     """
 
     name: str
@@ -41,3 +47,4 @@ class Kind:
     identity: Table = ()
     start: Table = ()
     end: Table = ()
+    answer: Callable[[Any], Any] = _itself

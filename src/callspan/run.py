@@ -120,7 +120,7 @@ class Run:
             spans.end_span(self.span, at)
 
     def _write_end(self, outputs: Any) -> None:
-        attributes = {} if outputs is NOTHING else spans.read(self.kind.end, outputs)
+        attributes = {} if outputs is NOTHING else spans.read(self.kind.end, self.kind.answer(outputs))
         if self.outcome not in (OK, ERROR):
             attributes[semconv.RUN_OUTCOME] = str(self.outcome)
         if attributes:

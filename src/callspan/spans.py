@@ -47,11 +47,17 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
             value = reader(subject)
             if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
                 values[name] = value
+            elif type(value) is dict:
+                values.update(_family(value))
             elif value is not None and (safe := attribute_value(value)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
             telemetry.failed(f"the attribute {name}", error)
     return values
+
+
+def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
+    return {name: safe for name, value in said.items() if (safe := attribute_value(value)) is not None}
 
 
 def start_span(

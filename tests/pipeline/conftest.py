@@ -81,6 +81,8 @@ def pipeline(
     request: pytest.FixtureRequest, binaries: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
     """A Collector and a Jaeger of the module's own; Jaeger keeps traces in memory, and on disk."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp")
+    pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
     on_disk = request.param == "badger"
     folder = tmp_path_factory.mktemp(request.param)
     max_value = BADGER_BYTES if on_disk else None
