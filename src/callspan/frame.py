@@ -21,6 +21,9 @@ class Watch(Protocol):
     def run(self, ours: Callable[..., Any], *args: Any) -> Any:
         """Call our code, unless the patch was taken away."""
 
+    def failed(self, error: Exception) -> None:
+        """Log what failed beside our code; call it from an `except` block."""
+
 
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
@@ -41,14 +44,19 @@ class Frame:
 
     def enter(self) -> object:
         """Put the frame's own context in place."""
-        if self.context is None:
+        context = self.context
+        if context is None:
             if self.begun:  # nothing to put in place, or the body is over
                 return None
             self.begun = True
-            self.context = self.watch.run(self.outset)
-            if self.context is None:
+            context = self.context = self.watch.run(self.outset)
+            if context is None:
                 return None
-        return self.watch.run(attach, self.context)
+        try:
+            return attach(context)
+        except Exception as error:  # noqa: BLE001 - somebody's runtime context, around the user's call
+            self.watch.failed(error)
+            return None
 
     def leave(self, token: Any) -> None:
         """Take it away, and keep it for the next step."""
@@ -61,6 +69,13 @@ class Frame:
         self.watch.run(self.over, error)
         self.context = None  # it may hold this frame
 
+    def finish(self, token: Any, error: BaseException | None) -> None:
+        """Take it away for good: the body is a function, and over."""
+        if token is not None:
+            reset(token)
+        self.watch.run(self.over, error)
+        self.context = None
+
 
 Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
 """Makes the frame of one call from its arguments (`self` first), or None where there is nothing to do."""
@@ -68,10 +83,10 @@ Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]
 
 def reset(token: Any) -> None:
     """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`."""
-    if not isinstance(token, Token):
-        detach(token)
-        return
     try:
-        token.var.reset(token)
-    except (ValueError, RuntimeError):
+        if type(token) is Token:
+            token.var.reset(token)
+        else:
+            detach(token)
+    except Exception:  # noqa: BLE001 - another `Context`, or somebody's runtime context: the user's call goes on
         return

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import wrapt
 
 from callspan import telemetry
-from callspan.shapes import Weave
+from callspan.shapes import Replacement, Weave
 
 _log = logging.getLogger("callspan")
 
@@ -38,11 +39,12 @@ class Patch:
 class Sentry:
     """Watches over our code around one patch: a failure is logged once and the user's call goes on."""
 
-    __slots__ = ("active", "where")
+    __slots__ = ("active", "handle", "where")
 
     def __init__(self, where: str) -> None:
         self.where = where
         self.active = True
+        self.handle: Any = None  # what stands in the original's place
 
     def run(self, ours: Callable[..., Any], *args: Any) -> Any:
         """Call our code; None if it failed or the patch was taken away."""
@@ -53,6 +55,10 @@ class Sentry:
         except Exception as error:  # noqa: BLE001 - our code around the user's call
             telemetry.failed(self.where, error)
             return None
+
+    def failed(self, error: Exception) -> None:
+        """Log what failed beside our code."""
+        telemetry.failed(self.where, error)
 
 
 class Patched(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]
@@ -187,17 +193,27 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         What restores the original.
     """
     original = vars(owner)[name]
-    if type(original) is Patched:  # a name that was imported from a module where it is patched already
+    if is_patched(original):  # a name that was imported from a module where it is patched already
         original = original.__wrapped__
         setattr(owner, name, original)
     sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
-    handle = wrapt.wrap_object(owner, name, Patched, (weave(original, sentry),))
+    woven = weave(original, sentry)
+    if isinstance(woven, Replacement):
+        handle = wrapt.wrap_object(owner, name, _dressed, (woven.function,))
+    else:
+        handle = wrapt.wrap_object(owner, name, Patched, (woven,))
     handle._self_sentry = sentry
+    sentry.handle = handle
 
     def undo() -> None:
         _take_out(owner, name, handle)
 
     return undo
+
+
+def _dressed(original: Any, function: Any) -> Any:
+    """Make our function look like the original, which it finds in its `__wrapped__`."""
+    return functools.update_wrapper(function, original)
 
 
 def try_wrap(owner: Any, name: str, weave: Weave) -> Undo:
@@ -235,7 +251,11 @@ def _take_out(owner: Any, name: str, handle: Any) -> None:
 
 def is_patched(function: object) -> bool:
     """Tell whether this is one of our wrappers."""
-    return type(function) is Patched
+    if type(function) is Patched:
+        return True
+    # A wrapper of somebody's, made with `functools.wraps`, has what ours has.
+    sentry = vars(function).get("_self_sentry") if type(function) is FunctionType else None
+    return sentry is not None and sentry.handle is function
 
 
 def wrappers_of_others(function: Any) -> list[str]:
@@ -243,5 +263,5 @@ def wrappers_of_others(function: Any) -> list[str]:
     return [
         str(getattr(wrapper, "__module__", None) or type(wrapper).__module__)
         for layer in wrapt.wrapper_chain(function)
-        if type(layer) is not Patched and (wrapper := getattr(layer, "_self_wrapper", None)) is not None
+        if not is_patched(layer) and (wrapper := getattr(layer, "_self_wrapper", None)) is not None
     ]

@@ -1,36 +1,52 @@
 """The four shapes of a call, each once: function, coroutine, generator, async generator.
 
 Around each of them a `Frame` may stand, and before or after a call a hook. A wrapper has one frame in a traceback.
+
+What replaces a plain function is a plain function: it costs a quarter of a wrapper object, and whoever asks finds what
+was there. A wrapper object (`Wrapper`) stands where only that keeps the kind: a function cannot both count the call and
+be a coroutine function.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from types import AsyncGeneratorType, CodeType, CoroutineType
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType, CoroutineType
 from typing import Any
 
-from opentelemetry.context import attach
-
-from callspan.frame import Frame, Opener, Watch, reset
+from callspan.frame import Frame, Opener, Watch
+from callspan.steps import AsyncDriver, Steps, drive
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
 
 
-Weave = Callable[[Callable[..., Any], Watch], Wrapper]
-"""Makes the wrapper of one callable, given the callable and who watches over our code."""
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A plain function to stand for the original; it calls its own `__wrapped__`, wherever that comes from."""
+
+    function: Any
+
+
+Weave = Callable[[Callable[..., Any], Watch], "Wrapper | Replacement"]
+"""Makes what stands around one callable, given the callable and who watches over our code."""
 
 
 def before(hook: Callable[..., Any]) -> Weave:
     """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await."""
 
-    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            watch.run(hook, args, kwargs)
+            return ours.__wrapped__(*args, **kwargs)
+
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             watch.run(hook, args, kwargs)
             return wrapped(*args, **kwargs)
 
-        return wrapper
+        ours: Any = function
+        return Replacement(function) if _is_plain(original) else wrapper
 
     return weave
 
@@ -38,8 +54,13 @@ def before(hook: Callable[..., Any]) -> Weave:
 def after(hook: Callable[..., Any]) -> Weave:
     """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result."""
 
-    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
-        def function(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            result = ours.__wrapped__(*args, **kwargs)
+            watch.run(hook, args, kwargs, result)
+            return result
+
+        def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
             watch.run(hook, args, kwargs, result)
             return result
@@ -49,7 +70,10 @@ def after(hook: Callable[..., Any]) -> Weave:
             watch.run(hook, args, kwargs, result)
             return result
 
-        return coroutine if inspect.iscoroutinefunction(inspect.unwrap(original)) else function
+        if inspect.iscoroutinefunction(inspect.unwrap(original)):
+            return coroutine
+        ours: Any = function
+        return Replacement(function) if _is_plain(original) else wrapper
 
     return weave
 
@@ -57,7 +81,7 @@ def after(hook: Callable[..., Any]) -> Weave:
 def around(opener: Opener) -> Weave:
     """Stand a frame around each call, in the shape that the wrapped callable has."""
 
-    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper:
+    def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         innermost = inspect.unwrap(original)  # a plain decorator around a generator function is none itself
         code: CodeType | None = getattr(innermost, "__code__", None)
 
@@ -67,50 +91,50 @@ def around(opener: Opener) -> Weave:
                 frame.watch, frame.context, frame.code, frame.begun = watch, None, code, False
             return frame
 
-        return _shape_of(innermost)(opened)
+        if inspect.isasyncgenfunction(innermost):
+            return _async_generator(opened)
+        if inspect.isgeneratorfunction(innermost):
+            return _generator(opened)
+        if inspect.iscoroutinefunction(innermost):
+            return _coroutine(opened)
+        return _function(opened)
 
     return weave
 
 
-def _shape_of(function: Callable[..., Any]) -> Callable[[Opener], Wrapper]:
-    if inspect.isasyncgenfunction(function):
-        return _async_generator
-    if inspect.isgeneratorfunction(function):
-        return _generator
-    if inspect.iscoroutinefunction(function):
-        return _coroutine
-    return _function
+def _is_plain(original: Callable[..., Any]) -> bool:
+    """Tell whether calling it is all there is: nothing of it is suspended."""
+    kinds = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, inspect.iscoroutinefunction)
+    return not any(is_kind(function) for is_kind in kinds for function in (original, inspect.unwrap(original)))
 
 
-def _function(opened: Opener) -> Wrapper:
-    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+def _function(opened: Opener) -> Replacement:
+    def function(*args: Any, **kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         if frame is None:
-            return wrapped(*args, **kwargs)
-        error: BaseException | None = None
-        result: Any = None
+            return ours.__wrapped__(*args, **kwargs)
         token = frame.enter()
         try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as raised:
-            error = raised
+            result = ours.__wrapped__(*args, **kwargs)
+        except BaseException as error:
+            frame.finish(token, error)
             raise
-        finally:
-            frame.leave(token)
-            if not inspect.iscoroutine(result):
-                frame.close(error)
-            del error  # with its traceback it would hold this very frame
         # A plain function may hand on what another one's coroutine function gave it: the body is still to come.
-        return _Steps(result, frame) if inspect.iscoroutine(result) else result
+        if type(result) is CoroutineType:
+            frame.leave(token)
+            return Steps(result, frame)
+        frame.finish(token, None)
+        return result
 
-    return wrapper
+    ours: Any = function
+    return Replacement(function)
 
 
 def _coroutine(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None or not inspect.iscoroutine(body) else _Steps(body, frame)
+        return body if frame is None or not inspect.iscoroutine(body) else Steps(body, frame)
 
     return wrapper
 
@@ -121,7 +145,7 @@ def _generator(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.isgenerator(body):
             return body
-        driver: Any = _drive(body, frame)
+        driver: Any = drive(body, frame)
         driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
         return driver
 
@@ -132,165 +156,6 @@ def _async_generator(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None or not inspect.isasyncgen(body) else _AsyncDriver(body, frame)
+        return body if frame is None or not inspect.isasyncgen(body) else AsyncDriver(body, frame)
 
     return wrapper
-
-
-def _drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
-    """Run a generator in the frame's context, step by step."""
-    send, value, thrown, error = body.send, None, None, None
-    try:
-        while True:
-            token = frame.enter()
-            try:
-                item = send(value) if thrown is None else body.throw(thrown)
-            except StopIteration as stop:
-                return stop.value
-            finally:
-                frame.leave(token)
-                thrown = None
-            try:
-                value = yield item
-            except GeneratorExit:
-                token = frame.enter()
-                try:
-                    body.close()
-                finally:
-                    frame.leave(token)
-                raise
-            except BaseException as raised:  # noqa: BLE001 - it goes into the body
-                thrown, value = raised, None
-    except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        frame.close(error)
-        del error, thrown
-
-
-def _stepper(name: str) -> Callable[..., Any]:
-    """Make the method that passes one step on: `send` or `throw`. One function, so one line in a traceback."""
-
-    def step(self: _Steps, *args: Any) -> Any:
-        frame = self._frame
-        error: BaseException | None = None
-        over = False
-        token = frame.enter()
-        try:
-            return getattr(self._body, name)(*args)
-        except StopIteration:
-            over, error = self._of is None or self._ending is not None, self._ending
-            raise
-        except StopAsyncIteration:
-            over = True
-            raise
-        except BaseException as raised:
-            over, error = self._is_over(), raised
-            raise
-        finally:
-            frame.leave(token)
-            if over:
-                frame.close(error)
-            del error
-
-    return step
-
-
-class _Steps(Coroutine[Any, Any, Any]):
-    """A coroutine, or one step of an async generator, that runs in the frame's context.
-
-    It is no coroutine function: those would suspend with our context in place.
-
-    Args:
-        body: What is awaited.
-        frame: The frame around it.
-        of: The async generator whose step it is, if it is one.
-        ending: What closed the generator, if this step closes it.
-    """
-
-    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_of")
-    __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
-
-    def __init__(self, body: Any, frame: Frame, *, of: Any = None, ending: BaseException | None = None) -> None:
-        self._body, self._frame, self._of, self._ending = body, frame, of, ending
-
-    send = _stepper("send")
-    throw = _stepper("throw")
-
-    def close(self) -> None:
-        frame = self._frame
-        if frame.context is None:  # nothing of it has run
-            self._body.close()
-            return
-        token = frame.enter()
-        try:
-            self._body.close()
-        finally:
-            frame.leave(token)
-            if self._of is None and self._is_over():
-                frame.close(GeneratorExit())
-
-    def _is_over(self) -> bool:
-        """Tell whether the body will not go on: two steps at once are refused, and leave it as it was."""
-        if self._of is None:
-            return getattr(self._body, "cr_frame", None) is None
-        return getattr(self._of, "ag_frame", None) is None
-
-    def __await__(self) -> _Steps:
-        if not isinstance(self._body, CoroutineType):
-            self._body = self._body.__await__()
-        return self
-
-    def __iter__(self) -> _Steps:
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
-    def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
-        if name in self.__slots__:  # not set, or not any longer
-            raise AttributeError(name)
-        return getattr(self._body, name)
-
-
-class _AsyncDriver(AsyncGenerator[Any, Any]):
-    """Runs an async generator in the frame's context, step by step.
-
-    It is no async generator itself: the event loop closes all those it has seen when it shuts down, and two nested
-    ones would be closed at once and collide. The user's stays the only one.
-    """
-
-    __slots__ = ("__weakref__", "_body", "_frame")
-    __class__ = property(lambda self: AsyncGeneratorType)  # pyright: ignore[reportIncompatibleMethodOverride]
-
-    def __init__(self, body: Any, frame: Frame) -> None:
-        self._body, self._frame = body, frame
-
-    def __del__(self, _attach: Any = attach, _reset: Any = reset) -> None:
-        """Let go of the body in its own context: the event loop's closing of it takes the current one along."""
-        if self._frame.context is None or getattr(self._body, "ag_frame", None) is None:
-            return
-        token = _attach(self._frame.context)
-        del self._body
-        _reset(token)
-
-    def __aiter__(self) -> _AsyncDriver:
-        return self
-
-    def __anext__(self) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.__anext__(), self._frame, of=self._body)
-
-    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.asend(value), self._frame, of=self._body)
-
-    def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.athrow(*args), self._frame, of=self._body)
-
-    def aclose(self) -> Coroutine[Any, Any, Any]:
-        return _Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
-
-    def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
-        if name in self.__slots__:  # not set, or not any longer
-            raise AttributeError(name)
-        return getattr(self._body, name)

@@ -33,6 +33,7 @@ FLOORS = {
     "patching": 1,
     "frame": 1,
     "shapes": 1,
+    "steps": 1,
     # F2: what users subclass
     "callback": 2,
     # F3: all that knows LangChain; traces without a server
@@ -69,7 +70,8 @@ BROAD_EXCEPTS = {
     "spans": "the SDK's own start and end of a span",
     "delivery": "the users' hooks",
     "content": "the users' redactions",
-    "shapes": "what is thrown into a generator goes on into the body",
+    "frame": "a runtime context that fails, around the user's call",
+    "steps": "what is thrown into a generator goes on into the body",
 }
 """Where a broad `except` may swallow, and what. One that raises again at its end may stand anywhere."""
 

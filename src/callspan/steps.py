@@ -1,0 +1,170 @@
+"""Calls that are suspended, run in a frame's context step by step: coroutines and both kinds of generators."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from types import AsyncGeneratorType, CoroutineType
+from typing import Any
+
+from opentelemetry.context import attach
+
+from callspan.frame import Frame, reset
+
+
+def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
+    """Run a generator in the frame's context, step by step."""
+    send, value, thrown, error = body.send, None, None, None
+    try:
+        while True:
+            token = frame.enter()
+            try:
+                item = send(value) if thrown is None else body.throw(thrown)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                frame.leave(token)
+                thrown = None
+            try:
+                value = yield item
+            except GeneratorExit:
+                token = frame.enter()
+                try:
+                    body.close()
+                finally:
+                    frame.leave(token)
+                raise
+            except BaseException as raised:  # noqa: BLE001 - it goes into the body
+                thrown, value = raised, None
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        frame.close(error)
+        del error, thrown
+
+
+def _stepper(name: str) -> Callable[..., Any]:
+    """Make the method that passes one step on: `send` or `throw`. One function, so one line in a traceback."""
+
+    def step(self: Steps, *args: Any) -> Any:
+        frame = self._frame
+        error: BaseException | None = None
+        over = False
+        token = frame.enter()
+        try:
+            return getattr(self._body, name)(*args)
+        except StopIteration:
+            over, error = self._of is None or self._ending is not None, self._ending
+            raise
+        except StopAsyncIteration:
+            over = True
+            raise
+        except BaseException as raised:
+            over, error = self._is_over(), raised
+            raise
+        finally:
+            frame.leave(token)
+            if over:
+                frame.close(error)
+            del error
+
+    return step
+
+
+class Steps(Coroutine[Any, Any, Any]):
+    """A coroutine, or one step of an async generator, that runs in the frame's context.
+
+    It is no coroutine function: those would suspend with our context in place.
+
+    Args:
+        body: What is awaited.
+        frame: The frame around it.
+        of: The async generator whose step it is, if it is one.
+        ending: What closed the generator, if this step closes it.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_of")
+    __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __init__(self, body: Any, frame: Frame, *, of: Any = None, ending: BaseException | None = None) -> None:
+        self._body, self._frame, self._of, self._ending = body, frame, of, ending
+
+    send = _stepper("send")
+    throw = _stepper("throw")
+
+    def close(self) -> None:
+        frame = self._frame
+        if frame.context is None:  # nothing of it has run
+            self._body.close()
+            return
+        token = frame.enter()
+        try:
+            self._body.close()
+        finally:
+            frame.leave(token)
+            if self._of is None and self._is_over():
+                frame.close(GeneratorExit())
+
+    def _is_over(self) -> bool:
+        """Tell whether the body will not go on: two steps at once are refused, and leave it as it was."""
+        if self._of is None:
+            return getattr(self._body, "cr_frame", None) is None
+        return getattr(self._of, "ag_frame", None) is None
+
+    def __await__(self) -> Steps:
+        if not isinstance(self._body, CoroutineType):
+            self._body = self._body.__await__()
+        return self
+
+    def __iter__(self) -> Steps:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
+        if name in self.__slots__:  # not set, or not any longer
+            raise AttributeError(name)
+        return getattr(self._body, name)
+
+
+class AsyncDriver(AsyncGenerator[Any, Any]):
+    """Runs an async generator in the frame's context, step by step.
+
+    It is no async generator itself: the event loop closes all those it has seen when it shuts down, and two nested
+    ones would be closed at once and collide. The user's stays the only one.
+    """
+
+    __slots__ = ("__weakref__", "_body", "_frame")
+    __class__ = property(lambda self: AsyncGeneratorType)  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __init__(self, body: Any, frame: Frame) -> None:
+        self._body, self._frame = body, frame
+
+    def __del__(self, _attach: Any = attach, _reset: Any = reset) -> None:
+        """Let go of the body in its own context: the event loop's closing of it takes the current one along."""
+        if self._frame.context is None or getattr(self._body, "ag_frame", None) is None:
+            return
+        token = _attach(self._frame.context)
+        del self._body
+        _reset(token)
+
+    def __aiter__(self) -> AsyncDriver:
+        return self
+
+    def __anext__(self) -> Coroutine[Any, Any, Any]:
+        return Steps(self._body.__anext__(), self._frame, of=self._body)
+
+    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
+        return Steps(self._body.asend(value), self._frame, of=self._body)
+
+    def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
+        return Steps(self._body.athrow(*args), self._frame, of=self._body)
+
+    def aclose(self) -> Coroutine[Any, Any, Any]:
+        return Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
+
+    def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
+        if name in self.__slots__:  # not set, or not any longer
+            raise AttributeError(name)
+        return getattr(self._body, name)
