@@ -18,6 +18,9 @@ from opentelemetry.context import Context, attach, detach, get_current
 class Watch(Protocol):
     """Calls our code so that its failure does not reach the user: logged once, and the answer is None."""
 
+    active: bool
+    """Whether the patch is in place; where a call costs too much, this and `failed` stand for `run`."""
+
     def run(self, ours: Callable[..., Any], *args: Any) -> Any:
         """Call our code, unless the patch was taken away."""
 
@@ -52,6 +55,8 @@ class Frame:
             context = self.context = self.watch.run(self.outset)
             if context is None:
                 return None
+        if not self.watch.active:
+            return None
         try:
             return attach(context)
         except Exception as error:  # noqa: BLE001 - somebody's runtime context, around the user's call

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.trace import TracerProvider
 
-from callspan import langchain, run, telemetry
+from callspan import langchain, registry, telemetry
 from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import check_keywords, read_settings
@@ -18,6 +18,9 @@ from callspan.telemetry import Telemetry
 from callspan.version import __version__
 
 _log = logging.getLogger("callspan")
+
+
+_KEYWORDS = ("tracer_provider", "detail", "metadata")
 
 
 class CallspanInstrumentor(BaseInstrumentor):
@@ -33,21 +36,26 @@ class CallspanInstrumentor(BaseInstrumentor):
         return ("langchain-core >= 0.3",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        settings = read_settings(detail=kwargs.get("detail"))
+        settings = read_settings(detail=kwargs.get("detail"), metadata=kwargs.get("metadata"))
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
         telemetry.put(Telemetry(tracer, settings))
-        CallspanInstrumentor.options = {name: kwargs.get(name) for name in ("tracer_provider", "detail")}
+        CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
-        run.end_all()
+        registry.end_all()
         telemetry.put(None)
         CallspanInstrumentor.options = {}
 
 
-def instrument(*, tracer_provider: TracerProvider | None = None, detail: str | None = None) -> None:
+def instrument(
+    *,
+    tracer_provider: TracerProvider | None = None,
+    detail: str | None = None,
+    metadata: str | Sequence[str] | None = None,
+) -> None:
     """Instrument LangChain and LangGraph, imported already or later.
 
     Doing it twice changes nothing; other settings than those in force are warned of.
@@ -55,12 +63,13 @@ def instrument(*, tracer_provider: TracerProvider | None = None, detail: str | N
     Args:
         tracer_provider: Where spans go; the global provider by default, also if it is set later.
         detail: Which runs get a span: `all` (default), `steps` (no plain chains), `calls` (no graph nodes either).
+        metadata: Which keys of a run's metadata are written: `*` (default), `none`, or the keys.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    given = {"tracer_provider": tracer_provider, "detail": detail}
-    check_keywords(detail=detail)
+    given = {"tracer_provider": tracer_provider, "detail": detail, "metadata": metadata}
+    check_keywords(detail=detail, metadata=metadata)
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):
@@ -82,7 +91,7 @@ def flush(timeout: float = 30.0) -> bool:
     Returns:
         Whether they sent everything; True if there is none that could.
     """
-    run.reap()
+    registry.reap()
     sent = True
     for provider in {id(one): one for one in (trace.get_tracer_provider(), _given_provider())}.values():
         force = getattr(provider, "force_flush", None)

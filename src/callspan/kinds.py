@@ -3,24 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanContext, SpanKind
 
 Reader = Callable[[Any], object]
 """Takes one value from what LangChain said; None where it said nothing; a dict where it said several attributes."""
 
-Table = tuple[tuple[str, Reader], ...]
-"""Attributes, one a line: the name (a family's ends with `.*`), and how the value, or the family, is read."""
+Table = tuple[tuple[str, Reader | str], ...]
+"""Attributes, one a line: the name (a family's ends with `.*`), and how the value, or the family, is read; or a value
+that is always the same."""
+
+VISIBLE = {"all": 2, "steps": 1, "calls": 0}
+"""By `detail`: the highest `Kind.depth` that gets a span."""
+
+MODEL_CALLS, TOOL_CALLS = "model_calls", "tool_calls"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """What one call used; None where nobody says.
+
+    Args:
+        input_tokens: All tokens of the input, cached ones included.
+        output_tokens: All tokens of the output, reasoning included.
+        cache_read: Those of the input that came from the provider's cache.
+        cache_write: Those of the input that were written to it.
+        reasoning: Those of the output that the model thought with.
+        audio_input: Those of the input that are sound.
+        audio_output: Those of the output that are.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a run was made: another span, named by a link and, as some stores lose that, by an attribute too.
+
+    Args:
+        name: The attribute: `langchain.asked_by` and its likes.
+        span: The other span.
+        attributes: What else is known of it; written on the span.
+    """
+
+    name: str
+    span: SpanContext
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 def _itself(outputs: Any) -> Any:
     return outputs
 
 
-VISIBLE = {"all": 2, "steps": 1, "calls": 0}
-"""By `detail`: the highest `Kind.depth` that gets a span."""
+def _nothing(answer: Any) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +81,10 @@ class Kind:
         start: Attributes known at the start; read when the span records.
         end: Attributes read from what `answer` gives; read when the span records.
         answer: Takes what LangChain reported as the result apart, once for all readers of `end`.
+        tokens: What the call used, from what `answer` gives.
+        calls: What the totals of the runs around it count it as.
+        totals: Whether it has totals of its own also where it is no root.
+        operation: The conventions' operation, if it has one.
     """
 
     name: str
@@ -48,3 +96,7 @@ class Kind:
     start: Table = ()
     end: Table = ()
     answer: Callable[[Any], Any] = _itself
+    tokens: Callable[[Any], TokenCounts | None] = _nothing
+    calls: str | None = None
+    totals: bool = False
+    operation: str | None = None

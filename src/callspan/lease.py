@@ -38,11 +38,6 @@ class Lease:
         return Lease, ()
 
 
-def take(owner: Any, run: Run) -> None:
-    """Make this run manager the owner of the run."""
-    owner.__dict__[SLOT] = Lease(run)
-
-
 def leased(owner: Any) -> Run | None:
     """Give the run that this run manager owns."""
     lease = owner.__dict__.get(SLOT)

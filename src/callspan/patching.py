@@ -199,7 +199,9 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
     sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
     woven = weave(original, sentry)
     if isinstance(woven, Replacement):
-        handle = wrapt.wrap_object(owner, name, _dressed, (woven.function,))
+        # A function for a function: wrapt takes any factory, and its types tell of proxies only.
+        dressed: Any = _dressed
+        handle = wrapt.wrap_object(owner, name, dressed, (woven.function,))
     else:
         handle = wrapt.wrap_object(owner, name, Patched, (woven,))
     handle._self_sentry = sentry

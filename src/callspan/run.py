@@ -1,77 +1,120 @@
-"""One call and its span: started, found by its id where the context was lost, ended exactly once."""
+"""One call and its span: started, and ended exactly once."""
 
 from __future__ import annotations
 
-import atexit
-import os
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from threading import Lock
 from time import time_ns
 from typing import Any
 
 from opentelemetry.context import Context, create_key, get_current
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.util.types import AttributeValue
 
-from callspan import errors, lease, semconv, spans, telemetry
-from callspan.kinds import VISIBLE, Kind
+from callspan import errors, lease, registry, semconv, spans, telemetry
+from callspan.kinds import Cause, Kind
+from callspan.registry import ABANDONED, RUN
 from callspan.text import safe_name
-
-RUN = create_key("callspan-run")
-"""Context key: the run whose body we are in."""
+from callspan.totals import Totals
 
 WAITING = create_key("callspan-waiting")
 """Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
-OK, ERROR, PAUSED, CANCELLED, CLOSED, ABANDONED, UNREPORTED = (
-    "ok", "error", "paused", "cancelled", "closed", "abandoned", "unreported",
-)  # fmt: skip
+OK, ERROR, PAUSED, CANCELLED, CLOSED, UNREPORTED = ("ok", "error", "paused", "cancelled", "closed", "unreported")
+
+__all__ = ["ABANDONED", "CANCELLED", "CLOSED", "ERROR", "NOTHING", "OK", "PAUSED", "RUN", "UNREPORTED", "WAITING",
+           "Run", "current_run", "start"]  # fmt: skip
+
+_NOTHING_SAID: Mapping[str, Any] = {}
 
 NOTHING: Any = object()
 """Stands for outputs that were not reported; None is an output."""
 
+(_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
+"""OpenTelemetry's context key of the current span, which has no public name."""
+
+_lock = Lock()
+
 _SEEN = 64
 """How many exceptions a run remembers that runs inside it ended with."""
 
-_open: dict[int, weakref.ref[Run]] = {}  # every open run, by its identity: ids may be reused while in use
-_by_id: dict[Any, weakref.ref[Run]] = {}  # the newest open run of an id, to find a parent whose context was lost
-
 
 class Run:
-    """One call that LangChain announced, and its span.
+    """One call that LangChain announced, and its span. LangChain's own objects are read, never changed.
 
     Args:
         id: LangChain's run id, a UUID (text if the user gave text).
-        kind: What it is.
-        name: LangChain's name for it.
         parent_id: LangChain's id of the run that it says is the parent; not always the parent of the span.
-        span: Its span; not recording if sampled out or hidden.
-        context: The context its body runs in; None after the end.
+        name: LangChain's name for it.
+        metadata: The metadata, the program's and LangChain's.
+        tags: The tags.
+        inputs: The input: messages, a prompt, a query, anything. Let go of at the end, as what follows is.
+        serialized: LangChain's description of the object, or an empty one.
+        extra: The other keywords of the start event.
     """
 
     __slots__ = (
-        "__weakref__", "ancestors", "announcement_key", "context", "ended", "error", "id", "kind", "name",
-        "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "span",
-        "started",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "context", "conversation", "ended",
+        "extra", "failures", "first_chunk", "id", "identity", "inputs", "into", "key", "kind", "metadata", "name",
+        "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span", "started",
+        "streamed", "subject", "sums", "tags", "top", "totals",
     )  # fmt: skip
 
-    def __init__(self, kind: Kind, said: Any, parent: Run | None) -> None:
-        self.id: Any = said.run_id
-        self.kind = kind
-        self.name: str = said.name
-        self.parent_id: Any = said.parent_id
-        self.announcement_key: int = said.key
-        self.ref = weakref.ref(self)
-        self.parent_ref = None if parent is None else parent.ref
-        self.ancestors: tuple[Any, ...] = () if parent is None else (*parent.ancestors, parent.id)
-        self.span: Span
-        self.context: Context | None = None
-        self.outside: Context | None = None  # what a frame that starts the run inside itself puts back at its end
-        self.ended = self.paused = False
-        self.outcome: str | None = None
-        self.error: BaseException | None = None
-        self.seen: deque[tuple[errors.Origin, int]] | None = None  # what runs inside passed on, and when
+    kind: Kind
+    span: Span
+    """Not recording if sampled out or hidden."""
+    identity: Mapping[str, AttributeValue]
+    """What the sampler saw."""
+
+    def __init__(
+        self,
+        id: Any,  # noqa: A002 - LangChain's word
+        parent_id: Any,
+        name: str,
+        metadata: Mapping[str, Any],
+        tags: Sequence[str],
+        inputs: Any,
+        serialized: Mapping[str, Any],
+        extra: Mapping[str, Any],
+    ) -> None:
+        self.id = id
+        self.parent_id = parent_id
+        self.name = name
+        self.metadata = metadata
+        self.tags = tags
+        self.inputs = inputs
+        self.serialized = serialized
+        self.extra = extra
         self.started = time_ns()
+        self.ref = weakref.ref(self)
+        self.attempt = 1  # at the same thing
+        self.ancestors: tuple[Any, ...] = ()
+        self.ended = self.paused = self.streamed = self.top = False
+        self.sums = False  # whether it has totals
+        self.key: int = 0  # what two announcements of one run have in common
+        # Of what is around it: the run above, the agent, the conversation, what it adds to, the object whose frame
+        # opened it and the keywords of that frame, and what this frame puts back at the end.
+        self.parent_ref: weakref.ref[Run] | None
+        self.agent: str | None
+        self.conversation: str | None
+        self.into: Totals | None
+        self.subject: Any
+        self.arguments: Mapping[str, Any] | None
+        self.context: Context | None
+        self.outside: Context | None
+        self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
+        self.context = self.outside = None
+        # Of what happens in it: how it ended and its result taken apart, when its first chunk came, what runs inside
+        # it add up to, what they tried in vain, and the exceptions that they passed on.
+        self.outcome: str | None
+        self.answer: Any
+        self.first_chunk: int | None
+        self.totals: Totals | None
+        self.failures: Any
+        self.seen: deque[tuple[errors.Origin, int]] | None
+        self.outcome = self.answer = self.first_chunk = self.totals = self.failures = self.seen = None
 
     def __repr__(self) -> str:
         return f"<Run {self.kind.name} {self.name!r} {self.outcome or 'open'}>"
@@ -83,7 +126,6 @@ class Run:
 
     def end(
         self,
-        *,
         outputs: Any = NOTHING,
         error: BaseException | None = None,
         outcome: str | None = None,
@@ -97,34 +139,55 @@ class Run:
             outcome: One of the outcomes; by default `ok`, or `error` with an exception.
             at: When it ended, in nanoseconds since the epoch; now by default.
         """
-        try:
-            self._end(outputs, error, outcome, at or time_ns())
-        finally:
-            reap()
-
-    def _end(self, outputs: Any, error: BaseException | None, outcome: str | None, at: int) -> None:
         if self.ended:
             return
         self.ended = True
-        self.outcome = outcome or (OK if error is None else ERROR)
+        at = at or time_ns()
+        if outcome is None:
+            outcome = OK if error is None else ERROR
+        self.outcome = outcome
+        registry.forget(self)
         try:
-            _forget(self)
-            if self.span.is_recording():
-                self._write_end(outputs)
-            if self.outcome == PAUSED and self.parent is not None:
+            self._report(outputs)
+            if outcome == PAUSED and self.parent is not None:
                 self.parent.paused = True
-            if self.outcome == ERROR and error is not None:
+            if outcome == ERROR and error is not None:
                 self._write_error(error, at)
         finally:
-            self.context = self.outside = None  # it holds this run, and the one above
-            spans.end_span(self.span, at)
+            # A context that a task keeps holds this run: it holds nothing itself.
+            self.context = self.outside = self.inputs = self.answer = self.failures = self.subject = None
+            self.arguments = None
+            self.extra = self.serialized = _NOTHING_SAID
+            try:
+                self.span.end(at)
+            except Exception as fault:  # noqa: BLE001 - the SDK's own end
+                telemetry.refused("end a span", fault)
+            if lease.abandoned and outcome != ABANDONED:  # those are ended one by one, not one inside another
+                registry.reap()
 
-    def _write_end(self, outputs: Any) -> None:
-        attributes = {} if outputs is NOTHING else spans.read(self.kind.end, self.kind.answer(outputs))
-        if self.outcome not in (OK, ERROR):
-            attributes[semconv.RUN_OUTCOME] = str(self.outcome)
-        if attributes:
-            self.span.set_attributes(attributes)
+    def _report(self, outputs: Any) -> None:
+        """Write what is known at the end, and add to the totals of the runs around."""
+        kind, span = self.kind, self.span
+        recording = span.is_recording()
+        if kind.end and outputs is not NOTHING and (recording or self.into is not None):
+            self.answer = spans.answer(kind, outputs)
+        if recording:
+            attributes = spans.read(kind.end, self.answer) if self.answer is not None else {}
+            if self.outcome not in (OK, ERROR):
+                attributes[semconv.RUN_OUTCOME] = str(self.outcome)
+            if self.totals is not None:
+                attributes.update(self.totals.attributes())
+            if self.streamed:
+                attributes[semconv.REQUEST_STREAM] = True
+                if self.first_chunk is not None:
+                    attributes[semconv.TIME_TO_FIRST_CHUNK] = max(0, self.first_chunk - self.started) / 1e9
+            if attributes:
+                span.set_attributes(attributes)
+            # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
+            if getattr(span, "dropped_attributes", 0):
+                span.set_attributes(self.identity)
+        if self.into is not None and (kind.calls is not None or self.answer is not None):
+            self.into.add(kind.calls, None if self.answer is None else kind.tokens(self.answer))
 
     def _write_error(self, error: BaseException, at: int) -> None:
         recording = self.span.is_recording()
@@ -160,130 +223,77 @@ class Run:
         return not passed_on
 
 
-def place(parent_id: Any, current: Context) -> Context:
-    """Find the context that a run with this LangChain parent belongs to.
-
-    It is the current one, unless the parent is known and its body is not around us: neither the run we are in
-    nor one above it.
-    """
-    if parent_id is None:
-        return current
-    here: Any = current.get(RUN)
-    if here is not None and (here.id is parent_id or here.id == parent_id or parent_id in here.ancestors):
-        return current
-    known = find(parent_id)
-    return current if known is None or known.context is None else known.context
-
-
-def find(run_id: Any) -> Run | None:
-    """Give the open run with this id: the newest, if an id is used more than once."""
-    ref = _by_id.get(run_id)
-    return None if ref is None else ref()
-
-
-def start(kind: Kind, said: Any, parent: Context, *, hidden: bool = False) -> Run:
-    """Start a run and its span.
+def start(
+    run: Run, kind: Kind, parent: Context, *, above: Run | None, hidden: bool = False, causes: Sequence[Cause] = ()
+) -> None:
+    """Start a run and its span; its frames make its `context` current.
 
     Args:
+        run: The run that was announced.
         kind: What it is.
-        said: What was announced: `run_id`, `parent_id`, `name`, `key`, and whatever the kind's tables read.
         parent: The context it belongs to.
+        above: The run of that context.
         hidden: Whether it gets no span although its kind would.
-
-    Returns:
-        The open run; its frames make its `context` current.
+        causes: Why it was made, for its links.
     """
-    reap()
+    if lease.abandoned:
+        registry.reap()
     inforce = telemetry.current()
-    above: Any = parent.get(RUN)
-    run = Run(kind, said, above)
-    if above is not None and (hidden or kind.depth > VISIBLE[inforce.settings.detail]):
-        run.span = spans.hidden_span(parent)
-        context = Context(parent)
+    run.kind = kind
+    if above is not None:
+        run.parent_ref = above.ref
+        run.ancestors = (*above.ancestors, above.id)
+        run.into = above.totals or (_totals_of(above) if above.sums else above.into)
+    if above is not None and (hidden or kind.depth > inforce.visible):
+        run.span, run.identity = spans.hidden_span(parent), _NOTHING_SAID
     else:
-        run.span = _start_span(inforce, kind, said, parent)
-        context = set_span_in_context(run.span, parent)
-    dict.__setitem__(context, RUN, run)  # a copy that nobody has seen yet
+        # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
+        # run it is known which it will be. Otherwise it is taken to be as it was the last time.
+        eager = inforce.roots_record[0] if above is None else above.span.is_recording()
+        recording = _start_span(run, inforce, parent, causes, eager=eager)
+        if above is None:
+            inforce.roots_record[0] = recording
+        run.sums = recording and (above is None or kind.totals)
+    context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
     if WAITING in context:
-        dict.__delitem__(context, WAITING)
-    run.context = context
-    _open[id(run)] = _by_id[run.id] = run.ref
-    _exit_once()
-    return run
+        dict.__delitem__(context, WAITING)  # nobody has seen it yet
+    registry.add(run)
 
 
-def _start_span(inforce: telemetry.Telemetry, kind: Kind, said: Any, parent: Context) -> Span:
-    identity = spans.read(kind.identity, said)
-    target = safe_name(said.name if kind.target is None else identity.get(kind.target))
+def _totals_of(run: Run) -> Totals:
+    """Give the totals of a root or an agent; they are made when something starts in it."""
+    with _lock:  # two threads may start something in it at once
+        run.totals = run.totals or Totals(run.into)
+    return run.totals
+
+
+def _start_span(
+    run: Run, inforce: telemetry.Telemetry, parent: Context, causes: Sequence[Cause], *, eager: bool
+) -> bool:
+    """Start the span, and tell whether it is recording."""
+    kind = run.kind
+    attributes = run.identity = spans.read(kind.identity, run)
+    target = safe_name(run.name if kind.target is None else attributes.get(kind.target))
     name = kind.word if target is None else f"{kind.word} {target}"
-    span = spans.start_span(inforce.tracer, name, parent, kind.span_kind, identity)
-    if span.is_recording():
-        span.set_attributes(spans.read(kind.start, said))
-    return span
+    if eager:
+        attributes = attributes | spans.read(kind.start, run)
+    links = spans.links(causes) if causes else None
+    try:
+        span = inforce.tracer.start_span(name, parent, kind.span_kind, attributes, links)
+    except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
+        telemetry.refused("start a span", fault)
+        span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
+    run.span = span
+    recording = span.is_recording()
+    if recording and not eager:
+        span.set_attributes(spans.read(kind.start, run))
+    for cause in causes:
+        span.set_attributes(spans.cause_attributes(cause))
+        run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)
+    return recording
 
 
 def current_run() -> Run | None:
     """Give the run whose body the caller is in, or None outside of every run."""
     here: Any = get_current().get(RUN)
     return here if here is not None and not here.ended else None
-
-
-def open_runs() -> list[Run]:
-    """List the runs that have started and not ended, oldest first."""
-    reap()
-    found = (ref() for ref in list(_open.values()))
-    return [run for run in found if run is not None and not run.ended]
-
-
-def reap() -> None:
-    """End the runs that were abandoned: nobody holds their run manager, so nobody can report their end."""
-    while lease.abandoned:
-        try:
-            run, at = lease.abandoned.popleft()
-        except IndexError:  # another thread was faster
-            return
-        run._end(NOTHING, None, ABANDONED, at)  # not `end`, which reaps in turn
-
-
-def end_all() -> None:
-    """End every open run as abandoned, inner ones first: nobody will watch them any longer."""
-    for run in reversed(open_runs()):
-        run.end(outcome=ABANDONED)
-
-
-def _forget(run: Run) -> None:
-    _open.pop(id(run), None)
-    if _by_id.get(run.id) is run.ref:  # else a younger run has the same id
-        del _by_id[run.id]
-
-
-def _forget_all() -> None:
-    """In a forked child: the open runs are the parent's, which ends them."""
-    lease.abandoned.clear()
-    for ref in [*_open.values()]:
-        if (run := ref()) is not None:
-            run.ended = True
-    _open.clear()
-    _by_id.clear()
-
-
-def _make_exit_once() -> Callable[[], None]:
-    registered = False
-
-    def exit_once() -> None:
-        """Register the last rites at the first run, not at import.
-
-        Exit handlers run last in, first out: by now the provider has registered its own, so ours comes before it.
-        """
-        nonlocal registered
-        if not registered:
-            registered = True
-            atexit.register(end_all)
-
-    return exit_once
-
-
-_exit_once = _make_exit_once()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

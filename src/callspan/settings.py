@@ -19,10 +19,12 @@ class Settings:
 
     Args:
         detail: Which runs get a span: `all`, `steps` (no plain chains) or `calls` (no graph nodes either).
+        metadata: Which keys of a run's metadata are written; None: all; empty: none.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
 
     detail: str = "all"
+    metadata: tuple[str, ...] | None = None
     strict: bool = False
 
 
@@ -51,8 +53,20 @@ def _switch(value: Any) -> bool:
     return _one_of(("0", "1"))(value) == "1"
 
 
+def _keys(value: Any) -> tuple[str, ...] | None:
+    """Read `*` (all), `none`, or keys: separated by commas, or as a list."""
+    keys = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else None
+    if keys is None or not all(isinstance(key, str) and key.strip() for key in keys):
+        raise ValueError(value)
+    keys = [key.strip() for key in keys]
+    if keys == ["*"]:
+        return None
+    return () if keys == ["none"] else tuple(keys)
+
+
 _SETTINGS = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS)),
+    _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, separated by commas", _keys),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )
 

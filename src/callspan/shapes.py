@@ -38,7 +38,11 @@ def before(hook: Callable[..., Any]) -> Weave:
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
-            watch.run(hook, args, kwargs)
+            if watch.active:
+                try:
+                    hook(args, kwargs)
+                except Exception as error:  # noqa: BLE001 - our code around the user's call
+                    watch.failed(error)
             return ours.__wrapped__(*args, **kwargs)
 
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
@@ -57,7 +61,11 @@ def after(hook: Callable[..., Any]) -> Weave:
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
             result = ours.__wrapped__(*args, **kwargs)
-            watch.run(hook, args, kwargs, result)
+            if watch.active:
+                try:
+                    hook(args, kwargs, result)
+                except Exception as error:  # noqa: BLE001 - our code around the user's call
+                    watch.failed(error)
             return result
 
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    Status,
+    StatusCode,
+    format_span_id,
+    get_current_span,
+)
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
-from callspan.kinds import Table
+from callspan.kinds import Cause, Kind, Table
 from callspan.text import NAME_LIMIT, encodable
 
 TEXT_LIMIT = 65_536
@@ -43,13 +51,18 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
     """Read a table of attributes; one that cannot be read is left out, the others stand."""
     values: dict[str, AttributeValue] = {}
     for name, reader in table:
+        if isinstance(reader, str):
+            values[name] = reader
+            continue
         try:
             value = reader(subject)
+            if value is None:
+                continue
             if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
                 values[name] = value
             elif type(value) is dict:
                 values.update(_family(value))
-            elif value is not None and (safe := attribute_value(value)) is not None:
+            elif (safe := attribute_value(value)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
             telemetry.failed(f"the attribute {name}", error)
@@ -60,19 +73,13 @@ def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
     return {name: safe for name, value in said.items() if (safe := attribute_value(value)) is not None}
 
 
-def start_span(
-    tracer: Tracer, name: str, parent: Context, kind: SpanKind, attributes: Mapping[str, AttributeValue]
-) -> Span:
-    """Start the span; if the SDK or somebody's processor raises, a span that only passes its parent on.
-
-    The SDK lets every processor's exception through (opentelemetry-python #5624): with us in the way it would
-    break a LangChain call that used to work.
-    """
+def answer(kind: Kind, outputs: Any) -> Any:
+    """Take a result apart; None if it cannot be."""
     try:
-        return tracer.start_span(name, parent, kind=kind, attributes=attributes)
-    except Exception as error:  # noqa: BLE001 - the SDK's own start
-        telemetry.refused("start a span", error)
-        return hidden_span(parent)
+        return kind.answer(outputs)
+    except Exception as error:  # noqa: BLE001 - the user's objects: it costs what the result says
+        telemetry.failed(f"the result of a run of kind {kind.name}", error)
+        return None
 
 
 def hidden_span(parent: Context) -> Span:
@@ -80,12 +87,14 @@ def hidden_span(parent: Context) -> Span:
     return NonRecordingSpan(get_current_span(parent).get_span_context())
 
 
-def end_span(span: Span, at: int) -> None:
-    """End the span at this time, in nanoseconds; a processor that raises does not reach the user."""
-    try:
-        span.end(at)
-    except Exception as error:  # noqa: BLE001 - the SDK's own end
-        telemetry.refused("end a span", error)
+def links(causes: Sequence[Cause]) -> list[Link]:
+    """Give the links that say why a run was made."""
+    return [Link(cause.span, {semconv.LINK_CAUSE: cause.name.rpartition(".")[2]}) for cause in causes]
+
+
+def cause_attributes(cause: Cause) -> dict[str, AttributeValue]:
+    """Give the attributes that say the same: some stores lose what a link says."""
+    return {cause.name: format_span_id(cause.span.span_id), **cause.attributes}
 
 
 def write_failure(span: Span, error: BaseException, text: str) -> None:

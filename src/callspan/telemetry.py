@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import Tracer
 
+from callspan.kinds import VISIBLE
 from callspan.settings import Settings
 
 _log = logging.getLogger("callspan")
@@ -20,11 +21,18 @@ class Telemetry:
         tracer: Makes the spans.
         settings: What the user set.
         said: What was already logged; each thing is said once.
+        visible: The highest `Kind.depth` that gets a span.
+        roots_record: One item: whether the last span without a run above it was recorded.
     """
 
     tracer: Tracer
     settings: Settings
     said: set[str] = field(default_factory=set)
+    visible: int = field(init=False)
+    roots_record: list[bool] = field(default_factory=lambda: [False])
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
 
 
 _current: Telemetry | None = None

@@ -16,7 +16,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from opentelemetry.context import get_current
 
 import callspan.langchain
-from callspan import errors, frame, lease, run, shapes, spans, telemetry, text
+from callspan import errors, frame, lease, registry, run, shapes, spans, telemetry, text
 from callspan.langchain import (
     announcement,
     bodies,
@@ -159,7 +159,7 @@ def test_the_program_runs_as_without_us(owner, name, expected, recording, monkey
         broke.setattr(owner, name, broken)
         assert program() == expected
     assert get_current() is before
-    run.end_all()  # what could not be ended while the code was broken
+    registry.end_all()  # what could not be ended while the code was broken
     assert open_runs() == []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from callspan.langchain import embeddings
 from callspan.langchain.bodies import config_set, events, model_body, prompts, scope
-from callspan.langchain.lifecycle import ENDS, STARTS, ended, failed, interrupted
+from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
 
@@ -33,6 +33,8 @@ def _ends() -> list[Patch]:
         for how, hook in (("end", ended(outputs)), ("error", failed))
     ]
 
+
+_SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", after(also_told))]
 
 _PAUSES = [
     Patch("langgraph.callbacks", f"{manager}.on_interrupt", before(interrupted))
@@ -73,7 +75,8 @@ def _scopes(module: str, cls: str, methods: str, weave: Weave) -> list[Patch]:
     return [Patch(module, f"{cls}.{method}", weave) for method in methods.split()]
 
 
-_MODEL, _TOOL, _RETRIEVER, _CHAIN = (around(scope(name)) for name in ("llm", "tool", "retriever", "chain"))
+_MODEL, _TOOL, _RETRIEVER = (around(scope(name, first=True)) for name in ("llm", "tool", "retriever"))
+_CHAIN = around(scope("chain"))
 _CHAIN_OF_ONE = around(scope("chain", first=True, inputs_at=1))
 
 _SCOPES = [
@@ -82,7 +85,7 @@ _SCOPES = [
     *_scopes("langchain_core.tools.base", "BaseTool", "run arun", _TOOL),
     *_scopes("langchain_core.retrievers", "BaseRetriever", "invoke ainvoke", _RETRIEVER),
     *_scopes("langchain_core.runnables.branch", "RunnableBranch", "invoke ainvoke stream astream", _CHAIN),
-    *_scopes(_FALLBACKS, "RunnableWithFallbacks", "stream astream", _CHAIN),
+    *_scopes(_FALLBACKS, "RunnableWithFallbacks", "invoke ainvoke stream astream", _CHAIN),
     *_scopes(_FALLBACKS, "RunnableWithFallbacks", "batch abatch", _CHAIN_OF_ONE),
     *_scopes(_RUNNABLES, "RunnableSequence", "batch abatch", _CHAIN_OF_ONE),
     *_scopes(
@@ -104,7 +107,7 @@ _SCOPES = [
     ],
 ]
 
-PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_PAUSES, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
+PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_SYNC_COPIES, *_PAUSES, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
 
 
 def install_all() -> Undo:

@@ -2,57 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
-from callspan import semconv
+from callspan import semconv, telemetry
 from callspan.kinds import Table
+from callspan.run import Run
+
+_NO_DICT: Mapping[str, Any] = {}
+
+_CONVERSATION = ("thread_id", "session_id", "conversation_id")
+"""Where a program says which conversation this is, in the order of the conventions' own package."""
+
+_METADATA_LIMIT = 64
+"""How many entries of a run's metadata are written at most."""
+
+# Metadata that has attributes of its own, or is LangChain's bookkeeping.
+_SAID_ELSEWHERE = frozenset(
+    {
+        *("langgraph_step", "langgraph_node", "langgraph_triggers", "langgraph_path", "langgraph_checkpoint_ns"),
+        *("langgraph_request_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map", "run_attempt"),
+        *("ls_provider", "ls_model_name", "ls_model_type", "ls_temperature", "ls_max_tokens", "ls_stop"),
+        *("ls_retriever_name", "ls_vector_store_provider", "ls_embedding_provider", "ls_integration", "ls_method"),
+        *("ls_message_format", "ls_agent_type", "lc_agent_name", "lc_versions", "versions", "revision_id"),
+        *("data_source_id", "agent_description", *_CONVERSATION),
+    }
+)
 
 
-class Announcement:
-    """One run as its callback manager announced it. LangChain's own objects: read, never changed.
+Announcement = Run
+"""A run as its callback manager announced it, before it is started: what the tables of attributes read."""
+
+
+def announced(
+    manager: Any, run_manager: Any, serialized: Any, inputs: Any, extra: Mapping[str, Any], fallback: str
+) -> Run:
+    """Make a run of what was announced.
 
     Args:
         manager: The callback manager that was told.
         run_manager: What it returned for this run.
         serialized: LangChain's description of the object, or None.
-        inputs: The input: messages, a prompt, a query, anything.
+        inputs: The input.
         extra: The other keywords of the start event.
         fallback: The name of a run that has none.
     """
+    if type(serialized) is not dict:
+        serialized = serialized if isinstance(serialized, Mapping) else _NO_DICT
+    name = extra.get("name")
+    return Run(
+        run_manager.run_id,
+        manager.parent_run_id,
+        name if type(name) is str else _name(extra, serialized) or fallback,
+        run_manager.metadata or _NO_DICT,
+        run_manager.tags or (),
+        inputs,
+        serialized,
+        extra,
+    )
 
-    __slots__ = ("extra", "inputs", "key", "metadata", "name", "parent_id", "run_id", "serialized", "subject",
-                 "tags", "top")  # fmt: skip
 
-    def __init__(
-        self,
-        manager: Any,
-        run_manager: Any,
-        serialized: Any,
-        inputs: Any,
-        extra: Mapping[str, Any],
-        fallback: str,
-    ) -> None:
-        self.serialized = serialized if isinstance(serialized, Mapping) else {}
-        self.inputs = inputs
-        self.extra = extra
-        self.run_id: Any = run_manager.run_id
-        self.parent_id: Any = manager.parent_run_id
-        self.key = id(manager.inheritable_handlers)
-        self.metadata: Mapping[str, Any] = run_manager.metadata or {}
-        self.tags: Sequence[str] = run_manager.tags or ()
-        self.name = self._name() or fallback
-        self.subject: Any = None  # the object whose frame opened the run, where that frame is known
-        self.top = False  # whether no run of ours is above it
+def _name(extra: Mapping[str, Any], serialized: Mapping[str, Any]) -> str | None:
+    name = extra.get("name")
+    if name is None:
+        name = serialized.get("name")
+    if name is None:
+        path = serialized.get("id")
+        name = path[-1] if isinstance(path, (list, tuple)) and path else None
+    return name if isinstance(name, str) else None
 
-    def _name(self) -> str | None:
-        name = self.extra.get("name")
-        if name is None:
-            name = self.serialized.get("name")
-        if name is None:
-            path = self.serialized.get("id")
-            name = path[-1] if isinstance(path, (list, tuple)) and path else None
-        return name if isinstance(name, str) else None
+
+def stand_in(run: Run, above: Run | None) -> None:
+    """Take over what a run inherits from the one above it."""
+    if above is None:
+        run.top = True
+    else:
+        run.agent, run.conversation = above.agent, above.conversation
+    if run.metadata:
+        run.conversation = conversation_in(run.metadata) or run.conversation
+
+
+def conversation_in(said: Mapping[str, Any]) -> str | None:
+    """Give the id of the conversation, if the program says one; none is ever made up."""
+    for key in _CONVERSATION:
+        value = said.get(key)
+        if value is not None and value != "" and isinstance(value, (str, int)):
+            return str(value)
+    return None
 
 
 def checkpoint_ns(said: Announcement) -> Any:
@@ -60,17 +97,53 @@ def checkpoint_ns(said: Announcement) -> Any:
     return said.metadata.get("langgraph_checkpoint_ns")
 
 
-def _task_id(said: Announcement) -> str | None:
+def task_id(said: Announcement) -> str | None:
+    """Give the graph's task around the run, as in its checkpoints."""
     ns = checkpoint_ns(said)
     return ns.rpartition("|")[2].rpartition(":")[2] or None if isinstance(ns, str) else None
 
 
+def tool_call_id(said: Announcement) -> str | None:
+    """Give the id of the call that a tool answers; before core 1.2 only its own frame is told."""
+    call = said.extra.get("tool_call_id") or (said.arguments or _NO_DICT).get("tool_call_id")
+    return call if isinstance(call, str) and call else None
+
+
+def _from_metadata(said: Announcement) -> dict[str, Any] | None:
+    """Give where in a graph the run is, and the program's own metadata."""
+    metadata = said.metadata
+    if not metadata:
+        return None
+    found = _own(metadata)
+    if "langgraph_step" in metadata:
+        found[semconv.GRAPH_STEP] = metadata["langgraph_step"]
+        found[semconv.GRAPH_CHECKPOINT_NS] = checkpoint_ns(said)
+        found[semconv.GRAPH_TASK_ID] = task_id(said)
+    return found
+
+
+def _own(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the program's own metadata, single values only; what has attributes of its own is left out."""
+    found: dict[str, Any] = {}
+    wanted = telemetry.current().settings.metadata
+    for key, value in metadata.items():
+        if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):
+            continue
+        if (wanted is None or key in wanted) and not key.startswith("__") and len(found) < _METADATA_LIMIT:
+            found[metadata_attribute(key)] = value
+    return found
+
+
+def metadata_attribute(key: str) -> str:
+    """Give the attribute that says a key of the metadata."""
+    return semconv.METADATA.replace("{key}", key)
+
+
 ALWAYS: Table = (
-    (semconv.RUN_ID, lambda said: str(said.run_id)),
-    (semconv.RUN_NAME, lambda said: said.name),
-    (semconv.RUN_TAGS, lambda said: said.tags),
-    (semconv.GRAPH_STEP, lambda said: said.metadata.get("langgraph_step")),
-    (semconv.GRAPH_CHECKPOINT_NS, checkpoint_ns),
-    (semconv.GRAPH_TASK_ID, _task_id),
+    (semconv.RUN_ID, lambda said: str(said.id)),
+    (semconv.RUN_NAME, attrgetter("name")),
+    (semconv.RUN_TAGS, lambda said: said.tags or None),
+    (semconv.CONVERSATION_ID, attrgetter("conversation")),
+    ("langgraph.*, langchain.metadata.*", _from_metadata),
 )
 """What a span says whatever its kind."""

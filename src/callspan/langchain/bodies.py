@@ -8,6 +8,7 @@ start, becomes current with it, and finishes the run if LangChain forgets to.
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
@@ -16,7 +17,8 @@ from callspan.frame import Frame, Opener
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
-from callspan.run import CANCELLED, RUN, UNREPORTED, WAITING, Run, find, place
+from callspan.registry import RUN, find, place
+from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
@@ -46,7 +48,7 @@ class ModelBody(Frame):
         return current if current.get(RUN) is self.run else self.run.context
 
     def over(self, error: BaseException | None) -> None:
-        if isinstance(error, CancelledError):  # `agenerate` never reports it
+        if error is not None and isinstance(error, CancelledError):  # `agenerate` never reports it
             self.run.end(error=error, outcome=CANCELLED)
 
 
@@ -84,14 +86,16 @@ class Scope(Frame):
     Args:
         name: The kind of run it waits for.
         subject: The object whose method it is.
+        arguments: The keywords it is called with.
         first: Whether the first run of that kind is the frame's own in any case. Otherwise it must be started by the
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("first", "name", "outside", "owner", "run", "subject")
+    __slots__ = ("arguments", "first", "name", "outside", "owner", "run", "streams", "subject")
 
-    def __init__(self, name: str, subject: Any, *, first: bool) -> None:
-        self.name, self.subject, self.first = name, subject, first
+    def __init__(self, name: str, subject: Any, arguments: Mapping[str, Any], *, first: bool) -> None:
+        self.name, self.subject, self.arguments, self.first = name, subject, arguments, first
+        self.streams = name == "llm"  # a model's own frame is one of its two streams
         self.run: Run | None = None
         self.owner: Any = None
         self.outside: Context | None = None
@@ -131,6 +135,8 @@ class Prompts(Frame):
 
     __slots__ = ("owners", "runs", "subject")
 
+    streams = False
+
     def __init__(self, subject: Any) -> None:
         self.subject = subject
         self.runs: list[Run] = []
@@ -150,6 +156,8 @@ class Prompts(Frame):
 
     def over(self, error: BaseException | None) -> None:
         """End what LangChain never reports: when one prompt fails, the others get no event."""
+        if error is None and all(run.ended for run in self.runs):
+            return
         cancelled = isinstance(error, CancelledError)
         for run in self.runs:
             run.end(error=error if cancelled else None, outcome=CANCELLED if cancelled else UNREPORTED)
@@ -169,7 +177,7 @@ def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
     def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
         if inputs_at and len(args[inputs_at] if len(args) > inputs_at else kwargs.get("inputs", ())) != 1:
             return None
-        return Scope(name, args[0], first=first)
+        return Scope(name, args[0], kwargs, first=first)
 
     return opener
 

@@ -52,7 +52,8 @@ WORKFLOW = replace(
     depth=0,
     target=semconv.WORKFLOW_NAME,
     identity=(
-        (semconv.OPERATION, lambda said: semconv.INVOKE_WORKFLOW),
+        (semconv.OPERATION, semconv.INVOKE_WORKFLOW),
         (semconv.WORKFLOW_NAME, given_name),
     ),
+    operation=semconv.INVOKE_WORKFLOW,
 )

@@ -14,11 +14,12 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.frame import Frame
 from callspan.kinds import Kind
-from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.announcement import ALWAYS, Announcement, stand_in
 from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
 from callspan.patching import Undo, is_patched, try_wrap, unwrap
+from callspan.registry import RUN
 from callspan.run import Run, start
 from callspan.shapes import around
 
@@ -26,22 +27,6 @@ METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 
 _EMBEDDER = create_key("callspan-embedder")
 """Context key: the object that is embedding; its query method may use its documents method, which is one call."""
-
-
-class _Call(Announcement):
-    """One call of an embeddings object, in the terms of an announcement."""
-
-    __slots__ = ()
-
-    def __init__(self, embedder: Any) -> None:  # pyright: ignore[reportMissingSuperCall] - no manager announced it
-        self.run_id = uuid4()
-        self.parent_id = None
-        self.key = 0
-        self.name = type(embedder).__name__
-        self.serialized = self.metadata = self.extra = {}
-        self.tags = ()
-        self.inputs = None
-        self.subject = embedder
 
 
 def _model(said: Announcement) -> str | None:
@@ -60,15 +45,16 @@ def _provider(said: Announcement) -> str | None:
 EMBEDDINGS = Kind(
     name="embedding",
     word=semconv.EMBEDDINGS,
+    operation=semconv.EMBEDDINGS,
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.REQUEST_MODEL,
     identity=(
-        (semconv.OPERATION, lambda said: semconv.EMBEDDINGS),
+        (semconv.OPERATION, semconv.EMBEDDINGS),
         (semconv.PROVIDER, _provider),
         (semconv.REQUEST_MODEL, _model),
     ),
-    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "embedding")),
+    start=(*ALWAYS, (semconv.RUN_TYPE, "embedding")),
 )
 
 
@@ -85,8 +71,12 @@ class _Embedding(Frame):
         current = get_current()
         if suppressed(current) or current.get(_EMBEDDER) is self.embedder:
             return None
-        self.run = start(EMBEDDINGS, _Call(self.embedder), current)
-        return Context({**(self.run.context or {}), _EMBEDDER: self.embedder})
+        above: Any = current.get(RUN)
+        run = self.run = Run(uuid4(), None, type(self.embedder).__name__, {}, (), None, {}, {})
+        run.subject = self.embedder
+        stand_in(run, above)
+        start(run, EMBEDDINGS, current, above=above)
+        return Context({**(run.context or {}), _EMBEDDER: self.embedder})
 
     def over(self, error: BaseException | None) -> None:
         if self.run is not None:

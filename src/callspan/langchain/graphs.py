@@ -68,9 +68,12 @@ AGENT = replace(
     word=semconv.INVOKE_AGENT,
     target=semconv.AGENT_NAME,
     identity=(
-        (semconv.OPERATION, lambda said: semconv.INVOKE_AGENT),
+        (semconv.OPERATION, semconv.INVOKE_AGENT),
         (semconv.AGENT_NAME, given_name),
     ),
+    start=(*WORKFLOW.start, (semconv.AGENT_DESCRIPTION, lambda said: said.metadata.get("agent_description"))),
+    totals=True,
+    operation=semconv.INVOKE_AGENT,
 )
 
 NODE: Kind = replace(

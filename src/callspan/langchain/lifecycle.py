@@ -14,16 +14,18 @@ from opentelemetry.context import (
 
 from callspan import lease
 from callspan.kinds import Kind
-from callspan.langchain import others
-from callspan.langchain.announcement import Announcement
+from callspan.langchain import first_chunk, others
+from callspan.langchain.announcement import announced, stand_in
 from callspan.langchain.callers import is_closed_early
-from callspan.langchain.chains import CHAIN, WORKFLOW, run_type
+from callspan.langchain.causes import causes_of, may_have_causes, remember
+from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
-from callspan.run import CLOSED, PAUSED, RUN, WAITING, Run, find, place, start
+from callspan.registry import RUN, find, place
+from callspan.run import CLOSED, NOTHING, OK, PAUSED, WAITING, Run, start
 
 HIDDEN_TAG = "langsmith:hidden"
 
@@ -35,7 +37,7 @@ def suppressed(current: Context) -> bool:
     return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
 
 
-def kind_of_chain(said: Announcement) -> Kind:
+def kind_of_chain(said: Run) -> Kind:
     """Tell what kind of run this is among those that LangChain calls chains."""
     kind = run_type(said)
     if kind == "llm":
@@ -47,41 +49,47 @@ def kind_of_chain(said: Announcement) -> Kind:
     return WORKFLOW if said.top and kind == "chain" else CHAIN
 
 
-def begin(said: Announcement, run_manager: Any, current: Context, classify: Callable[[Announcement], Kind]) -> Run:
+def begin(run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind]) -> Run:
     """Start the run that was announced, or give the one that was announced before.
 
     LangGraph's TracePolicy announces one run twice, on two managers that share one list of handlers.
     """
-    if "langgraph_node" in said.metadata:
-        before = find(said.run_id)
-        if before is not None and before.announcement_key == said.key:
+    if "langgraph_node" in run.metadata:
+        run.key = id(manager.inheritable_handlers)
+        before = find(run.id)
+        if before is not None and before.key == run.key:
             return before
-    parent = place(said.parent_id, current)
-    said.top = RUN not in parent
-    run = start(classify(said), said, parent, hidden=HIDDEN_TAG in said.tags)
-    lease.take(run_manager, run)
+    parent = current if run.parent_id is None else place(run.parent_id, current)
+    above: Any = parent.get(RUN)
+    if above is None:
+        others.warn_of_others(type(manager))
+    stand_in(run, above)
+    kind = classify(run)
+    if kind is AGENT:
+        run.agent = given_name(run)
+    causes = causes_of(run, kind, above, parent) if may_have_causes(run, kind, above) else ()
+    start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes)
+    run_manager.__dict__[lease.SLOT] = lease.Lease(run)
     return run
 
 
-def one_started(name: str, classify: Callable[[Announcement], Kind]) -> Hook:
+def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
     """Make the hook of a start method that announces one run."""
+    inputs_name = _INPUTS[name]
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
         current = get_current()
-        if suppressed(current):
+        if current and suppressed(current):
             return
-        others.warn_of_others(type(args[0]))
-        serialized, inputs = (
-            _argument(args, kwargs, 1, "serialized"),
-            _argument(args, kwargs, 2, _INPUTS[name]),
-        )
-        said = Announcement(args[0], run_manager, serialized, inputs, kwargs, name)
+        serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
+        inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
+        run = announced(args[0], run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING)
         if waiting is None or not waiting.expects(name):
-            begin(said, run_manager, current, classify)
+            begin(run, args[0], run_manager, current, classify)
             return
-        said.subject = waiting.subject
-        waiting.adopt(begin(said, run_manager, current, classify), run_manager)
+        run.subject, run.arguments = waiting.subject, waiting.arguments
+        waiting.adopt(begin(run, args[0], run_manager, current, classify), run_manager)
 
     return hook
 
@@ -91,21 +99,30 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> None:
         current = get_current()
-        if suppressed(current):
+        if current and suppressed(current):
             return
-        others.warn_of_others(type(args[0]))
         serialized, inputs = _argument(args, kwargs, 1, "serialized"), _argument(args, kwargs, 2, inputs_name)
         waiting: Any = current.get(WAITING)
         if waiting is not None and not waiting.expects("llm"):
             waiting = None
         for run_manager, given in zip(run_managers, inputs, strict=False):
-            said = Announcement(args[0], run_manager, serialized, given, kwargs, "llm")
-            said.subject = None if waiting is None else waiting.subject
-            run = begin(said, run_manager, current, lambda said: kind)
+            run = announced(args[0], run_manager, serialized, given, kwargs, "llm")
             if waiting is not None:
+                run.subject = waiting.subject
+            run = begin(run, args[0], run_manager, current, lambda run: kind)
+            first_chunk.watch(run, run_manager)
+            if waiting is not None:
+                run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
 
     return hook
+
+
+def also_told(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
+    """Note the first chunk on the sync copy of an async run manager too: a sync model under an async run tells it."""
+    run = lease.leased(args[0])
+    if run is not None and not run.ended:
+        first_chunk.watch(run, run_manager)
 
 
 def ended(outputs_name: str) -> Hook:
@@ -113,33 +130,34 @@ def ended(outputs_name: str) -> Hook:
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         run = run_of(args[0])
-        if run is not None:
-            _finish(run, outputs=_argument(args, kwargs, 1, outputs_name), outcome=_outcome_of_result(run))
+        if run is not None and not run.ended:
+            outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
+            outcome = OK
+            if run.paused and run.kind in (WORKFLOW, AGENT):
+                outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
+            elif "inputs" in kwargs and run.kind.name == "chain" and is_closed_early():
+                outcome = CLOSED  # a stream reports its inputs with its result
+            _finish(run, outputs, None, outcome)
 
     return hook
 
 
-def _finish(run: Run, **how: Any) -> None:
+def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> None:
     """End the run, and leave its body where its frame goes on: users' handlers of the end are no part of it."""
     outside = run.outside
-    run.end(**how)
+    if outcome != OK or run.kind.calls is not None:
+        remember(run, outcome, outputs)
+    run.end(outputs, error, outcome)
     if outside is not None and get_current().get(RUN) is run:
         attach(outside)
-
-
-def _outcome_of_result(run: Run) -> str | None:
-    """Tell what a result means; None for what it says."""
-    if run.paused and run.kind in (WORKFLOW, AGENT):
-        return PAUSED  # an interrupt ends the nodes and subgraphs with an exception, the root graph with a result
-    return CLOSED if run.kind.name == "chain" and is_closed_early() else None
 
 
 def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """End the run whose manager is told of an exception, whether or not it is a failure."""
     run = run_of(args[0])
-    if run is not None:
+    if run is not None and not run.ended:
         error = _argument(args, kwargs, 1, "error")
-        _finish(run, error=error, outcome=outcome_of(error))
+        _finish(run, NOTHING, error, outcome_of(error))
 
 
 def interrupted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import Kind, Table
+from callspan.kinds import MODEL_CALLS, Kind, Table
 from callspan.langchain import usage
 from callspan.langchain.announcement import ALWAYS, Announcement
 
@@ -78,7 +79,7 @@ def _unrepeated(name: object) -> object:
 
 def _identity(operation: str) -> Table:
     return (
-        (semconv.OPERATION, lambda said: operation),
+        (semconv.OPERATION, operation),
         (semconv.PROVIDER, provider),
         (semconv.REQUEST_MODEL, request_model),
     )
@@ -86,12 +87,15 @@ def _identity(operation: str) -> Table:
 
 CHAT = Kind(
     name="llm",
+    operation=semconv.CHAT,
+    calls=MODEL_CALLS,
+    tokens=usage.counts,
     word=semconv.CHAT,
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.REQUEST_MODEL,
     identity=_identity(semconv.CHAT),
-    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "llm")),
+    start=(*ALWAYS, (semconv.RUN_TYPE, "llm"), (semconv.AGENT_NAME, attrgetter("agent"))),
     end=(
         (semconv.RESPONSE_MODEL, response_model),
         (semconv.INPUT_TOKENS, usage.input_tokens),
@@ -99,7 +103,9 @@ CHAT = Kind(
     ),
 )
 
-TEXT_COMPLETION = replace(CHAT, word=semconv.TEXT_COMPLETION, identity=_identity(semconv.TEXT_COMPLETION))
+TEXT_COMPLETION = replace(
+    CHAT, operation=semconv.TEXT_COMPLETION, word=semconv.TEXT_COMPLETION, identity=_identity(semconv.TEXT_COMPLETION)
+)
 
 DECISION = replace(
     CHAT,

@@ -21,8 +21,9 @@ RETRIEVER = Kind(
     depth=0,
     target=semconv.DATA_SOURCE_ID,
     identity=(
-        (semconv.OPERATION, lambda said: semconv.RETRIEVAL),
+        (semconv.OPERATION, semconv.RETRIEVAL),
         (semconv.DATA_SOURCE_ID, data_source),
     ),
-    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "retriever")),
+    operation=semconv.RETRIEVAL,
+    start=(*ALWAYS, (semconv.RUN_TYPE, "retriever")),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import Kind
-from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.kinds import TOOL_CALLS, Kind
+from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
 
 
 def tool_name(said: Announcement) -> object:
@@ -21,8 +23,17 @@ TOOL = Kind(
     depth=0,
     target=semconv.TOOL_NAME,
     identity=(
-        (semconv.OPERATION, lambda said: semconv.EXECUTE_TOOL),
+        (semconv.OPERATION, semconv.EXECUTE_TOOL),
         (semconv.TOOL_NAME, tool_name),
+        (semconv.TOOL_TYPE, "function"),  # LangChain's tools run in this process
+        (semconv.AGENT_NAME, attrgetter("agent")),
     ),
-    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "tool")),
+    start=(
+        *ALWAYS,
+        (semconv.RUN_TYPE, "tool"),
+        (semconv.TOOL_CALL_ID, tool_call_id),
+        (semconv.TOOL_DESCRIPTION, lambda said: said.serialized.get("description")),
+    ),
+    calls=TOOL_CALLS,
+    operation=semconv.EXECUTE_TOOL,
 )

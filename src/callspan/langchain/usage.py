@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from callspan.kinds import TokenCounts
+
 
 def messages(result: Any) -> Iterator[Any]:
     """Give the messages of a model's result; completion models have none."""
@@ -41,3 +43,8 @@ def input_tokens(result: Any) -> int | None:
 def output_tokens(result: Any) -> int | None:
     """Give the tokens of the output, reasoning included."""
     return counted(result, "output_tokens", "completion_tokens")
+
+
+def counts(result: Any) -> TokenCounts:
+    """Give what the call used."""
+    return TokenCounts(input_tokens(result), output_tokens(result))

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from tests.modes.models.calls import Hold, Standstill, acall, call, cancel
 from tests.modes.retrievers.embedders import VECTOR, Embedder, EmbedderNative
 
+from callspan.patching import is_patched
 from callspan.testing import record
 
 FORMS = ("embed_query", "embed_documents", "aembed_query", "aembed_documents")
@@ -180,8 +181,8 @@ def test_subclass_made_while_instrumented_is_restored() -> None:
             def embed_query(self, text: str) -> list[float]:
                 return VECTOR
 
-        assert type(vars(Later)["embed_query"]).__name__ != "function"
-    assert type(vars(Later)["embed_query"]).__name__ == "function"
+        assert is_patched(vars(Later)["embed_query"])
+    assert not is_patched(vars(Later)["embed_query"])
     assert "__init_subclass__" not in vars(Embeddings)
 
 

@@ -1,0 +1,75 @@
+"""When the first chunk of a model's answer came: told once, then LangChain's own method is back in its place."""
+
+from __future__ import annotations
+
+import weakref
+from time import time_ns
+from typing import Any
+
+from callspan.run import Run
+
+METHODS = ("on_llm_new_token", "on_stream_event")
+"""The methods of a model's run manager that tell of chunks, until core 1.4 and for its newer streams."""
+
+
+class FirstChunk:
+    """Stands on one run manager, in the place of a method, for one call of it.
+
+    Args:
+        run: The run whose chunks are told.
+        run_manager: The run manager.
+        method: The name of the method.
+    """
+
+    __slots__ = ("_method", "_run", "_run_manager")
+
+    def __init__(self, run: Run, run_manager: Any, method: str) -> None:
+        self._run: Any = run.ref
+        self._run_manager: Any = weakref.ref(run_manager)  # not itself: the run manager holds us
+        self._method = method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        run, run_manager = self._run(), self._run_manager()
+        if run is not None and run.first_chunk is None:
+            run.first_chunk = time_ns()
+            run.streamed = True
+        leave(run_manager)
+        return getattr(run_manager, self._method)(*args, **kwargs)
+
+    # A run manager is copied and pickled with its `__dict__`; a copy tells LangChain's own method, and nobody else.
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return _Own(memo.get(id(self._run_manager()), self._run_manager()), self._method)
+
+    def __reduce__(self) -> tuple[type[_Own], tuple[Any, str]]:
+        return _Own, (self._run_manager(), self._method)
+
+
+class _Own:
+    """LangChain's own method of a copied run manager."""
+
+    __slots__ = ("_method", "_run_manager")
+
+    def __init__(self, run_manager: Any, method: str) -> None:
+        self._run_manager, self._method = run_manager, method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leave(self._run_manager)
+        return getattr(self._run_manager, self._method)(*args, **kwargs)
+
+    def __reduce__(self) -> tuple[type[_Own], tuple[Any, str]]:
+        return _Own, (self._run_manager, self._method)
+
+
+def watch(run: Run, run_manager: Any) -> None:
+    """Note when the first chunk comes, if anybody reads it."""
+    if run.first_chunk is None and run.span.is_recording():
+        told = run_manager.__dict__
+        for method in METHODS:
+            if hasattr(type(run_manager), method):
+                told[method] = FirstChunk(run, run_manager, method)
+
+
+def leave(run_manager: Any) -> None:
+    """Put LangChain's own methods back."""
+    for method in METHODS:
+        run_manager.__dict__.pop(method, None)

@@ -1,0 +1,70 @@
+"""What the runs inside a run add up to: calls and tokens, for roots and agents."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from callspan import semconv
+from callspan.kinds import MODEL_CALLS, TokenCounts
+
+_lock = Lock()  # runs end in several threads at once, and a sum is read before it is written
+
+
+class Totals:
+    """Counts what ends inside one run.
+
+    Args:
+        outer: The totals of the run around it, which get everything too.
+    """
+
+    __slots__ = ("input_tokens", "model_calls", "outer", "output_tokens", "own_model_calls", "own_tool_calls",
+                 "tool_calls")  # fmt: skip
+
+    def __init__(self, outer: Totals | None) -> None:
+        self.outer = outer
+        self.model_calls = self.tool_calls = 0
+        self.own_model_calls = self.own_tool_calls = 0  # without those of agents inside
+        self.input_tokens: int | None = None
+        self.output_tokens: int | None = None
+
+    def add(self, calls: str | None, tokens: TokenCounts | None) -> None:
+        """Add a run that ended.
+
+        Args:
+            calls: What it counts as: `MODEL_CALLS`, `TOOL_CALLS` or nothing.
+            tokens: What it used, as far as that is known.
+        """
+        with _lock:
+            if calls is not None:
+                if calls == MODEL_CALLS:
+                    self.own_model_calls += 1
+                else:
+                    self.own_tool_calls += 1
+            one: Totals | None = self
+            while one is not None:
+                one._take(calls, tokens)
+                one = one.outer
+
+    def _take(self, calls: str | None, tokens: TokenCounts | None) -> None:
+        if calls is not None:
+            if calls == MODEL_CALLS:
+                self.model_calls += 1
+            else:
+                self.tool_calls += 1
+        if tokens is not None:
+            if tokens.input_tokens is not None:
+                self.input_tokens = (self.input_tokens or 0) + tokens.input_tokens
+            if tokens.output_tokens is not None:
+                self.output_tokens = (self.output_tokens or 0) + tokens.output_tokens
+
+    def attributes(self) -> dict[str, int]:
+        """Give what a span says of them; nothing where nothing was called."""
+        return {name: value for name, field in _ATTRIBUTES if (value := getattr(self, field))}
+
+
+_ATTRIBUTES = (
+    (semconv.TOTAL_INPUT_TOKENS, "input_tokens"),
+    (semconv.TOTAL_OUTPUT_TOKENS, "output_tokens"),
+    (semconv.TOTAL_MODEL_CALLS, "model_calls"),
+    (semconv.TOTAL_TOOL_CALLS, "tool_calls"),
+)
