@@ -24,14 +24,15 @@ LANGCHAIN = {
         "langchain-openai >=0.3,<0.4",
         "langgraph >=0.6,<0.7",
     ),
-    # langgraph 1.0 allows parts of its own that do not work with it, or not with langchain-core 1.0.
+    # langgraph 1.0 allows newer parts of its own: a prebuilt that does not work with it, a checkpoint that does not
+    # work with langchain-core 1.0.
     "1.0": (
         "langchain-core ~=1.0.0",
         "langchain ~=1.0.0",
         "langchain-classic ~=1.0.0",
         "langchain-openai ~=1.0.0",
         "langgraph ~=1.0.0",
-        "langgraph-prebuilt ~=1.0.0",
+        "langgraph-prebuilt ~=1.0.0,<1.0.9",
         "langgraph-checkpoint ~=4.0.0",
     ),
     "1.4": (
