@@ -8,17 +8,17 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV ?= .venv
 
-VENVS := $(VENV) $(VENV)-newest $(VENV)-oldest
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test lint matrix matrix-newest matrix-oldest servers bench clean
+.PHONY: help demo test lint matrix matrix-oldest servers bench clean always
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo      an agent without any tracing code, and the tree of its spans (LIVE=1: on the real endpoint)'
 	@echo 'make test      the test suite, without network'
 	@echo 'make lint      ruff, mypy, pyright'
-	@echo 'make matrix    the test suite on the newest and on the oldest supported LangChain'
+	@echo 'make matrix    the test suite on each supported LangChain, Python and OpenTelemetry (15 minutes)'
+	@echo '               matrix-newest, matrix-oldest: on one; the others are in noxfile.py'
 	@echo 'make servers   the real Collector and Jaeger for the tests, with Go (10 minutes the first time)'
 	@echo 'make bench     what it costs, in CPU time (1 to 2 minutes)'
 	@echo 'make clean     remove the environments, caches and builds'
@@ -35,11 +35,16 @@ lint: $(VENV)/lint.stamp
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m pyright --pythonpath $(VENV)/bin/python
 
-matrix: matrix-newest matrix-oldest
+matrix: $(VENV)/matrix.stamp
+	@$(VENV)/bin/python -m nox
 
-matrix-newest matrix-oldest: matrix-%: $(VENV)-%/matrix.stamp
-	@echo 'The suite on the $* LangChain:'
-	@$(VENV)-$*/bin/python -m pytest -q
+# One row of noxfile.py: make matrix-core-1.0, make matrix-newest-3.13
+matrix-%: $(VENV)/matrix.stamp always
+	@$(VENV)/bin/python -m nox --session $*
+
+matrix-oldest: matrix-core-0.3
+
+always:
 
 servers: $(VENV)/bin/python
 	@$(VENV)/bin/python tests/pipeline/build_servers.py
@@ -48,15 +53,15 @@ bench: $(VENV)/bench.stamp
 	@$(VENV)/bin/python -m benchmarks
 
 clean:
-	rm -rf $(VENVS) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache build dist
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment, empty. The interpreter must be new enough and able to make one (Debian's needs python3-venv).
-$(VENVS:=/bin/python): %/bin/python:
+$(VENV)/bin/python:
 	@for candidate in $(PYTHON); do \
 	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
-	        echo "Making $* with $$("$$candidate" --version)"; \
-	        exec "$$candidate" -m venv --clear $*; \
+	        echo "Making $(VENV) with $$("$$candidate" --version)"; \
+	        exec "$$candidate" -m venv --clear $(VENV); \
 	    fi; \
 	done; \
 	echo 'callspan needs Python 3.11 or newer with its venv module (on Debian: python3-venv).' >&2; \
@@ -64,15 +69,8 @@ $(VENVS:=/bin/python): %/bin/python:
 	exit 1
 
 # The environment with one of pyproject.toml's dependency groups, which pip knows from 25.1 on.
-$(VENV)/demo.stamp $(VENV)/test.stamp $(VENV)/lint.stamp $(VENV)/bench.stamp: $(VENV)/%.stamp: $(VENV)/bin/python $(PACKAGE)
+$(VENV)/demo.stamp $(VENV)/test.stamp $(VENV)/lint.stamp $(VENV)/matrix.stamp $(VENV)/bench.stamp: $(VENV)/%.stamp: $(VENV)/bin/python $(PACKAGE)
 	@echo 'Installing what "make $*" needs'
 	@$(VENV)/bin/python -m pip install --quiet 'pip>=25.1'
 	@$(VENV)/bin/python -m pip install --quiet --editable . --group $*
-	@touch $@
-
-# One end of what is supported. By uv, as pip cannot override a dependency ([tool.uv] in pyproject.toml says which).
-$(VENV)-newest/matrix.stamp $(VENV)-oldest/matrix.stamp: $(VENV)-%/matrix.stamp: $(VENV)-%/bin/python $(PACKAGE)
-	@echo 'Installing the $* LangChain'
-	@$(VENV)-$*/bin/python -m pip install --quiet uv
-	@$(VENV)-$*/bin/python -m uv pip install --quiet --python $(VENV)-$*/bin/python --editable . --group test-tools --group $*
 	@touch $@

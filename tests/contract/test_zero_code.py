@@ -17,6 +17,8 @@ from callspan.testing.zero_code import run_instrumented
 @pytest.fixture
 def run(tmp_path, capfdbinary):
     """Run a program under `opentelemetry-instrument`; gives its exit code, its output and its spans."""
+    pytest.importorskip("opentelemetry.distro", reason="needs the extra otlp")
+    pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
 
     def run(source: str, **environment: str):
         program = tmp_path / "app.py"
@@ -133,6 +135,8 @@ def test_ctrl_c_ends_every_open_run_and_its_spans_are_exported(run):
         """
         import os, signal
         from langchain_core.runnables import RunnableLambda
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
 
         def work(x):
             os.kill(os.getpid(), signal.SIGINT)
