@@ -29,7 +29,6 @@ AGENT_DESCRIPTION: Final = "gen_ai.agent.description"
 TOOL_TYPE: Final = "gen_ai.tool.type"
 TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
 TOOL_DESCRIPTION: Final = "gen_ai.tool.description"
-RETRIEVAL_TOP_K: Final = "gen_ai.retrieval.top_k"
 
 # The exception event
 EXCEPTION: Final = "exception"

@@ -29,13 +29,19 @@ def test_chat(form: str, native: ChatNative, recording: Any) -> None:
     span = recording.named("chat m")
     assert span.kind is SpanKind.CLIENT
     assert span.status.status_code is StatusCode.UNSET
-    assert own(span) == {
+    said = own(span)
+    if "stream" in form:
+        assert said.pop("gen_ai.request.stream") is True
+        duration = (span.end_time - span.start_time) / 1e9
+        assert 0 <= said.pop("gen_ai.response.time_to_first_chunk") <= duration
+    assert said == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "native",
         "gen_ai.request.model": "m",
         "gen_ai.response.model": "m-1",
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.usage.output_tokens": 2,
+        "langchain.metadata.who": "me",
         "langchain.run.id": RUN_ID,
         "langchain.run.name": "my run",
         "langchain.run.tags": ("mine", "yours"),
@@ -61,6 +67,7 @@ def test_completion(recording: Any) -> None:
         "gen_ai.response.model": "m-1",
         "gen_ai.usage.input_tokens": 3,
         "gen_ai.usage.output_tokens": 2,
+        "langchain.metadata.who": "me",
         "langchain.run.id": RUN_ID,
         "langchain.run.name": "my run",
         "langchain.run.tags": ("mine", "yours"),

@@ -73,9 +73,12 @@ def test_attributes(add: BaseTool, recording: Any) -> None:
     assert span.status.status_code is StatusCode.UNSET
     attributes = dict(span.attributes)
     assert len(attributes.pop("langchain.run.id")) == 36
+    assert attributes["gen_ai.tool.description"].startswith("Add")
     assert attributes == {
         "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.description": attributes["gen_ai.tool.description"],
         "gen_ai.tool.name": "add",
+        "gen_ai.tool.type": "function",
         "langchain.run.name": "my sum",
         "langchain.run.tags": ("mine",),
         "langchain.run.type": "tool",
