@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[2]
 OURS = {
     name: value
     for name, value in vars(semconv).items()
-    if isinstance(value, str) and name.isupper() and "." in value and not value.startswith(("http", "exception", "langchain.link."))
+    if isinstance(value, str)
+    and name.isupper()
+    and "." in value
+    and not value.startswith(("http", "exception", "langchain.link."))
 }
 
 

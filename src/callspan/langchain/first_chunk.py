@@ -6,6 +6,7 @@ import weakref
 from time import time_ns
 from typing import Any
 
+from callspan.lease import SLOT
 from callspan.run import Run
 
 METHODS = ("on_llm_new_token", "on_stream_event")
@@ -18,18 +19,28 @@ class FirstChunk:
     Args:
         run: The run whose chunks are told.
         run_manager: The run manager.
+        state: What it consists of, for one that is gone while its method is called.
         method: The name of the method.
     """
 
-    __slots__ = ("_method", "_run", "_run_manager")
+    __slots__ = ("_class", "_method", "_run", "_run_manager", "_state")
 
-    def __init__(self, run: Run, run_manager: Any, method: str) -> None:
+    def __init__(self, run: Run, run_manager: Any, state: dict[str, Any], method: str) -> None:
         self._run: Any = run.ref
         self._run_manager: Any = weakref.ref(run_manager)  # not itself: the run manager holds us
+        self._class: Any = type(run_manager)
+        self._state = state
         self._method = method
 
+    def _target(self) -> Any:
+        run_manager = self._run_manager()
+        if run_manager is None:
+            run_manager = object.__new__(self._class)
+            run_manager.__dict__.update(self._state)
+        return run_manager
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        run, run_manager = self._run(), self._run_manager()
+        run, run_manager = self._run(), self._target()
         if run is not None and run.first_chunk is None:
             run.first_chunk = time_ns()
             run.streamed = True
@@ -38,10 +49,11 @@ class FirstChunk:
 
     # A run manager is copied and pickled with its `__dict__`; a copy tells LangChain's own method, and nobody else.
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        return _Own(memo.get(id(self._run_manager()), self._run_manager()), self._method)
+        target = self._target()
+        return _Own(memo.get(id(target), target), self._method)
 
     def __reduce__(self) -> tuple[type[_Own], tuple[Any, str]]:
-        return _Own, (self._run_manager(), self._method)
+        return _Own, (self._target(), self._method)
 
 
 class _Own:
@@ -64,9 +76,10 @@ def watch(run: Run, run_manager: Any) -> None:
     """Note when the first chunk comes, if anybody reads it."""
     if run.first_chunk is None and run.span.is_recording():
         told = run_manager.__dict__
+        state = {name: value for name, value in told.items() if name != SLOT}
         for method in METHODS:
-            if hasattr(type(run_manager), method):
-                told[method] = FirstChunk(run, run_manager, method)
+            if hasattr(run_manager, method):
+                told[method] = FirstChunk(run, run_manager, state, method)
 
 
 def leave(run_manager: Any) -> None:

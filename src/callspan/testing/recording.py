@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -57,17 +57,20 @@ class Recording:
 
 
 @contextmanager
-def record(*, detail: str | None = None, **provider: Any) -> Generator[Recording]:
+def record(
+    *, detail: str | None = None, metadata: str | Sequence[str] | None = None, **provider: Any
+) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
 
     Args:
         detail: As for `callspan.instrument`.
+        metadata: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
     before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
     uninstrument()
-    instrument(tracer_provider=recording.provider, detail=detail)
+    instrument(tracer_provider=recording.provider, detail=detail, metadata=metadata)
     try:
         yield recording
     finally:

@@ -72,8 +72,7 @@ def test_a_named_agent(call: Fn, actor: Fn, tree: Fn) -> None:
     """An agent that has a name bears it, and so does what it asks."""
     call(agents.create_agent(actor("hello"), name="scout"), ASKED)
     assert tree(attributes=["gen_ai.agent.name"]) == (
-        "invoke_agent scout gen_ai.agent.name=scout\n"
-        "  node model\n    chat actor gen_ai.agent.name=scout\n      http\n"
+        "invoke_agent scout gen_ai.agent.name=scout\n  node model\n    chat actor gen_ai.agent.name=scout\n      http\n"
     )
 
 
