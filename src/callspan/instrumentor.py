@@ -6,11 +6,13 @@ import logging
 from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from callspan import langchain, registry, telemetry
+from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import check_keywords, read_settings
@@ -20,7 +22,7 @@ from callspan.version import __version__
 _log = logging.getLogger("callspan")
 
 
-_KEYWORDS = ("tracer_provider", "detail", "metadata")
+_KEYWORDS = ("tracer_provider", "meter_provider", "detail", "metadata")
 
 
 class CallspanInstrumentor(BaseInstrumentor):
@@ -38,7 +40,7 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _instrument(self, **kwargs: Any) -> None:
         settings = read_settings(detail=kwargs.get("detail"), metadata=kwargs.get("metadata"))
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
-        telemetry.put(Telemetry(tracer, settings))
+        telemetry.put(Telemetry(tracer, settings, Meters(kwargs.get("meter_provider"))))
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
@@ -53,6 +55,7 @@ class CallspanInstrumentor(BaseInstrumentor):
 def instrument(
     *,
     tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
     detail: str | None = None,
     metadata: str | Sequence[str] | None = None,
 ) -> None:
@@ -62,13 +65,20 @@ def instrument(
 
     Args:
         tracer_provider: Where spans go; the global provider by default, also if it is set later.
+        meter_provider: Where metrics go; the global provider by default, also if it is set later. Without one
+            nothing is measured.
         detail: Which runs get a span: `all` (default), `steps` (no plain chains), `calls` (no graph nodes either).
         metadata: Which keys of a run's metadata are written: `*` (default), `none`, or the keys.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    given = {"tracer_provider": tracer_provider, "detail": detail, "metadata": metadata}
+    given = {
+        "tracer_provider": tracer_provider,
+        "meter_provider": meter_provider,
+        "detail": detail,
+        "metadata": metadata,
+    }
     check_keywords(detail=detail, metadata=metadata)
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
@@ -86,18 +96,21 @@ def flush(timeout: float = 30.0) -> bool:
     """End what was abandoned and send out what has ended.
 
     Args:
-        timeout: Seconds to wait at most, for each of the global provider and the one given to `instrument()`.
+        timeout: Seconds to wait at most, for each of the global providers and those given to `instrument()`.
 
     Returns:
         Whether they sent everything; True if there is none that could.
     """
     registry.reap()
     sent = True
-    for provider in {id(one): one for one in (trace.get_tracer_provider(), _given_provider())}.values():
+    for provider in _distinct(trace.get_tracer_provider(), "tracer_provider"):
         force = getattr(provider, "force_flush", None)
-        sent = sent and (force is None or bool(force(int(timeout * 1000))))
+        sent = (force is None or bool(force(int(timeout * 1000)))) and sent
+    for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):
+        sent = collect(provider, timeout) and sent
     return sent
 
 
-def _given_provider() -> Any:
-    return CallspanInstrumentor.options.get("tracer_provider")
+def _distinct(everybodys: Any, keyword: str) -> list[Any]:
+    given = CallspanInstrumentor.options.get(keyword)
+    return [everybodys] if given is None or given is everybodys else [everybodys, given]

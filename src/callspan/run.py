@@ -148,7 +148,7 @@ class Run:
         self.outcome = outcome
         registry.forget(self)
         try:
-            self._report(outputs)
+            self._report(outputs, at, error if outcome == ERROR else None)
             if outcome == PAUSED and self.parent is not None:
                 self.parent.paused = True
             if outcome == ERROR and error is not None:
@@ -165,14 +165,18 @@ class Run:
             if lease.abandoned and outcome != ABANDONED:  # those are ended one by one, not one inside another
                 registry.reap()
 
-    def _report(self, outputs: Any) -> None:
-        """Write what is known at the end, and add to the totals of the runs around."""
+    def _report(self, outputs: Any, at: int, failure: BaseException | None) -> None:
+        """Write and measure what is known at the end, and add to the totals of the runs around."""
         kind, span = self.kind, self.span
         recording = span.is_recording()
-        if kind.end and outputs is not NOTHING and (recording or self.into is not None):
+        meters = telemetry.instruments() if kind.operation is not None else None
+        if kind.end and outputs is not NOTHING and (recording or self.into is not None or meters is not None):
             self.answer = spans.answer(kind, outputs)
+        wanted = self.answer is not None and (recording or meters is not None)
+        attributes = spans.read(kind.end, self.answer) if wanted else {}
+        if meters is not None:
+            meters.record(self, attributes, at, failure)
         if recording:
-            attributes = spans.read(kind.end, self.answer) if self.answer is not None else {}
             if self.outcome not in (OK, ERROR):
                 attributes[semconv.RUN_OUTCOME] = str(self.outcome)
             if self.totals is not None:
@@ -186,6 +190,10 @@ class Run:
             # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
             if getattr(span, "dropped_attributes", 0):
                 span.set_attributes(self.identity)
+        self._add_up()
+
+    def _add_up(self) -> None:
+        kind = self.kind
         if self.into is not None and (kind.calls is not None or self.answer is not None):
             self.into.add(kind.calls, None if self.answer is None else kind.tokens(self.answer))
 
@@ -254,6 +262,8 @@ def start(
         if above is None:
             inforce.roots_record[0] = recording
         run.sums = recording and (above is None or kind.totals)
+    if kind.totals and telemetry.instruments() is not None:
+        run.sums = True  # an agent's are measured, whether or not it has a span
     context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
     if WAITING in context:
         dict.__delitem__(context, WAITING)  # nobody has seen it yet

@@ -1,14 +1,18 @@
-"""What is in force: the tracer and the settings. The only module state there is."""
+"""What is in force: the tracer, the meters and the settings. The only module state there is."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Tracer
 
 from callspan.kinds import VISIBLE
 from callspan.settings import Settings
+
+if TYPE_CHECKING:
+    from callspan.metrics import Instruments, Meters
 
 _log = logging.getLogger("callspan")
 
@@ -20,6 +24,7 @@ class Telemetry:
     Args:
         tracer: Makes the spans.
         settings: What the user set.
+        meters: Makes the instruments; None: nothing is measured.
         said: What was already logged; each thing is said once.
         visible: The highest `Kind.depth` that gets a span.
         roots_record: One item: whether the last span without a run above it was recorded.
@@ -27,6 +32,7 @@ class Telemetry:
 
     tracer: Tracer
     settings: Settings
+    meters: Meters | None = None
     said: set[str] = field(default_factory=set)
     visible: int = field(init=False)
     roots_record: list[bool] = field(default_factory=lambda: [False])
@@ -48,6 +54,11 @@ def current() -> Telemetry:
     if _current is None:
         raise RuntimeError("callspan is not instrumented")
     return _current
+
+
+def instruments() -> Instruments | None:
+    """Give what measures; None as long as nobody does."""
+    return None if _current is None or _current.meters is None else _current.meters.instruments()
 
 
 def put(telemetry: Telemetry | None) -> None:

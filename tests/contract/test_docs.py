@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from callspan import semconv
+from callspan.metrics import tables
 
 ROOT = Path(__file__).parents[2]
 OURS = {
@@ -31,3 +33,38 @@ def test_no_attribute_is_listed_that_nothing_writes():
     table = text[text.index("## Attributes") : text.index("## How a run ended")]
     listed = {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
     assert listed == set(OURS.values())
+
+
+def test_the_table_of_metrics_is_that_of_the_code():
+    """Each instrument has its line, with its kind, unit, operations, attributes, buckets and generation."""
+    text = (ROOT / "docs/metrics.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `gen_ai.")]
+    assert rows == list(_metric_rows(text))
+
+
+def _metric_rows(text: str) -> Iterator[str]:
+    """Write the table from the code's, with the letters of the buckets that the text explains."""
+    buckets = {
+        tuple(float(number) for number in line[8:].split(",")): line[4]
+        for line in text.splitlines()
+        if line.startswith("- **") and line[5:8] == "**:"
+    }
+    for table, generation in ((tables.RELEASED, "1.41"), (tables.LATEST, "newer"), (tables.BOTH, "both")):
+        for metric in table:
+            given = list(metric.attributes)
+            client = [name for name in tables.CLIENT if name in given]
+            names = [f"`{name}`" for name in given if name not in tables.CLIENT or len(client) < len(tables.CLIENT)]
+            if len(client) == len(tables.CLIENT):
+                names.insert(0, "client")
+            names += [f"`{name}`" for name in metric.own]
+            kind, bounds = ("counter", "") if metric.buckets is None else ("histogram", buckets[metric.buckets])
+            cells = (
+                f"`{metric.name}`",
+                kind,
+                f"`{metric.unit}`",
+                ", ".join(f"`{operation}`" for operation in metric.operations),
+                ", ".join(names),
+                bounds,
+                generation,
+            )
+            yield "| " + " | ".join(cells) + " |"

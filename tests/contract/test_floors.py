@@ -70,6 +70,7 @@ BROAD_EXCEPTS = {
     "patching": "our code around a call, and import hooks",
     "run": "reading inputs and results",
     "spans": "the SDK's own start and end of a span",
+    "metrics": "the SDK's own measuring, and what is read for it",
     "delivery": "the users' hooks",
     "content": "the users' redactions",
     "shapes": "our code around a call, where it is called most",

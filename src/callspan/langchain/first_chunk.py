@@ -6,6 +6,7 @@ import weakref
 from time import time_ns
 from typing import Any
 
+from callspan import telemetry
 from callspan.lease import SLOT
 from callspan.run import Run
 
@@ -74,7 +75,7 @@ class _Own:
 
 def watch(run: Run, run_manager: Any) -> None:
     """Note when the first chunk comes, if anybody reads it."""
-    if run.first_chunk is None and run.span.is_recording():
+    if run.first_chunk is None and (run.span.is_recording() or telemetry.instruments() is not None):
         told = run_manager.__dict__
         state = {name: value for name, value in told.items() if name != SLOT}
         for method in METHODS:

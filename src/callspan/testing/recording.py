@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -58,19 +59,26 @@ class Recording:
 
 @contextmanager
 def record(
-    *, detail: str | None = None, metadata: str | Sequence[str] | None = None, **provider: Any
+    *,
+    detail: str | None = None,
+    metadata: str | Sequence[str] | None = None,
+    meter_provider: MeterProvider | None = None,
+    **provider: Any,
 ) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
 
     Args:
         detail: As for `callspan.instrument`.
         metadata: Likewise.
+        meter_provider: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
     before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
     uninstrument()
-    instrument(tracer_provider=recording.provider, detail=detail, metadata=metadata)
+    instrument(
+        tracer_provider=recording.provider, meter_provider=meter_provider, detail=detail, metadata=metadata
+    )
     try:
         yield recording
     finally:
