@@ -17,9 +17,6 @@ from tests.pipeline.servers import HOST, Collector, Jaeger
 
 from callspan.testing.zero_code import run_instrumented
 
-# They need the two servers of build_servers.py, and are not part of the suite yet.
-collect_ignore_glob = [] if os.environ.get("CALLSPAN_PIPELINE") else ["test_*.py"]
-
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -37,19 +34,24 @@ class Pipeline:
     on_disk: bool
     folder: Path
 
-    def send(self, program: Path, **environment: str) -> Path:
+    def address(self, protocol: str) -> dict[str, str]:
+        """Give the variables that say where the Collector is.
+
+        Args:
+            protocol: OpenTelemetry's name of the protocol.
+        """
+        port = self.collector.grpc_port if protocol == "grpc" else self.collector.http_port
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{HOST}:{port}", "NO_PROXY": HOST, "no_proxy": HOST}
+
+    def send(self, program: Path, *, protocol: str = "http/protobuf", **environment: str) -> Path:
         """Run a program under `opentelemetry-instrument`, and give the trace file of what went to the Collector.
 
         Args:
             program: The program, without tracing code.
+            protocol: OpenTelemetry's name of the protocol.
             **environment: Variables to set for it.
         """
-        to_the_collector = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.endpoint,
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "NO_PROXY": HOST,
-            "no_proxy": HOST,
-        }
+        to_the_collector = self.address(protocol) | {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
         sent = self.folder / f"sent-by-{program.stem}.jsonl"
         code = run_instrumented(
             [str(program)],
@@ -81,6 +83,7 @@ def pipeline(
     request: pytest.FixtureRequest, binaries: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pipeline]:
     """A Collector and a Jaeger of the module's own; Jaeger keeps traces in memory, and on disk."""
+    pytest.importorskip("opentelemetry.distro", reason="needs the extra otlp")
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otlp")
     pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
     on_disk = request.param == "badger"

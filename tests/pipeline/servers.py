@@ -9,10 +9,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 from callspan.testing import read_trace_file
 
@@ -132,6 +134,25 @@ class Jaeger(Server):
             raise RuntimeError(f"{status} for {path}: {body!r}")
         return json.loads(body) if status == 200 else {}
 
+    def find(self, service: str, operation: str) -> set[str]:
+        """Search the traces of the last hour, and give their ids.
+
+        Args:
+            service: The name of the service.
+            operation: The name of a span.
+        """
+        now = datetime.now(UTC)
+        query = {
+            "query.service_name": service,
+            "query.operation_name": operation,
+            "query.start_time_min": (now - timedelta(hours=1)).isoformat(),
+            "query.start_time_max": (now + timedelta(hours=1)).isoformat(),
+            "query.num_traces": 20,
+        }
+        found = self.ask(f"/api/v3/traces?{urlencode(query)}").get("result", {"resourceSpans": []})
+        scopes = [scope for resource in found["resourceSpans"] for scope in resource["scopeSpans"]]
+        return {span["traceId"] for scope in scopes for span in scope["spans"]}
+
     def keep_trace(self, trace_id: str, spans: int, path: Path) -> Path:
         """Wait until it has all spans of a trace, and write them to a trace file.
 
@@ -166,13 +187,12 @@ class Collector(Server):
 
     def __init__(self, binary: Path, folder: Path, jaeger: str, *, max_value: int | None = None) -> None:
         folder.mkdir(parents=True)
-        health, grpc, http, self.metrics_port, telemetry = free_ports(5)
-        self.endpoint = f"http://{HOST}:{http}"
+        health, self.grpc_port, self.http_port, self.metrics_port, telemetry = free_ports(5)
         settings = {
             "COLLECTOR_HOST": HOST,
             "COLLECTOR_HEALTH_PORT": str(health),
-            "COLLECTOR_GRPC_PORT": str(grpc),
-            "COLLECTOR_HTTP_PORT": str(http),
+            "COLLECTOR_GRPC_PORT": str(self.grpc_port),
+            "COLLECTOR_HTTP_PORT": str(self.http_port),
             "COLLECTOR_PROMETHEUS_PORT": str(self.metrics_port),
             "COLLECTOR_TELEMETRY_PORT": str(telemetry),
             "COLLECTOR_QUEUE_DIR": str(folder / "queue"),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from tests.pipeline import build_servers
 from tests.pipeline.otlp_json import BADGER_BYTES
 from tests.pipeline.servers import ROOT
+
+yaml = pytest.importorskip("yaml", reason="needs pyyaml")
 
 CONFIGURATIONS = ("collector-config.yaml", "jaeger.yaml", "jaeger-badger.yaml")
 

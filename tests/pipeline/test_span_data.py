@@ -103,5 +103,20 @@ def test_in_badger_a_link_does_not_say_why(pipeline: Pipeline, spans: tuple[dict
     assert leads_to == [received["root"]["spanId"], f"{0xDEF:016x}"]
 
 
+@pytest.mark.parametrize("pipeline", ["memory"], indirect=True)
+def test_over_grpc_the_same_arrives(pipeline: Pipeline) -> None:
+    """OpenTelemetry's default protocol carries what the other one does."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="needs the extra otlp")
+    program = pipeline.folder / "grpc.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    sent = spans_in_full(pipeline.send(program, protocol="grpc", OTEL_SERVICE_NAME="grpc"))
+    [trace_id] = {span["traceId"] for span in sent.values()}
+    received = spans_in_full(pipeline.jaeger.keep_trace(trace_id, len(sent) - 1, pipeline.folder / "over-grpc.jsonl"))
+    changed = {"noise", "secrets"}
+    assert {name: span for name, span in _by_name(received).items() if name not in changed} == {
+        name: span for name, span in _by_name(sent).items() if name not in changed
+    }
+
+
 def _by_name(spans: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {span["name"]: span for span in spans.values()}
