@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -15,9 +15,10 @@ from callspan import semconv
 from callspan.frame import Frame
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.endpoints import server
 from callspan.langchain.lifecycle import suppressed
-from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.providers import provider_of
 from callspan.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.run import Run, start
 from callspan.shapes import around
@@ -54,7 +55,16 @@ def _model(said: Announcement) -> str | None:
 
 def _provider(said: Announcement) -> str | None:
     name = said.name.removesuffix("Embeddings").removesuffix("Embedding")
-    return conventional(name.lower()) or None
+    return provider_of(name.lower(), said.subject) or None
+
+
+def _dimensions(said: Announcement) -> int | None:
+    """Give how many numbers a vector is asked to have."""
+    settings: Mapping[str, Any] = getattr(said.subject, "__dict__", None) or {}
+    for name in ("dimensions", "output_dimensionality"):
+        if isinstance(count := settings.get(name), int):
+            return count
+    return None
 
 
 EMBEDDINGS = Kind(
@@ -67,8 +77,13 @@ EMBEDDINGS = Kind(
         (semconv.OPERATION, lambda said: semconv.EMBEDDINGS),
         (semconv.PROVIDER, _provider),
         (semconv.REQUEST_MODEL, _model),
+        ("server.*", server),
     ),
-    start=(*ALWAYS, (semconv.RUN_TYPE, lambda said: "embedding")),
+    start=(
+        *ALWAYS,
+        (semconv.RUN_TYPE, lambda said: "embedding"),
+        (semconv.EMBEDDING_DIMENSIONS, _dimensions),
+    ),
 )
 
 
