@@ -1,4 +1,4 @@
-"""Record what LangChain's integrations make of their providers' answers, into `recorded/`, one file a scenario.
+"""Record what LangChain's integrations make of their providers' answers, into `recorded/`: a file for each chat scenario.
 
 Each integration is called and streamed for real, against a local server that answers in the provider's format. What
 it gives LangChain is recorded (its parameters, its results, its chunks), with what a span reads from the object.
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
-from tests.recordings.scenarios import SCENARIOS, Scenario
+from tests.recordings.scenarios import EMBEDDINGS, SCENARIOS, Scenario
 from tests.recordings.wire import Reply, serving
 
 from callspan.langchain.endpoints import PATHS
@@ -31,6 +31,7 @@ from callspan.langchain.requests import GROUPS, PARAMETERS
 
 RECORDED = Path(__file__).with_name("recorded")
 CONFIGURED = {*PARAMETERS, *GROUPS, "stream_usage"}
+EMBEDDERS_SETTINGS = {"model", "model_id", "dimensions", "output_dimensionality", "model_kwargs"}
 
 
 class Start(BaseCallbackHandler):
@@ -127,10 +128,25 @@ def record(scenario: Scenario) -> dict[str, Any]:
     return said
 
 
+def record_embeddings() -> dict[str, Any]:
+    """Record what a span reads from embeddings objects; LangChain itself says nothing of their calls."""
+    said: dict[str, Any] = {}
+    for name, (module, fields) in EMBEDDINGS.items():
+        made = getattr(import_module(module), name)(**fields)
+        settings = {key: value for key, value in vars(made).items() if key in EMBEDDERS_SETTINGS}
+        said[name] = {"fields": plain(settings), "endpoints": endpoints(made)}
+    return said
+
+
+def write(name: str, said: dict[str, Any]) -> None:
+    """Write a recording."""
+    text = json.dumps(said, indent=1, sort_keys=True)
+    (RECORDED / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     os.environ.update(OLLAMA_HOST="", AWS_EC2_METADATA_DISABLED="true")
-    RECORDED.mkdir(exist_ok=True)
+    (RECORDED / "chat").mkdir(parents=True, exist_ok=True)
     for name, scenario in SCENARIOS.items():
-        text = json.dumps(record(scenario), indent=1, sort_keys=True)
-        (RECORDED / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        print(name)
+        write(f"chat/{name}", record(scenario))
+    write("embeddings", record_embeddings())

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, create_model
 
 _RECORDED = Path(__file__).with_name("recorded")
-NAMES = sorted(path.stem for path in _RECORDED.glob("*.json"))
+NAMES = sorted(path.stem for path in _RECORDED.glob("chat/*.json"))
 
 
 class _Replaying(BaseChatModel):
@@ -53,7 +54,7 @@ class _Replaying(BaseChatModel):
 
 def recording(name: str) -> dict[str, Any]:
     """Read a recording."""
-    said: dict[str, Any] = json.loads((_RECORDED / f"{name}.json").read_text(encoding="utf-8"))
+    said: dict[str, Any] = json.loads((_RECORDED / "chat" / f"{name}.json").read_text(encoding="utf-8"))
     return said
 
 
@@ -65,6 +66,15 @@ def replaying(name: str, **changed: Any) -> Any:
         **changed: What stands in the recording instead.
     """
     said = recording(name) | changed
+    public, private = settings(said)
+    fields: Any = {name: (Any, value) for name, value in public.items()}
+    model = create_model(said["class"], __base__=_Replaying, **fields)(recording=said)
+    object.__setattr__(model, "__pydantic_private__", private)
+    return model
+
+
+def settings(said: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the settings of a recorded object and its private ones, with stand-ins for the clients it keeps."""
     public: dict[str, Any] = dict(said["fields"])
     private: dict[str, Any] = {}
     for path, url in said["endpoints"].items():
@@ -73,10 +83,29 @@ def replaying(name: str, **changed: Any) -> Any:
         for attribute in reversed(rest):
             found = SimpleNamespace(**{attribute: found})
         (private if first.startswith("_") else public)[first] = found
-    fields: Any = {name: (Any, value) for name, value in public.items()}
-    model = create_model(said["class"], __base__=_Replaying, **fields)(recording=said)
-    object.__setattr__(model, "__pydantic_private__", private)
-    return model
+    return public, private
+
+
+def recorded_embeddings() -> dict[str, Any]:
+    """Give what was recorded of embeddings objects, by their classes."""
+    said: dict[str, Any] = json.loads((_RECORDED / "embeddings.json").read_text(encoding="utf-8"))
+    return said
+
+
+def embedder(name: str) -> Any:
+    """Make an embeddings object with the name, the settings and the endpoints of a recorded one."""
+    public, private = settings(recorded_embeddings()[name])
+    made = type(name, (_Embedding,), {})()
+    vars(made).update(public, __pydantic_private__=private)
+    return made
+
+
+class _Embedding(Embeddings):
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[1.0] for _ in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0]
 
 
 def call(form: str, model: Any) -> Any:

@@ -219,3 +219,29 @@ SCENARIOS: dict[str, Scenario] = {
         streamed=providers.ollama(),
     ),
 }
+
+EMBEDDINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "OpenAIEmbeddings": (
+        "langchain_openai",
+        {"api_key": "none", "dimensions": 256, "model_kwargs": {"encoding_format": "float"}},
+    ),
+    "AzureOpenAIEmbeddings": (
+        "langchain_openai",
+        {"api_key": "none", "azure_endpoint": "https://mine.openai.azure.com/", "api_version": "2025-04-01-preview"},
+    ),
+    "GoogleGenerativeAIEmbeddings": (
+        "langchain_google_genai",
+        {"api_key": "none", "model": "models/gemini-embedding-001", "output_dimensionality": 768},
+    ),
+    "BedrockEmbeddings": (
+        "langchain_aws",
+        {
+            "model_id": "amazon.titan-embed-text-v2:0",
+            "region_name": "eu-central-1",
+            "aws_access_key_id": "none",
+            "aws_secret_access_key": "none",
+        },
+    ),
+    "OllamaEmbeddings": ("langchain_ollama", {"model": "nomic-embed-text"}),
+}
+"""The embeddings whose settings are recorded: the module of the class, and what it is made with."""

@@ -49,7 +49,7 @@ def _model(said: Announcement) -> str | None:
     for name in ("model", "model_name", "model_id"):
         value = getattr(said.subject, name, None)
         if isinstance(value, str):
-            return value
+            return value.removeprefix("models/")  # as Google's chat models say it
     return None
 
 
@@ -58,13 +58,16 @@ def _provider(said: Announcement) -> str | None:
     return provider_of(name.lower(), said.subject) or None
 
 
-def _dimensions(said: Announcement) -> int | None:
-    """Give how many numbers a vector is asked to have."""
+def _request(said: Announcement) -> Mapping[str, object]:
+    """Give what the vectors are asked to be: how many numbers, and how they are sent."""
     settings: Mapping[str, Any] = getattr(said.subject, "__dict__", None) or {}
-    for name in ("dimensions", "output_dimensionality"):
-        if isinstance(count := settings.get(name), int):
-            return count
-    return None
+    dimensions = settings.get("dimensions") or settings.get("output_dimensionality")
+    more = settings.get("model_kwargs")
+    encoding = more.get("encoding_format") if isinstance(more, Mapping) else None
+    return {
+        semconv.EMBEDDING_DIMENSIONS: dimensions if isinstance(dimensions, int) else None,
+        semconv.ENCODING_FORMATS: [encoding] if isinstance(encoding, str) else None,
+    }
 
 
 EMBEDDINGS = Kind(
@@ -82,7 +85,7 @@ EMBEDDINGS = Kind(
     start=(
         *ALWAYS,
         (semconv.RUN_TYPE, lambda said: "embedding"),
-        (semconv.EMBEDDING_DIMENSIONS, _dimensions),
+        ("gen_ai.request.*", _request),
     ),
 )
 

@@ -12,7 +12,7 @@ from callspan.kinds import Kind, Table
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.endpoints import server
 from callspan.langchain.providers import provider, standard
-from callspan.langchain.requests import api_type, parameters
+from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, decision
 
 
@@ -46,6 +46,7 @@ CHAT = Kind(
         *ALWAYS,
         (semconv.RUN_TYPE, lambda said: "llm"),
         ("gen_ai.request.*", parameters),
+        (semconv.PREVIOUS_RESPONSE_ID, previous_response),
         (semconv.OPENAI_API_TYPE, api_type),
     ),
     end=RESPONSE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -114,9 +114,14 @@ GROUPS = frozenset(
 )
 """Parameters that hold parameters: with these one looks inside."""
 
-_KNOWN = frozenset(PARAMETERS) | GROUPS
-_STANDARD = (("ls_temperature", "temperature"), ("ls_max_tokens", "max_tokens"), ("ls_stop", "stop"))
+_ROWS: dict[str, _Parameter | None] = {**dict.fromkeys(GROUPS), **PARAMETERS}
+"""All names that are looked at, in one table: a group that is no parameter too has no row of its own."""
+
+_STANDARD = tuple((f"ls_{name}", PARAMETERS[name]) for name in ("temperature", "max_tokens", "stop"))
+"""LangChain's own names for three of them, in the metadata."""
+
 _OPENAI = (OPENAI, AZURE_OPENAI)
+_NOTHING: Mapping[str, Any] = {}
 
 _fields: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 """Which of a class's fields are parameters. A class is looked through once."""
@@ -125,18 +130,20 @@ _fields: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 def parameters(said: Announcement) -> Mapping[str, object]:
     """Give the attributes of the request's parameters.
 
-    What the call says counts more than what LangChain says in its own words, and that more than what the model
-    was made with: some integrations leave their own settings out of what they announce.
+    What the call says counts more than what the model was made with, which some integrations leave out of what they
+    announce, and that more than LangChain's own words.
     """
     found: dict[str, object] = {}
-    subject, metadata = said.subject, said.metadata
-    if subject is not None and (names := _fields_of(type(subject))):
-        settings: Any = getattr(subject, "__dict__", None) or {}
-        _collect(((name, settings.get(name)) for name in names), found)
-    _collect(((ours, metadata.get(theirs)) for theirs, ours in _STANDARD), found)
     params, options = said.extra.get("invocation_params"), said.extra.get("options")
     if isinstance(params, Mapping):
-        _collect(params.items(), found)
+        _collect(params, found, _NOTHING)
+    metadata, subject = said.metadata, said.subject
+    if subject is not None and (names := _fields_of(type(subject))):
+        settings: Any = getattr(subject, "__dict__", _NOTHING)
+        _collect({name: value for name in names if (value := settings.get(name)) is not None}, found, found)
+    for name, (attribute, read) in _STANDARD:
+        if attribute not in found and (known := read(metadata.get(name))) is not None:
+            found[attribute] = known
     if semconv.OUTPUT_TYPE not in found and isinstance(options, Mapping) and "ls_structured_output_format" in options:
         found[semconv.OUTPUT_TYPE] = JSON
     if semconv.OPENAI_REQUEST_SERVICE_TIER in found and provider(said) not in _OPENAI:
@@ -144,24 +151,30 @@ def parameters(said: Announcement) -> Mapping[str, object]:
     return found
 
 
-def _collect(items: Iterable[tuple[Any, Any]], found: dict[str, object], depth: int = 2) -> None:
-    for name, value in items:
-        if value is None or name not in _KNOWN:
+def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Mapping[str, object], depth: int = 2) -> None:
+    """Read the parameters that are given.
+
+    Args:
+        given: Parameters by their names, and others.
+        found: Where their attributes go; of two names for one, the later counts: a call's keywords come last.
+        kept: Attributes that stay as they are.
+        depth: How many groups may stand in each other.
+    """
+    for name, value in given.items():
+        if value is None or name not in _ROWS:
             continue
         if name in GROUPS and isinstance(value, Mapping):
             if depth:
-                _collect(value.items(), found, depth - 1)
-        elif name in PARAMETERS:
-            attribute, read = PARAMETERS[name]
-            if (known := read(value)) is not None:
-                found[attribute] = known
+                _collect(value, found, kept, depth - 1)
+        elif (row := _ROWS[name]) is not None and row[0] not in kept and (known := row[1](value)) is not None:
+            found[row[0]] = known
 
 
 def _fields_of(cls: type) -> tuple[str, ...]:
     names = _fields.get(cls)
     if names is None:
         declared: Any = getattr(cls, "model_fields", None)
-        names = tuple(_KNOWN.intersection(declared)) if isinstance(declared, Mapping) else ()
+        names = tuple(name for name in declared if name in _ROWS) if isinstance(declared, Mapping) else ()
         _fields[cls] = names
     return names
 
@@ -175,3 +188,16 @@ def api_type(said: Announcement) -> str | None:
     if not callable(decides) or not isinstance(params, dict):
         return None
     return "responses" if decides(params) else "chat_completions"
+
+
+def previous_response(said: Announcement) -> str | None:
+    """Give the stored response that OpenAI's models go on from by themselves: the last one among the messages."""
+    settings: Any = getattr(said.subject, "__dict__", _NOTHING)
+    if settings.get("use_previous_response_id") is not True or not isinstance(said.inputs, list):
+        return None
+    for message in reversed(said.inputs):
+        metadata: Any = getattr(message, "response_metadata", None)
+        made = metadata.get("id") if isinstance(metadata, Mapping) else None
+        if isinstance(made, str) and made.startswith("resp_"):
+            return made
+    return None

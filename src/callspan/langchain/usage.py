@@ -44,12 +44,17 @@ _REASONING = ("reasoning", "priority_reasoning", "flex_reasoning")
 def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
     """Read a message's `usage_metadata`."""
     inputs, outputs = _mapping(usage.get("input_token_details")), _mapping(usage.get("output_token_details"))
-    written = _first(inputs, _WRITTEN)
+    given, made = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    read, written = _first(inputs, _READ), _first(inputs, _WRITTEN)
+    written = written or _sum(inputs, _WRITTEN_FOR, written)
+    cached = (read or 0) + (written or 0)
+    if cached and given is not None and usage.get("total_tokens") == given + cached + (made or 0):
+        given += cached  # older integrations of Bedrock leave it out, and the total tells
     return TokenCounts(
-        _count(usage.get("input_tokens")),
-        _count(usage.get("output_tokens")),
-        _first(inputs, _READ),
-        written or _sum(inputs, _WRITTEN_FOR, written),
+        given,
+        made,
+        read,
+        written,
         _first(outputs, _REASONING),
         _count(inputs.get("audio")),
         _count(outputs.get("audio")),
@@ -100,22 +105,20 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _EMPTY
+    return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY  # the first is the faster test
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None  # a bool is no count
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    if not counts:
-        return None
-    for name in names:
-        if (count := _count(counts.get(name))) is not None:
-            return count
+    for name in names if counts else ():
+        if (count := counts.get(name)) is not None:
+            return _count(count)
     return None
 
 
 def _sum(counts: Mapping[str, Any], names: tuple[str, ...], otherwise: int | None) -> int | None:
-    known = [count for name in names if (count := _count(counts.get(name))) is not None] if counts else ()
+    known = [_count(counts[name]) or 0 for name in names if name in counts] if counts else ()
     return sum(known) if known else otherwise
