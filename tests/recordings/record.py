@@ -1,4 +1,4 @@
-"""Record what LangChain's integrations make of their providers' answers, into `recorded/`: a file for each chat scenario.
+"""Record what LangChain's integrations make of their providers' answers, into `recorded/`.
 
 Each integration is called and streamed for real, against a local server that answers in the provider's format. What
 it gives LangChain is recorded (its parameters, its results, its chunks), with what a span reads from the object.
