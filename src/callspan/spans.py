@@ -70,7 +70,13 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
 
 
 def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
-    return {name: safe for name, value in said.items() if (safe := attribute_value(value)) is not None}
+    values: dict[str, AttributeValue] = {}
+    for name, value in said.items():
+        if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
+            values[name] = value
+        elif value is not None and (safe := attribute_value(value)) is not None:
+            values[name] = safe
+    return values
 
 
 def answer(kind: Kind, outputs: Any) -> Any:

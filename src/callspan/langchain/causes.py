@@ -17,7 +17,6 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
 from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
-from callspan.langchain import usage
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
 from callspan.run import ERROR, OK, PAUSED, Run
 
@@ -176,11 +175,12 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
 
 
 def _remember_calls(run: Run, outputs: Any) -> None:
-    for message in usage.messages(outputs):
-        for call in getattr(message, "tool_calls", None) or ():
-            if call.get("id"):
-                context = run.span.get_span_context()
-                _asked.put((run.conversation or context.trace_id, call["id"]), context)
+    for generations in getattr(outputs, "generations", None) or ():
+        for generation in generations:
+            for call in getattr(getattr(generation, "message", None), "tool_calls", None) or ():
+                if call.get("id"):
+                    context = run.span.get_span_context()
+                    _asked.put((run.conversation or context.trace_id, call["id"]), context)
 
 
 def _remember_failure(run: Run) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -15,9 +15,10 @@ from callspan import semconv
 from callspan.frame import Frame
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement, stand_in
+from callspan.langchain.endpoints import server
 from callspan.langchain.lifecycle import suppressed
-from callspan.langchain.models import conventional
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.providers import provider_of
 from callspan.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.registry import RUN
 from callspan.run import Run, start
@@ -33,13 +34,25 @@ def _model(said: Announcement) -> str | None:
     for name in ("model", "model_name", "model_id"):
         value = getattr(said.subject, name, None)
         if isinstance(value, str):
-            return value
+            return value.removeprefix("models/")  # as Google's chat models say it
     return None
 
 
 def _provider(said: Announcement) -> str | None:
     name = said.name.removesuffix("Embeddings").removesuffix("Embedding")
-    return conventional(name.lower()) or None
+    return provider_of(name.lower(), said.subject) or None
+
+
+def _request(said: Announcement) -> Mapping[str, object]:
+    """Give what the vectors are asked to be: how many numbers, and how they are sent."""
+    settings: Mapping[str, Any] = getattr(said.subject, "__dict__", None) or {}
+    dimensions = settings.get("dimensions") or settings.get("output_dimensionality")
+    more = settings.get("model_kwargs")
+    encoding = more.get("encoding_format") if isinstance(more, Mapping) else None
+    return {
+        semconv.EMBEDDING_DIMENSIONS: dimensions if isinstance(dimensions, int) else None,
+        semconv.ENCODING_FORMATS: [encoding] if isinstance(encoding, str) else None,
+    }
 
 
 EMBEDDINGS = Kind(
@@ -53,8 +66,13 @@ EMBEDDINGS = Kind(
         (semconv.OPERATION, semconv.EMBEDDINGS),
         (semconv.PROVIDER, _provider),
         (semconv.REQUEST_MODEL, _model),
+        ("server.*", server),
     ),
-    start=(*ALWAYS, (semconv.RUN_TYPE, "embedding")),
+    start=(
+        *ALWAYS,
+        (semconv.RUN_TYPE, "embedding"),
+        ("gen_ai.request.*", _request),
+    ),
 )
 
 

@@ -22,6 +22,7 @@ from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
@@ -147,6 +148,8 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     outside = run.outside
     if outcome != OK or run.kind.calls is not None:
         remember(run, outcome, outputs)
+    if run.streamed and outcome == OK and run.subject is not None:
+        explain_missing_usage(run.subject, answer(outputs))
     run.end(outputs, error, outcome)
     if outside is not None and get_current().get(RUN) is run:
         attach(outside)

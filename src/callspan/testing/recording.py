@@ -76,9 +76,7 @@ def record(
     recording = Recording(**provider)
     before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
     uninstrument()
-    instrument(
-        tracer_provider=recording.provider, meter_provider=meter_provider, detail=detail, metadata=metadata
-    )
+    instrument(tracer_provider=recording.provider, meter_provider=meter_provider, detail=detail, metadata=metadata)
     try:
         yield recording
     finally:

@@ -1,0 +1,203 @@
+"""What a model was asked for: the parameters of the request, whatever a provider calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from callspan import semconv
+from callspan.langchain.announcement import Announcement
+from callspan.langchain.providers import AZURE_OPENAI, OPENAI, provider
+
+TEXT, JSON, IMAGE, SPEECH = "text", "json", "image", "speech"
+
+
+def _int(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _double(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> list[str] | None:
+    if isinstance(value, str):
+        return [value]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, (list, tuple)) else None
+
+
+def _several(value: object) -> int | None:
+    count = _int(value)
+    return None if count == 1 else count
+
+
+def _tier(value: object) -> str | None:
+    return None if value == "auto" else _text(value)
+
+
+def _guardrail(value: object) -> str | None:
+    if not isinstance(value, Mapping):
+        return None
+    return _text(value.get("guardrailIdentifier") or value.get("guardrail_identifier") or value.get("id"))
+
+
+_FORMATS = {"json": JSON, "json_object": JSON, "json_schema": JSON, "object": JSON, "text": TEXT}
+_MEDIA_TYPES = {"application/json": JSON, "text/plain": TEXT, "text/x.enum": TEXT}
+_MODALITIES = {"audio": SPEECH, "image": IMAGE, "text": TEXT}
+
+
+def _format(value: object) -> str | None:
+    """Read `response_format` and its like: a word, `{"type": …}`, a JSON schema, or a class that stands for one."""
+    if isinstance(value, Mapping):
+        value = value.get("type")
+    elif isinstance(value, type):
+        return JSON
+    return _FORMATS.get(value) if isinstance(value, str) else None
+
+
+def _media_type(value: object) -> str | None:
+    return _MEDIA_TYPES.get(value) if isinstance(value, str) else None
+
+
+def _modality(value: object) -> str | None:
+    """Read what may be answered with beside text."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    words = [str.lower(each) for each in value if isinstance(each, str)]
+    known = [_MODALITIES[word] for word in words if word in _MODALITIES]
+    return min(known, key=(SPEECH, IMAGE, TEXT).index, default=None)
+
+
+_Parameter = tuple[str, Callable[[Any], object]]
+
+
+def _named(attribute: str, read: Callable[[Any], object], *names: str) -> dict[str, _Parameter]:
+    return dict.fromkeys(names, (attribute, read))
+
+
+PARAMETERS: dict[str, _Parameter] = {
+    **_named(semconv.MAX_TOKENS, _int, "max_tokens", "maxTokens", "max_completion_tokens", "max_output_tokens"),
+    **_named(semconv.MAX_TOKENS, _int, "maxOutputTokens", "max_new_tokens", "max_tokens_to_sample", "num_predict"),
+    **_named(semconv.TEMPERATURE, _double, "temperature"),
+    **_named(semconv.TOP_P, _double, "top_p", "topP"),
+    **_named(semconv.TOP_K, _int, "top_k", "topK"),
+    **_named(semconv.FREQUENCY_PENALTY, _double, "frequency_penalty", "frequencyPenalty"),
+    **_named(semconv.PRESENCE_PENALTY, _double, "presence_penalty", "presencePenalty"),
+    **_named(semconv.SEED, _int, "seed", "random_seed"),
+    **_named(semconv.CHOICE_COUNT, _several, "n", "candidate_count", "candidateCount"),
+    **_named(semconv.STOP_SEQUENCES, _texts, "stop", "stop_sequences", "stopSequences"),
+    **_named(semconv.REASONING_LEVEL, _text, "reasoning_effort", "reasoning", "effort"),
+    **_named(semconv.REASONING_LEVEL, _text, "thinking_level", "thinkingLevel"),
+    **_named(semconv.PREVIOUS_RESPONSE_ID, _text, "previous_response_id"),
+    **_named(semconv.OUTPUT_TYPE, _format, "response_format", "format"),
+    **_named(semconv.OUTPUT_TYPE, _media_type, "response_mime_type", "responseMimeType"),
+    **_named(semconv.OUTPUT_TYPE, _modality, "modalities", "response_modalities", "responseModalities"),
+    **_named(semconv.OPENAI_REQUEST_SERVICE_TIER, _tier, "service_tier"),
+    **_named(semconv.GUARDRAIL_ID, _guardrail, "guardrail_config", "guardrailConfig", "guardrails"),
+}
+"""By the name that LangChain or a provider has for it: the attribute, and how its value is read."""
+
+GROUPS = frozenset(
+    {
+        *("reasoning", "output_config", "text", "options", "extra_body", "model_kwargs"),
+        *("generation_config", "generationConfig", "thinking_config", "thinkingConfig"),
+        *("inference_config", "inferenceConfig"),
+        *("additional_model_request_fields", "additionalModelRequestFields"),
+    }
+)
+"""Parameters that hold parameters: with these one looks inside."""
+
+_ROWS: dict[str, _Parameter | None] = {**dict.fromkeys(GROUPS), **PARAMETERS}
+"""All names that are looked at, in one table: a group that is no parameter too has no row of its own."""
+
+_STANDARD = tuple((f"ls_{name}", PARAMETERS[name]) for name in ("temperature", "max_tokens", "stop"))
+"""LangChain's own names for three of them, in the metadata."""
+
+_OPENAI = (OPENAI, AZURE_OPENAI)
+_NOTHING: Mapping[str, Any] = {}
+
+_fields: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+"""Which of a class's fields are parameters. A class is looked through once."""
+
+
+def parameters(said: Announcement) -> Mapping[str, object]:
+    """Give the attributes of the request's parameters.
+
+    What the call says counts more than what the model was made with, which some integrations leave out of what they
+    announce, and that more than LangChain's own words.
+    """
+    found: dict[str, object] = {}
+    params, options = said.extra.get("invocation_params"), said.extra.get("options")
+    if isinstance(params, Mapping):
+        _collect(params, found, _NOTHING)
+    metadata, subject = said.metadata, said.subject
+    if subject is not None and (names := _fields_of(type(subject))):
+        settings: Any = getattr(subject, "__dict__", _NOTHING)
+        _collect({name: value for name in names if (value := settings.get(name)) is not None}, found, found)
+    for name, (attribute, read) in _STANDARD:
+        if attribute not in found and (known := read(metadata.get(name))) is not None:
+            found[attribute] = known
+    if semconv.OUTPUT_TYPE not in found and isinstance(options, Mapping) and "ls_structured_output_format" in options:
+        found[semconv.OUTPUT_TYPE] = JSON
+    if semconv.OPENAI_REQUEST_SERVICE_TIER in found and provider(said) not in _OPENAI:
+        del found[semconv.OPENAI_REQUEST_SERVICE_TIER]
+    return found
+
+
+def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Mapping[str, object], depth: int = 2) -> None:
+    """Read the parameters that are given.
+
+    Args:
+        given: Parameters by their names, and others.
+        found: Where their attributes go; of two names for one, the later counts: a call's keywords come last.
+        kept: Attributes that stay as they are.
+        depth: How many groups may stand in each other.
+    """
+    for name, value in given.items():
+        if value is None or name not in _ROWS:
+            continue
+        if name in GROUPS and isinstance(value, Mapping):
+            if depth:
+                _collect(value, found, kept, depth - 1)
+        elif (row := _ROWS[name]) is not None and row[0] not in kept and (known := row[1](value)) is not None:
+            found[row[0]] = known
+
+
+def _fields_of(cls: type) -> tuple[str, ...]:
+    names = _fields.get(cls)
+    if names is None:
+        declared: Any = getattr(cls, "model_fields", None)
+        names = tuple(name for name in declared if name in _ROWS) if isinstance(declared, Mapping) else ()
+        _fields[cls] = names
+    return names
+
+
+def api_type(said: Announcement) -> str | None:
+    """Tell which of OpenAI's interfaces is asked: its models decide it themselves, from the same parameters."""
+    if provider(said) not in _OPENAI:
+        return None
+    decides: Any = getattr(said.subject, "_use_responses_api", None)
+    params = said.extra.get("invocation_params")
+    if not callable(decides) or not isinstance(params, dict):
+        return None
+    return "responses" if decides(params) else "chat_completions"
+
+
+def previous_response(said: Announcement) -> str | None:
+    """Give the stored response that OpenAI's models go on from by themselves: the last one among the messages."""
+    settings: Any = getattr(said.subject, "__dict__", _NOTHING)
+    if settings.get("use_previous_response_id") is not True or not isinstance(said.inputs, list):
+        return None
+    for message in reversed(said.inputs):
+        metadata: Any = getattr(message, "response_metadata", None)
+        made = metadata.get("id") if isinstance(metadata, Mapping) else None
+        if isinstance(made, str) and made.startswith("resp_"):
+            return made
+    return None

@@ -1,0 +1,227 @@
+"""What a model answered: taken apart once, and read by tables. A stream says what a plain call says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from callspan import semconv, telemetry
+from callspan.kinds import Table, TokenCounts
+from callspan.langchain.usage import NOTHING_COUNTED, from_provider, from_usage_metadata
+
+_log = logging.getLogger("callspan")
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+class Answer:
+    """A model's result, for one prompt.
+
+    Args:
+        generations: The choices, in order.
+        output: LangChain's `llm_output`: what stands beside the choices.
+        tokens: What it used, if that is known already.
+    """
+
+    __slots__ = ("generations", "info", "message", "metadata", "output", "tokens")
+
+    def __init__(
+        self, generations: Sequence[Any], output: Mapping[str, Any] = _EMPTY, tokens: TokenCounts | None = None
+    ) -> None:
+        self.generations, self.output, self.tokens = generations, output, tokens
+        first = generations[0] if generations else None
+        self.message: Any = getattr(first, "message", None)  # completion models have none
+        self.metadata = _mapping(self.message, "response_metadata")
+        self.info = _mapping(first, "generation_info")
+
+    def get(self, name: str) -> Any:
+        """Give what the provider said under this name: of the message, of the choice, or beside them."""
+        for source in (self.metadata, self.info, self.output):
+            if (value := source.get(name)) is not None:
+                return value
+        return None
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it was put together from chunks. A stream inside an `invoke` does not show."""
+        return type(self.message).__name__.endswith("Chunk")
+
+    @property
+    def cached(self) -> bool:
+        """Whether LangChain's cache gave it: then its cost is set to 0, and nothing stands beside the choices."""
+        usage: Any = getattr(self.message, "usage_metadata", None)
+        return bool(usage) and usage.get("total_cost") == 0 and not self.output and not self.streamed
+
+
+def answer(result: Any) -> Answer:
+    """Take a model's result apart.
+
+    Args:
+        result: LangChain's `LLMResult`.
+    """
+    prompts: Any = getattr(result, "generations", None)
+    first: Any = prompts[0] if prompts else ()
+    return Answer(first if isinstance(first, (list, tuple)) else (), _mapping(result, "llm_output"))
+
+
+def decision(result: Any) -> Answer:
+    """Take a decision model's result apart: a record that says which model answered, and what it used.
+
+    Args:
+        result: LangChain's `ClassifierResponse`.
+    """
+    usage = _mapping(result, "usage")
+    return Answer((), {"model_name": getattr(result, "model", None)}, from_usage_metadata(usage))
+
+
+def counts(answer: Answer) -> TokenCounts:
+    """Give what an answer used: each call's tokens once, however many choices carry them.
+
+    What comes out of LangChain's cache used nothing: its tokens were counted when it was made.
+    """
+    if answer.tokens is None:
+        answer.tokens = NOTHING_COUNTED if answer.cached else _counted(answer)
+    return answer.tokens
+
+
+def _counted(answer: Answer) -> TokenCounts:
+    usage: Any = getattr(answer.message, "usage_metadata", None)
+    if isinstance(usage, Mapping) and usage:
+        return from_usage_metadata(usage)
+    for source in (answer.output, answer.metadata, answer.info):
+        for name in _COUNTED_UNDER:
+            if isinstance(said := source.get(name), Mapping) and (found := from_provider(said)) is not None:
+                return found
+    return from_provider(answer.metadata or answer.info) or NOTHING_COUNTED
+
+
+_COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics")
+
+
+def tokens(answer: Answer) -> Mapping[str, object]:
+    """Give the attributes of what an answer used: the totals, and what of them is not nothing."""
+    used = counts(answer)
+    if used is NOTHING_COUNTED:
+        return {}
+    return {
+        semconv.INPUT_TOKENS: used.input_tokens,
+        semconv.OUTPUT_TOKENS: used.output_tokens,
+        semconv.CACHE_READ_TOKENS: used.cache_read or None,
+        semconv.CACHE_WRITE_TOKENS: used.cache_write or None,
+        semconv.REASONING_TOKENS: used.reasoning or None,
+        semconv.AUDIO_INPUT_TOKENS: used.audio_input or None,
+        semconv.AUDIO_OUTPUT_TOKENS: used.audio_output or None,
+    }
+
+
+def response_model(answer: Answer) -> str | None:
+    """Give the model that answered."""
+    return once(answer.get("model_name") or answer.get("model") or answer.get("model_id"))
+
+
+def response_id(answer: Answer) -> str | None:
+    """Give the provider's id of the response; LangChain's own ids are none."""
+    if found := answer.get("id"):
+        return once(found)
+    request = answer.metadata.get("ResponseMetadata")  # Bedrock's
+    if isinstance(request, Mapping):
+        return once(request.get("RequestId"))
+    made: Any = getattr(answer.message, "id", None)
+    return made if isinstance(made, str) and not made.startswith(_MADE_UP) else None
+
+
+_MADE_UP = ("lc_", "run-")
+
+MISSING = "error"
+"""Stands for the reason of a choice that gives none beside others that do."""
+
+
+def finish_reasons(answer: Answer) -> list[str] | None:
+    """Give the reason why each choice ended, in order and in the provider's words."""
+    if len(answer.generations) == 1:
+        reason = _finish_reason(answer.message, answer.metadata, answer.info, answer.output)
+        return None if reason is None else [reason]
+    reasons: list[str | None] = []
+    for generation in answer.generations:
+        message: Any = getattr(generation, "message", None)
+        said, info = _mapping(message, "response_metadata"), _mapping(generation, "generation_info")
+        reasons.append(_finish_reason(message, said, info))
+    return [reason or MISSING for reason in reasons] if any(reasons) else None
+
+
+def _finish_reason(message: Any, *sources: Mapping[str, Any]) -> str | None:
+    for source in sources:
+        if not source:
+            continue
+        for name in ("finish_reason", "stop_reason", "stopReason", "done_reason"):
+            if name in source and (reason := once(source[name])) is not None:
+                return reason
+        if source.get("object") == "response":
+            return _of_status(source, message)
+    return None
+
+
+def _of_status(said: Mapping[str, Any], message: Any) -> str | None:
+    """Give the reason in the words of Chat Completions: OpenAI's Responses have a status and no reason."""
+    status = once(said.get("status"))
+    if status == "completed":
+        return "tool_calls" if getattr(message, "tool_calls", None) else "stop"
+    why = said.get("incomplete_details")
+    reason = why.get("reason") if isinstance(why, Mapping) else None
+    return "length" if reason == "max_output_tokens" else reason or status
+
+
+def openai(answer: Answer) -> Mapping[str, object] | None:
+    """Give what only OpenAI says of a response."""
+    provider = answer.get("model_provider")
+    if provider is not None and once(provider) not in ("openai", "azure"):
+        return None
+    return {
+        semconv.OPENAI_RESPONSE_SERVICE_TIER: once(answer.get("service_tier")),
+        semconv.OPENAI_SYSTEM_FINGERPRINT: once(answer.get("system_fingerprint")),
+    }
+
+
+_SHORTEST = 4
+"""Characters: something shorter that repeats is more likely to be meant so."""
+
+
+def once(text: object) -> str | None:
+    """Give a text once: LangChain joins the texts that the chunks of a stream repeat (`stopstop`)."""
+    if not isinstance(text, str) or not text:
+        return None
+    period = (text + text).find(text, 1)
+    return text[:period] if period >= _SHORTEST else text
+
+
+def explain_missing_usage(model: object, answer: Answer) -> None:
+    """Log, once for each class of models, why a stream that ended well has no token counts.
+
+    Args:
+        model: The model.
+        answer: What its stream gave.
+    """
+    settings: Any = getattr(model, "__dict__", None) or {}
+    if "stream_usage" not in settings or settings["stream_usage"] or answer.cached:
+        return
+    used = counts(answer)
+    name = type(model).__name__
+    if used.input_tokens is None and used.output_tokens is None and telemetry.once(f"no usage in streams of {name}"):
+        _log.warning("%s streams without token counts: ask for them with stream_usage=True", name)
+
+
+def _mapping(thing: object, name: str) -> Mapping[str, Any]:
+    value: Any = getattr(thing, name, None)
+    return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY  # the first is the faster test
+
+
+RESPONSE: Table = (
+    (semconv.RESPONSE_MODEL, response_model),
+    (semconv.RESPONSE_ID, response_id),
+    (semconv.FINISH_REASONS, finish_reasons),
+    ("openai.response.*", openai),
+    ("gen_ai.usage.*", tokens),
+    (semconv.CACHE_HIT, lambda answer: True if answer.cached else None),
+)
+"""What a model's span says of the response."""
