@@ -105,6 +105,8 @@ def test_chat(form: str, model: Any, tree: Callable[..., str], recording: Any, p
     attributes = recording.named("chat gpt").attributes
     said = {key: value for key, value in attributes.items() if not key.startswith("langchain.")}
     assert said.pop("gen_ai.response.id", "chatcmpl-0") == "chatcmpl-0"  # LangChain leaves it out of streams
+    assert said.pop("gen_ai.request.stream", False) is ("stream" in form or form.endswith("transform"))
+    assert (said.pop("gen_ai.response.time_to_first_chunk", None) is not None) is (form not in ("invoke", "ainvoke"))
     counts = [key for key in said if key.startswith("gen_ai.usage.")]
     assert len(counts) == 4
     assert all(said.pop(key) > 0 for key in counts)
