@@ -23,10 +23,12 @@ TOOL = {
     *("gen_ai.tool.call.id", "langchain.asked_by"),
 }
 TOTALS = {f"langchain.total.{what}" for what in ("model_calls", "tool_calls", "input_tokens", "output_tokens")}
-MODEL = {"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"}
+MODEL = {"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "server.address", "server.port"}
 CHAT = {
     *("gen_ai.agent.name", "gen_ai.response.model", "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"),
-    *("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
+    *("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk", "gen_ai.response.finish_reasons"),
+    *("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.reasoning.output_tokens"),
+    *("openai.api.type", "openai.response.service_tier", "openai.response.system_fingerprint"),
 }
 
 EXPECTED: dict[str, set[str]] = {
@@ -45,7 +47,22 @@ FAILED = {"error.type"}
 RETRIED = {"langchain.retry_of", "langchain.run.attempt"}
 """What the failed tool says besides, and what the one after it."""
 
+_SETTINGS = "max_tokens temperature top_p top_k frequency_penalty presence_penalty seed choice.count stop_sequences"
+
 NOT_HERE = {
+    **{f"gen_ai.request.{name}": "the model has no settings of its own" for name in _SETTINGS.split()},
+    "gen_ai.request.reasoning.level": "the model has no settings of its own",
+    "gen_ai.request.previous_response.id": "Chat Completions has no stored responses",
+    "gen_ai.request.encoding_formats": "the embeddings have no settings of their own",
+    "gen_ai.embeddings.dimension.count": "the embeddings have no settings of their own",
+    "gen_ai.output.type": "the agent asks for no format",
+    "openai.request.service_tier": "the agent asks for none",
+    "aws.bedrock.guardrail.id": "the model is OpenAI's",
+    "gen_ai.response.id": "langchain-openai leaves it out of streams",
+    "gen_ai.usage.cache_write.input_tokens": "OpenAI counts none",
+    "gen_ai.usage.audio.input_tokens": "there is no sound",
+    "gen_ai.usage.audio.output_tokens": "there is no sound",
+    "langchain.cache.hit": "there is no cache",
     "gen_ai.conversation.id": "the agent has no thread",
     "gen_ai.agent.description": "the agent has none",
     "gen_ai.workflow.name": "the root is an agent",
