@@ -82,15 +82,16 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
         current = get_current()
         if current and suppressed(current):
             return
+        manager = args[0]
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
         inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
-        run = announced(args[0], run_manager, serialized, inputs, kwargs, name)
+        run = announced(manager, run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING)
         if waiting is None or not waiting.expects(name):
-            begin(run, args[0], run_manager, current, classify)
+            begin(run, manager, run_manager, current, classify)
             return
         run.subject, run.arguments = waiting.subject, waiting.arguments
-        waiting.adopt(begin(run, args[0], run_manager, current, classify), run_manager)
+        waiting.adopt(begin(run, manager, run_manager, current, classify), run_manager)
 
     return hook
 
