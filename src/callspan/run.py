@@ -289,7 +289,7 @@ def _start_span(
         attributes = attributes | spans.read(kind.start, run)
     links = spans.links(causes) if causes else None
     try:
-        span = inforce.tracer.start_span(name, parent, kind.span_kind, attributes, links)
+        span = inforce.tracer.start_span(name, parent, kind.span_kind, attributes, links, run.started)
     except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
         telemetry.refused("start a span", fault)
         span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
