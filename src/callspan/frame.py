@@ -8,7 +8,7 @@ two steps the caller's context is untouched.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar, Token
 from types import CodeType
 from typing import Any, Protocol
 
@@ -31,12 +31,17 @@ class Watch(Protocol):
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
 
-    __slots__ = ("begun", "code", "context", "watch")
+    __slots__ = ("begun", "code", "context", "var", "watch")
 
     watch: Watch
     context: Context | None
     code: CodeType | None
     begun: bool
+    var: ContextVar[Context] | None
+    """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
+
+    settled: bool = True
+    """Whether the context that is kept is the one for the next step; else `settle` is asked after each."""
 
     def outset(self) -> Context | None:
         """Give the context the body begins in; None leaves the caller's in place."""
@@ -44,6 +49,9 @@ class Frame:
 
     def over(self, error: BaseException | None) -> None:
         """The body will not go on: it returned, raised or was closed."""
+
+    def settle(self) -> None:
+        """Look after a step whether another context is for the next one."""
 
     def enter(self) -> object:
         """Put the frame's own context in place."""
@@ -57,17 +65,33 @@ class Frame:
                 return None
         if not self.watch.active:
             return None
+        if self.var is not None:
+            return self.var.set(context)
         try:
-            return attach(context)
+            token: Any = attach(context)
+            if type(token) is Token:
+                self.var = token.var
+            return token
         except Exception as error:  # noqa: BLE001 - somebody's runtime context, around the user's call
             self.watch.failed(error)
             return None
 
     def leave(self, token: Any) -> None:
         """Take it away, and keep it for the next step."""
-        if token is not None:
+        if token is None:
+            return
+        var = self.var
+        if var is None:
             self.context = get_current()
             reset(token)
+        else:
+            self.context = var.get()
+            try:
+                var.reset(token)
+            except (ValueError, RuntimeError):  # stepped in another `Context`
+                return
+        if not self.settled:
+            self.settle()
 
     def close(self, error: BaseException | None) -> None:
         """Tell that the body is over."""

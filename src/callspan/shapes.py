@@ -96,7 +96,8 @@ def around(opener: Opener) -> Weave:
         def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
             frame: Frame | None = watch.run(opener, args, kwargs)
             if frame is not None:
-                frame.watch, frame.context, frame.code, frame.begun = watch, None, code, False
+                frame.watch, frame.code, frame.begun = watch, code, False
+                frame.context = frame.var = None
             return frame
 
         if inspect.isasyncgenfunction(innermost):

@@ -112,7 +112,7 @@ class Steps(Coroutine[Any, Any, Any]):
         return getattr(self._of, "ag_frame", None) is None
 
     def __await__(self) -> Steps:
-        if not isinstance(self._body, CoroutineType):
+        if self._of is None and not isinstance(self._body, CoroutineType):
             self._body = self._body.__await__()
         return self
 

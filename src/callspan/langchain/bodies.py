@@ -91,10 +91,12 @@ class Scope(Frame):
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("arguments", "first", "name", "outside", "owner", "run", "streams", "subject")
+    __slots__ = ("arguments", "first", "name", "outside", "owner", "run", "settled", "streams",
+                 "subject")  # fmt: skip
 
     def __init__(self, name: str, subject: Any, arguments: Mapping[str, Any], *, first: bool) -> None:
         self.name, self.subject, self.arguments, self.first = name, subject, arguments, first
+        self.settled = False  # whether the context of the run that was adopted is in place
         self.streams = name == "llm"  # a model's own frame is one of its two streams
         self.run: Run | None = None
         self.owner: Any = None
@@ -117,10 +119,11 @@ class Scope(Frame):
             attach(run.context)  # `leave` takes it away
         self.context = run.context  # for the next step, if the start was a task of its own
 
-    def leave(self, token: Any) -> None:
-        super().leave(token)
-        if self.run is not None and self.context is not None and self.context.get(WAITING) is self:
-            self.context = self.run.context  # adopted in an eager task, whose context is not ours
+    def settle(self) -> None:
+        if self.run is not None:
+            self.settled = True
+            if self.context is not None and self.context.get(WAITING) is self:
+                self.context = self.run.context  # adopted in an eager task, whose context is not ours
 
     def over(self, error: BaseException | None) -> None:
         run, self.run = self.run, None
