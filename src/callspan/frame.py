@@ -91,7 +91,7 @@ class Frame:
             except (ValueError, RuntimeError):  # stepped in another `Context`
                 return
         if not self.settled:
-            self.settle()
+            self.watch.run(self.settle)
 
     def close(self, error: BaseException | None) -> None:
         """Tell that the body is over."""

@@ -61,12 +61,16 @@ def _keys(value: Any) -> tuple[str, ...] | None:
     keys = [key.strip() for key in keys]
     if keys == ["*"]:
         return None
-    return () if keys == ["none"] else tuple(keys)
+    if keys in ([], ["none"]):
+        return ()
+    if "none" in keys or any("*" in key for key in keys):  # neither stands beside keys, and there are no patterns
+        raise ValueError(value)
+    return tuple(keys)
 
 
 _SETTINGS = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS)),
-    _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, separated by commas", _keys),
+    _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import callspan
-from callspan.settings import read_settings
+from callspan.settings import check_keywords, read_settings
 from callspan.testing import record
 
 
@@ -87,3 +87,10 @@ def test_a_wrong_variable_warns_once_and_the_default_is_used(monkeypatch, caplog
         callspan.uninstrument()
     said = [record.getMessage() for record in caplog.records]
     assert said == ["CALLSPAN_DETAIL='true' is not allowed, the default is used; allowed: all | steps | calls"]
+
+
+@pytest.mark.parametrize("wrong", ["*,user", "none,user", "us*", ",", 3])
+def test_wrong_metadata_keys_are_refused(wrong):
+    """Neither word stands beside keys, and a pattern would silently match nothing."""
+    with pytest.raises(ValueError, match="metadata=.* is not allowed"):
+        check_keywords(metadata=wrong)
