@@ -24,6 +24,9 @@ from callspan.text import NAME_LIMIT, encodable
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
 
+_ITEMS = 128
+"""Texts of one attribute that is a list."""
+
 _INT_RANGE = range(-(2**63), 2**63)
 
 
@@ -41,10 +44,11 @@ def attribute_value(value: object) -> AttributeValue | None:
         return int(value) if value in _INT_RANGE else None
     if isinstance(value, float):
         return float(value)
-    if isinstance(value, (list, tuple)):
-        texts = [encodable(item[:TEXT_LIMIT]) for item in value[:128] if isinstance(item, str)]
-        return texts or None
-    return None
+    return _texts(value) if isinstance(value, (list, tuple)) else None
+
+
+def _texts(values: Sequence[object]) -> list[str] | None:
+    return [encodable(value[:TEXT_LIMIT]) for value in values[:_ITEMS] if isinstance(value, str)] or None
 
 
 def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
@@ -62,6 +66,9 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
                 values[name] = value
             elif type(value) is dict:
                 values.update(_family(value))
+            elif type(value) is list:
+                if (texts := _texts(value)) is not None:
+                    values[name] = texts
             elif (safe := attribute_value(value)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute

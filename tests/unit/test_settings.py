@@ -92,5 +92,5 @@ def test_a_wrong_variable_warns_once_and_the_default_is_used(monkeypatch, caplog
 @pytest.mark.parametrize("wrong", ["*,user", "none,user", "us*", ",", 3])
 def test_wrong_metadata_keys_are_refused(wrong):
     """Neither word stands beside keys, and a pattern would silently match nothing."""
-    with pytest.raises(ValueError, match="metadata=.* is not allowed"):
+    with pytest.raises(ValueError, match=r"metadata=.* is not allowed"):
         check_keywords(metadata=wrong)

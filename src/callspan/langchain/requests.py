@@ -142,7 +142,7 @@ def parameters(said: Announcement) -> Mapping[str, object]:
         settings: Any = getattr(subject, "__dict__", _NOTHING)
         _collect({name: value for name in names if (value := settings.get(name)) is not None}, found, found)
     for name, (attribute, read) in _STANDARD:
-        if attribute not in found and (known := read(metadata.get(name))) is not None:
+        if name in metadata and attribute not in found and (known := read(metadata[name])) is not None:
             found[attribute] = known
     if semconv.OUTPUT_TYPE not in found and isinstance(options, Mapping) and "ls_structured_output_format" in options:
         found[semconv.OUTPUT_TYPE] = JSON
