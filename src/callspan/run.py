@@ -14,7 +14,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, lease, registry, semconv, spans, telemetry
-from callspan.kinds import Cause, Kind
+from callspan.kinds import MODEL_CALLS, Cause, Kind
 from callspan.registry import ABANDONED, RUN
 from callspan.text import safe_name
 from callspan.totals import Totals
@@ -56,9 +56,9 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "context", "conversation", "ended",
-        "extra", "failures", "first_chunk", "id", "identity", "inputs", "into", "key", "kind", "metadata", "name",
-        "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span", "started",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "context", "conversation", "counted",
+        "ended", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into", "key", "kind", "metadata",
+        "name", "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span", "started",
         "streamed", "subject", "sums", "tags", "top", "totals",
     )  # fmt: skip
 
@@ -92,6 +92,7 @@ class Run:
         self.attempt = 1  # at the same thing
         self.ancestors: tuple[Any, ...] = ()
         self.ended = self.paused = self.streamed = self.top = False
+        self.counted = False  # whether a model inside it has counted its tokens
         self.sums = False  # whether it has totals
         self.key: int = 0  # what two announcements of one run have in common
         # Of what is around it: the run above, the agent, the conversation, what it adds to, the object whose frame
@@ -149,7 +150,7 @@ class Run:
         registry.forget(self)
         try:
             self._report(outputs, at, error if outcome == ERROR else None)
-            if outcome == PAUSED and self.parent is not None:
+            if outcome == PAUSED and error is not None and self.parent is not None:  # a result ends the pause
                 self.parent.paused = True
             if outcome == ERROR and error is not None:
                 self._write_error(error, at)
@@ -171,7 +172,7 @@ class Run:
         recording = span.is_recording()
         meters = telemetry.instruments() if kind.operation is not None else None
         if kind.end and outputs is not NOTHING and (recording or self.into is not None or meters is not None):
-            self.answer = spans.answer(kind, outputs)
+            self.answer = spans.attempt("a result", kind.answer, outputs)
         wanted = self.answer is not None and (recording or meters is not None)
         attributes = spans.read(kind.end, self.answer) if wanted else {}
         if meters is not None:
@@ -194,8 +195,15 @@ class Run:
 
     def _add_up(self) -> None:
         kind = self.kind
-        if self.into is not None and (kind.calls is not None or self.answer is not None):
-            self.into.add(kind.calls, None if self.answer is None else kind.tokens(self.answer))
+        if self.into is None or (kind.calls is None and self.answer is None):
+            return
+        tokens = None if self.answer is None else kind.tokens(self.answer)
+        if tokens is not None and kind.calls == MODEL_CALLS:
+            if self.counted:  # a model that hands on what another one answered
+                tokens = None
+            elif (parent := self.parent) is not None:
+                parent.counted = parent.kind.calls == MODEL_CALLS
+        self.into.add(kind.calls, tokens)
 
     def _write_error(self, error: BaseException, at: int) -> None:
         recording = self.span.is_recording()

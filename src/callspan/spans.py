@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.trace import (
@@ -18,11 +18,13 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
-from callspan.kinds import Cause, Kind, Table
+from callspan.kinds import Cause, Table
 from callspan.text import NAME_LIMIT, encodable
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
+
+_Value = TypeVar("_Value")
 
 _ITEMS = 128
 """Texts of one attribute that is a list."""
@@ -41,9 +43,10 @@ def attribute_value(value: object) -> AttributeValue | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value) if value in _INT_RANGE else None
+        plain = int.__int__(value)  # an enum's own comparisons are the user's, and slow in a range
+        return plain if plain in _INT_RANGE else None
     if isinstance(value, float):
-        return float(value)
+        return float.__float__(value)
     return _texts(value) if isinstance(value, (list, tuple)) else None
 
 
@@ -86,12 +89,18 @@ def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
     return values
 
 
-def answer(kind: Kind, outputs: Any) -> Any:
-    """Take a result apart; None if it cannot be."""
+def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None:
+    """Call what looks at the users' objects; None if it fails, and the run goes on without.
+
+    Args:
+        what: What it gives, for the log.
+        ours: The function.
+        *args: Its arguments.
+    """
     try:
-        return kind.answer(outputs)
-    except Exception as error:  # noqa: BLE001 - the user's objects: it costs what the result says
-        telemetry.failed(f"the result of a run of kind {kind.name}", error)
+        return ours(*args)
+    except Exception as error:  # noqa: BLE001 - the user's objects: it costs what they would have told
+        telemetry.failed(what, error)
         return None
 
 

@@ -9,11 +9,15 @@ from typing import Any
 from callspan import semconv, telemetry
 from callspan.kinds import Table
 from callspan.run import Run
+from callspan.text import NAME_LIMIT, cut, encodable
 
 _NO_DICT: Mapping[str, Any] = {}
 
 _CONVERSATION = ("thread_id", "session_id", "conversation_id")
 """Where a program says which conversation this is, in the order of the conventions' own package."""
+
+_NUMBER = 10**30
+"""A number that is larger is no id."""
 
 _METADATA_LIMIT = 64
 """How many entries of a run's metadata are written at most."""
@@ -25,8 +29,8 @@ _SAID_ELSEWHERE = frozenset(
         *("langgraph_request_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map", "run_attempt"),
         *("ls_provider", "ls_model_name", "ls_model_type", "ls_temperature", "ls_max_tokens", "ls_stop"),
         *("ls_retriever_name", "ls_vector_store_provider", "ls_embedding_provider", "ls_integration", "ls_method"),
-        *("ls_message_format", "ls_agent_type", "lc_agent_name", "lc_versions", "versions", "revision_id"),
-        *("data_source_id", "agent_description", *_CONVERSATION),
+        *("ls_message_format", "ls_agent_type", "lc_agent_name", "lc_versions", "versions"),
+        *("data_source_id", "agent_description"),
     }
 )
 
@@ -87,7 +91,9 @@ def conversation_in(said: Mapping[str, Any]) -> str | None:
     """Give the id of the conversation, if the program says one; none is ever made up."""
     for key in _CONVERSATION:
         value = said.get(key)
-        if value is not None and value != "" and isinstance(value, (str, int)):
+        if isinstance(value, str) and value:
+            return value
+        if type(value) is int and abs(value) < _NUMBER:
             return str(value)
     return None
 
@@ -114,7 +120,7 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
     metadata = said.metadata
     if not metadata:
         return None
-    found = _own(metadata)
+    found = _own(metadata, said.conversation)
     if "langgraph_step" in metadata:
         found[semconv.GRAPH_STEP] = metadata["langgraph_step"]
         found[semconv.GRAPH_CHECKPOINT_NS] = checkpoint_ns(said)
@@ -122,12 +128,14 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
     return found
 
 
-def _own(metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _own(metadata: Mapping[str, Any], conversation: str | None) -> dict[str, Any]:
     """Give the program's own metadata, single values only; what has attributes of its own is left out."""
     found: dict[str, Any] = {}
     wanted = telemetry.current().settings.metadata
     for key, value in metadata.items():
         if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):
+            continue
+        if key in _CONVERSATION and type(value) in (str, int) and str(value) == conversation:
             continue
         if (wanted is None or key in wanted) and not key.startswith("__") and len(found) < _METADATA_LIMIT:
             found[metadata_attribute(key)] = value
@@ -136,7 +144,7 @@ def _own(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def metadata_attribute(key: str) -> str:
     """Give the attribute that says a key of the metadata."""
-    return semconv.METADATA.replace("{key}", key)
+    return semconv.METADATA.replace("{key}", encodable(cut(key, NAME_LIMIT)))
 
 
 ALWAYS: Table = (

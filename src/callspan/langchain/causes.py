@@ -6,7 +6,7 @@ paused graphs by their thread. What is remembered for that is small, and bounded
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from time import time_ns
@@ -26,7 +26,10 @@ _REMEMBERED = 4096
 _FAILED = 256
 """How many failed runs inside one run are remembered."""
 
-_RETRY_TAG = "retry:attempt:"
+_RETRY_TAG, _BRANCH_TAG = "retry:attempt:", "map:key:"
+
+_TEXT = 4096
+"""Of a longer text that a model is asked, the beginning, the end and the length tell it from others."""
 
 _Value = TypeVar("_Value")
 
@@ -100,9 +103,9 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
             found.append(Cause(semconv.ASKED_BY, asked))
     if above is not None and above.failures:
         found += _after_failure(said, kind, above)
-    if len(_paused) and said.subject is not None and _is_resumed(said):
-        paused = _paused.take(_thread(said))
-        if paused is not None:
+    if len(_paused) and said.subject is not None and (thread := _thread(said)) is not None:
+        paused = _paused.take(thread)  # a new input is no resume, and ends the pause too
+        if paused is not None and _is_resumed(said):
             waited = max(0, time_ns() - paused[1]) / 1e9
             found.append(Cause(semconv.RESUMES, paused[0], {semconv.GRAPH_RESUME_WAIT: waited}))
     return found
@@ -110,15 +113,23 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
 
 def _after_failure(said: Announcement, kind: Kind, above: Run) -> Iterator[Cause]:
     failures: Newest[_Failure] = above.failures or Newest(0)
-    retried = any(type(tag) is str and tag.startswith(_RETRY_TAG) for tag in said.tags)
-    alternative = not retried and _has_alternatives(above)
-    failure = failures.get(None if retried or alternative else _attempted(said, kind))
+    if any(type(tag) is str and tag.startswith(_RETRY_TAG) for tag in said.tags):
+        retry, failure = True, failures.get(None)
+    elif _has_alternatives(above):
+        retry, failure = False, failures.get(None)
+    elif any(type(tag) is str and tag.startswith(_BRANCH_TAG) for tag in said.tags):
+        return  # the branches of a map are asked the same, and have nothing to do with each other
+    else:
+        failure = failures.take(_attempted(said, kind))  # one run answers to it, not all that come later
+        if failure is None or (kind.calls == MODEL_CALLS and None in (failure.model, _model(said))):
+            return
+        retry = failure.model == _model(said)
     if failure is None:
         return
-    if alternative or (not retried and failure.model != _model(said)):
-        yield Cause(semconv.INSTEAD_OF, failure.span)
-    else:
+    if retry:
         yield Cause(semconv.RETRY_OF, failure.span, {semconv.RUN_ATTEMPT: failure.attempt + 1})
+    else:
+        yield Cause(semconv.INSTEAD_OF, failure.span)
 
 
 def _has_alternatives(run: Run) -> bool:
@@ -143,16 +154,34 @@ def _attempted(said: Announcement, kind: Kind) -> Hashable:
 
 def _digest(inputs: Any) -> bytes:
     """Give a fingerprint of what a model is asked; only failures and what comes after one pay for it."""
-    messages = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
     digest = blake2b(digest_size=16)
-    for message in messages:
-        content = getattr(message, "content", message)
-        digest.update(f"{type(message).__name__}\0{content!s}\0".encode("utf-8", "surrogatepass"))
+    for message in inputs if isinstance(inputs, (list, tuple)) else (inputs,):
+        digest.update(type(message).__name__.encode("utf-8", "replace"))
+        _feed(digest.update, getattr(message, "content", message))
+        _feed(digest.update, getattr(message, "tool_call_id", None))
+        _feed(digest.update, getattr(message, "tool_calls", None))
     return digest.digest()
 
 
+def _feed(update: Callable[[bytes], None], value: Any, depth: int = 6) -> None:
+    """Take in plain values; of anything else the class, as it is never printed."""
+    cls = type(value)
+    update(f"{cls.__name__}:".encode("utf-8", "replace"))
+    if cls is str:
+        update(f"{len(value)}:{value[:_TEXT]}\0{value[-_TEXT:]}".encode("utf-8", "surrogatepass"))
+    elif cls in (int, float, bool):
+        update(repr(value).encode())
+    elif cls in (list, tuple, dict) and depth:
+        update(f"{len(value)}:".encode())
+        for item in (part for pair in value.items() for part in pair) if cls is dict else value:
+            _feed(update, item, depth - 1)
+
+
 def _model(said: Announcement) -> object:
-    return said.metadata.get("ls_model_name")
+    """Name the model, or None where nothing tells it from another one."""
+    if said.subject is None and "ls_model_name" not in said.metadata:
+        return None
+    return type(said.subject).__name__, said.metadata.get("ls_model_name")
 
 
 def remember(run: Run, outcome: str, outputs: Any) -> None:
@@ -163,13 +192,13 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
         outcome: How it ends.
         outputs: What LangChain reported as its result.
     """
-    if not run.span.get_span_context().trace_flags.sampled:
-        return
-    if outcome == OK:
+    if outcome == ERROR:
+        _remember_failure(run)
+    elif not run.span.is_recording():
+        return  # there is nothing to link to
+    elif outcome == OK:
         if run.kind.calls == MODEL_CALLS:
             _remember_calls(run, outputs)
-    elif outcome == ERROR:
-        _remember_failure(run)
     elif outcome == PAUSED and run.subject is not None and (thread := _thread(run)) is not None:
         _paused.put(thread, (run.span.get_span_context(), time_ns()))
 
@@ -187,7 +216,13 @@ def _remember_failure(run: Run) -> None:
     above = run.parent
     if above is None:
         return
-    failure = _Failure(run.span.get_span_context(), _model(run), run.attempt)
+    failure: _Failure | None
+    if run.span.is_recording():
+        failure = _Failure(run.span.get_span_context(), _model(run), run.attempt)
+    else:  # hidden: what failed visibly inside it stands for it
+        failure = None if run.failures is None else run.failures.get(None)
+    if failure is None:
+        return
     if above.failures is None:
         above.failures = Newest[_Failure](_FAILED)
     above.failures.put(None, failure)  # the last one, whatever it tried
@@ -197,10 +232,18 @@ def _remember_failure(run: Run) -> None:
 
 
 def _is_resumed(said: Announcement) -> bool:
-    return said.inputs is None or type(said.inputs).__name__ == "Command"
+    """Tell whether a graph is told to go on: with an answer, or with nothing after a breakpoint."""
+    given = said.inputs
+    return given is None or (type(given).__name__ == "Command" and getattr(given, "resume", None) is not None)
 
 
 def _thread(said: Announcement) -> Hashable:
-    """Name the thread of a graph that no other graph runs; a name of one run may differ from the next one's."""
+    """Name the thread of a graph that no other graph runs.
+
+    The names of runs may differ from one to the next, and a program may build its graph anew each time: what it
+    consists of stays.
+    """
     thread = said.metadata.get("thread_id")
-    return None if thread is None or checkpoint_ns(said) else (str(thread), getattr(said.subject, "name", None))
+    if not isinstance(thread, (str, int)) or checkpoint_ns(said):
+        return None
+    return str(thread), getattr(said.subject, "name", None), frozenset(getattr(said.subject, "nodes", None) or ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from time import time_ns
+from types import MethodType
 from typing import Any
 
 from callspan import telemetry
@@ -46,7 +47,12 @@ class FirstChunk:
             run.first_chunk = time_ns()
             run.streamed = True
         leave(run_manager)
-        return getattr(run_manager, self._method)(*args, **kwargs)
+        return getattr(self._class, self._method)(run_manager, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:  # __name__, __self__, __code__: is it a coroutine function?
+        if name in self.__slots__:
+            raise AttributeError(name)
+        return getattr(MethodType(getattr(self._class, self._method), self._target()), name)
 
     # A run manager is copied and pickled with its `__dict__`; a copy tells LangChain's own method, and nobody else.
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -67,7 +73,7 @@ class _Own:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leave(self._run_manager)
-        return getattr(self._run_manager, self._method)(*args, **kwargs)
+        return getattr(type(self._run_manager), self._method)(self._run_manager, *args, **kwargs)
 
     def __reduce__(self) -> tuple[type[_Own], tuple[Any, str]]:
         return _Own, (self._run_manager, self._method)
@@ -86,4 +92,5 @@ def watch(run: Run, run_manager: Any) -> None:
 def leave(run_manager: Any) -> None:
     """Put LangChain's own methods back."""
     for method in METHODS:
-        run_manager.__dict__.pop(method, None)
+        if type(run_manager.__dict__.get(method)) in (FirstChunk, _Own):  # else it is the user's own
+            del run_manager.__dict__[method]

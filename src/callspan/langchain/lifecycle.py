@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.context import (
@@ -13,7 +13,7 @@ from opentelemetry.context import (
 )
 
 from callspan import lease
-from callspan.kinds import Kind
+from callspan.kinds import Cause, Kind
 from callspan.langchain import first_chunk, others
 from callspan.langchain.announcement import announced, stand_in
 from callspan.langchain.callers import is_closed_early
@@ -27,6 +27,7 @@ from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
 from callspan.run import CLOSED, NOTHING, OK, PAUSED, WAITING, Run, start
+from callspan.spans import attempt
 
 HIDDEN_TAG = "langsmith:hidden"
 
@@ -68,7 +69,9 @@ def begin(run: Run, manager: Any, run_manager: Any, current: Context, classify: 
     kind = classify(run)
     if kind is AGENT:
         run.agent = given_name(run)
-    causes = causes_of(run, kind, above, parent) if may_have_causes(run, kind, above) else ()
+    causes: Sequence[Cause] = ()
+    if may_have_causes(run, kind, above):
+        causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
     start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes)
     run_manager.__dict__[lease.SLOT] = lease.Lease(run)
     return run
@@ -148,9 +151,9 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     """End the run, and leave its body where its frame goes on: users' handlers of the end are no part of it."""
     outside = run.outside
     if outcome != OK or run.kind.calls is not None:
-        remember(run, outcome, outputs)
+        attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
-        explain_missing_usage(run.subject, answer(outputs))
+        attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
     run.end(outputs, error, outcome)
     if outside is not None and get_current().get(RUN) is run:
         attach(outside)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, ToolCall
-from langchain_core.runnables import RunnableLambda
+from langchain_core.messages import AIMessage, HumanMessage, ToolCall
+from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from opentelemetry.trace import format_span_id
 
@@ -185,3 +186,68 @@ def test_runs_that_are_over_are_no_causes_of_others(recording):
         with pytest.raises(ConnectionError):
             RunnableLambda(lambda _: failing("m").invoke("hi"), name="f").invoke(0)
     assert causes(recording) == []
+
+
+def test_one_run_answers_to_a_failure_and_not_all_that_come_later(recording):
+    asked = [(failing("m"), "hi"), (working("m"), "hi")]
+
+    def body(_: Any) -> None:
+        attempts(*asked).invoke(0)
+        for _ in range(2):
+            working("m").invoke("hi")
+
+    RunnableLambda(body, name="f").invoke(0)
+    assert causes(recording) == ["chat m#3 retry_of chat m#2"]
+
+
+def test_the_branches_of_a_map_are_no_attempts(recording):
+    """They are asked the same, and the next one begins after the first one failed."""
+    branches = RunnableParallel(a=failing("m").with_fallbacks([]), b=working("m"))
+    with pytest.raises(ConnectionError):
+        branches.invoke("hi", {"max_concurrency": 1})
+    assert causes(recording) == []
+
+
+class Printing:
+    """Complains when it is printed."""
+
+    def __repr__(self) -> str:
+        raise ValueError("printed")
+
+
+def test_what_a_failed_model_was_asked_is_never_printed(recording):
+    """Objects in a message are the user's, and so is what their `repr` does; the failure is told as ever."""
+    question = HumanMessage([{"type": "x", "data": Printing()}])
+
+    def body(_: Any) -> None:
+        for model in (failing("m"), failing("m")):
+            with pytest.raises(ConnectionError):
+                model.invoke([question])
+
+    RunnableLambda(body, name="f").invoke(0)
+    assert causes(recording) == ["chat m#2 retry_of chat m#1"]
+    assert [span.attributes.get("error.type") for span in recording.spans if span.name == "chat m"] == [
+        "ConnectionError"
+    ] * 2
+
+
+@pytest.mark.may_log
+def test_odd_tool_calls_cost_the_link_and_nothing_else(recording, monkeypatch):
+    """What cannot be remembered is logged; the run ends as it did."""
+    from callspan import telemetry
+
+    inforce = telemetry.current()
+    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    odd = AIMessage("", response_metadata={"model_name": "m-1"})
+    odd.tool_calls = [{"name": "look", "args": {}, "id": ["x"]}]  # type: ignore[list-item]
+    Model(messages=iter([odd])).invoke("hi")
+    assert recording.named("chat m").attributes["gen_ai.response.model"] == "m-1"
+
+
+@pytest.mark.parametrize("recording", [{"detail": "steps"}], indirect=True)
+def test_a_hidden_failure_is_told_by_what_failed_inside_it(recording):
+    """Never by the span around, which hidden runs stand for."""
+    broken = RunnableLambda(lambda x: x) | failing("m")
+    fallbacks = broken.with_fallbacks([working("n")])
+    RunnableLambda(fallbacks.invoke, name="root").invoke("hi")
+    assert causes(recording) == ["chat n#2 instead_of chat m#1"]

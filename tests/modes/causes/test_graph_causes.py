@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy, interrupt
@@ -81,3 +82,25 @@ def test_what_is_remembered_is_bounded(recording):
     for number in range(10):
         table.put(number, number)
     assert [number for number in range(10) if table.get(number) is not None] == [7, 8, 9]
+
+
+def test_a_new_input_ends_the_pause(recording):
+    """What is told after it, also by a command that is no answer, resumes nothing."""
+    asks, config = pausing(), {"configurable": {"thread_id": "t4"}}
+    asks.invoke({"said": ""}, config)
+    asks.invoke({"said": "anew"}, config)
+    asks.invoke(Command(update={"said": "x"}), config)
+    assert causes(recording) == []
+
+
+def test_what_goes_on_after_a_pause_is_not_paused(recording):
+    """A program that answers itself, in one run, has returned."""
+    asks, config = pausing(), {"configurable": {"thread_id": "t5"}}
+
+    def body(_: Any) -> Any:
+        asks.invoke({"said": ""}, config)
+        return asks.invoke(Command(resume="yes"), config)
+
+    RunnableLambda(body, name="app").invoke(0)
+    assert "langchain.run.outcome" not in recording.named("invoke_workflow app").attributes
+    assert causes(recording) == ["invoke_workflow#3 resumes invoke_workflow#1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -65,3 +66,27 @@ def test_nothing_is_put_in_place_where_nothing_is_recorded() -> None:
         (manager,) = CallbackManager([]).on_chat_model_start({"name": "m"}, [[]])
         assert not set(CHUNKS) & set(vars(manager))
         manager.on_llm_end(LLMResult(generations=[]))
+
+
+def test_a_wrapper_of_the_program_stays(recording: Any) -> None:
+    """What a program puts around the method hears every token, and is its own to take away."""
+    (manager,) = CallbackManager([]).on_chat_model_start({"name": "m"}, [[]])
+    told, own = [], manager.on_llm_new_token
+    manager.on_llm_new_token = lambda token, **more: told.append(token) or own(token, **more)
+    for token in "abc":
+        manager.on_llm_new_token(token)
+    assert told == ["a", "b", "c"]
+    assert "on_llm_new_token" in vars(manager)
+    manager.on_llm_end(LLMResult(generations=[]))
+
+
+async def test_the_method_answers_as_before(recording: Any) -> None:
+    """Whoever asks whether it is to be awaited, and whose it is, gets LangChain's answer."""
+    (sync,) = CallbackManager([]).on_chat_model_start({"name": "m"}, [[]])
+    (other,) = await AsyncCallbackManager([]).on_chat_model_start({"name": "m"}, [[]])
+    for manager, awaited in ((sync, False), (other, True)):
+        method = manager.on_llm_new_token
+        assert inspect.iscoroutinefunction(method) is awaited
+        assert (method.__name__, method.__self__) == ("on_llm_new_token", manager)
+    sync.on_llm_end(LLMResult(generations=[]))
+    await other.on_llm_end(LLMResult(generations=[]))

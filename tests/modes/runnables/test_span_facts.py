@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from opentelemetry.sdk.trace import SpanLimits
@@ -118,3 +120,44 @@ def test_what_a_span_is_known_by_survives_the_limit_on_attributes():
     assert len(attributes) == 12
     assert attributes["gen_ai.operation.name"] == "invoke_workflow"
     assert attributes["gen_ai.workflow.name"] == "f"
+
+
+class Level(IntEnum):
+    """A number that is more than one."""
+
+    HIGH = 3
+
+
+def test_numbers_of_any_class_are_numbers(recording):
+    """An enum's number is written, at once."""
+    RunnableLambda(lambda x: x, name="f").invoke(0, {"metadata": {"level": Level.HIGH, "huge": 2**70}})
+    assert said(recording) == {"level": 3}
+
+
+def test_metadata_keys_are_made_safe(recording):
+    """What no encoder takes, and what is no name, does not get out."""
+    RunnableLambda(lambda x: x, name="f").invoke(0, {"metadata": {"a\ud800": 1, "k" * 1000: 2}})
+    assert [len(key) for key in said(recording)] == [2, 256]
+    assert all(key.encode() for key in said(recording))
+
+
+def test_of_several_ids_those_that_are_not_the_conversation_are_metadata(recording):
+    RunnableLambda(lambda x: x, name="f").invoke(0, {"metadata": {"thread_id": "t", "session_id": "s"}})
+    assert said(recording) == {"session_id": "s"}
+    assert recording.named("invoke_workflow f").attributes["gen_ai.conversation.id"] == "t"
+
+
+class Wrapping(GenericFakeChatModel):
+    """Hands on what another model answered, with its counts."""
+
+    inner: Any
+
+    def _generate(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        return ChatResult(generations=[ChatGeneration(message=self.inner.invoke(messages))])
+
+
+def test_tokens_that_a_model_hands_on_are_counted_once(recording):
+    """Both models were called; one of them used something."""
+    wrapping = Wrapping(messages=iter([]), inner=model())
+    RunnableLambda(wrapping.invoke, name="f").invoke("hi")
+    assert totals(recording.named("invoke_workflow f")) == {"input_tokens": 5, "output_tokens": 2, "model_calls": 2}
