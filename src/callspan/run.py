@@ -58,8 +58,8 @@ class Run:
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "context", "conversation", "counted",
         "ended", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into", "key", "kind", "metadata",
-        "name", "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span", "started",
-        "streamed", "subject", "sums", "tags", "top", "totals",
+        "name", "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span",
+        "started", "streamed", "subject", "sums", "tags", "top", "totals",
     )  # fmt: skip
 
     kind: Kind
