@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -11,6 +12,9 @@ from callspan.text import ERROR_LIMIT, cut, encodable, without_secrets
 
 STACK_LIMIT = 16_384
 """Characters of a stack trace; the innermost frames are kept."""
+
+_FRAMES = 100
+"""How many of them are looked at."""
 
 # Their text quotes what a model or a user wrote.
 _QUOTING = frozenset(
@@ -114,11 +118,21 @@ def exception_event(error: BaseException, text: str) -> dict[str, str]:
 
 
 def _stack(trace: TracebackType | None) -> str:
-    """Print the frames alone: the texts of chained exceptions would get out with more."""
-    lines = traceback.format_tb(trace)
+    """Print the frames alone: the texts of chained exceptions would get out with more.
+
+    An exception object that is raised again and again gets longer each time; only the innermost frames are printed.
+    """
+    innermost: deque[TracebackType] = deque(maxlen=_FRAMES)
+    depth = 0
+    while trace is not None:
+        innermost.append(trace)
+        depth += 1
+        trace = trace.tb_next
+    lines = traceback.format_tb(innermost[0]) if innermost else []
     size, kept = 0, len(lines)
     while kept and size + len(lines[kept - 1]) <= STACK_LIMIT:
         kept -= 1
         size += len(lines[kept])
-    missing = f"  ... {kept} outer frames\n" if kept else ""
+    outer = depth - len(innermost) + kept
+    missing = f"  ... {outer} outer frames\n" if outer else ""
     return encodable(f"Traceback (most recent call last):\n{missing}{''.join(lines[kept:])}")

@@ -8,7 +8,7 @@ import pytest
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel, ValidationError
 
-from callspan.errors import error_text, error_type, exception_event
+from callspan.errors import STACK_LIMIT, error_text, error_type, exception_event
 from callspan.text import ERROR_LIMIT
 
 PASSWORD = "".join(["my ", "password"])
@@ -109,3 +109,19 @@ def test_an_error_that_repeats_a_quoting_one_gives_no_text():
         parse()
     assert error_text(caught.value) == ""
     assert PASSWORD not in str(exception_event(caught.value, ""))
+
+
+def test_an_exception_that_is_raised_again_and_again_gives_its_innermost_frames():
+    """Its traceback grows with each raise, and what is written of it does not."""
+    error = ValueError("again")
+
+    def again():
+        raise error
+
+    for _ in range(500):
+        with pytest.raises(ValueError, match="again"):
+            again()
+    stack = exception_event(error, "")["exception.stacktrace"]
+    assert stack.count("raise error") <= 100
+    assert "outer frames" in stack
+    assert len(stack) < 2 * STACK_LIMIT
