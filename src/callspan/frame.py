@@ -80,16 +80,8 @@ class Frame:
         """Take it away, and keep it for the next step."""
         if token is None:
             return
-        var = self.var
-        if var is None:
-            self.context = get_current()
-            reset(token)
-        else:
-            self.context = var.get()
-            try:
-                var.reset(token)
-            except (ValueError, RuntimeError):  # stepped in another `Context`
-                return
+        self.context = get_current() if self.var is None else self.var.get()
+        reset(token)
         if not self.settled:
             self.watch.run(self.settle)
 

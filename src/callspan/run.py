@@ -1,22 +1,20 @@
-"""One call and its span: started, and ended exactly once."""
+"""One call and its span: what is known of it, and its end, which comes exactly once."""
 
 from __future__ import annotations
 
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from time import time_ns
 from typing import Any
 
 from opentelemetry.context import Context, create_key, get_current
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, lease, registry, semconv, spans, telemetry
-from callspan.kinds import MODEL_CALLS, Cause, Kind
+from callspan.kinds import MODEL_CALLS, Kind
 from callspan.registry import ABANDONED, RUN
-from callspan.text import safe_name
 from callspan.totals import Totals
 
 WAITING = create_key("callspan-waiting")
@@ -24,18 +22,10 @@ WAITING = create_key("callspan-waiting")
 
 OK, ERROR, PAUSED, CANCELLED, CLOSED, UNREPORTED = ("ok", "error", "paused", "cancelled", "closed", "unreported")
 
-__all__ = ["ABANDONED", "CANCELLED", "CLOSED", "ERROR", "NOTHING", "OK", "PAUSED", "RUN", "UNREPORTED", "WAITING",
-           "Run", "current_run", "start"]  # fmt: skip
-
 _NOTHING_SAID: Mapping[str, Any] = {}
 
 NOTHING: Any = object()
 """Stands for outputs that were not reported; None is an output."""
-
-(_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
-"""OpenTelemetry's context key of the current span, which has no public name."""
-
-_lock = Lock()
 
 _SEEN = 64
 """How many exceptions a run remembers that runs inside it ended with."""
@@ -125,6 +115,11 @@ class Run:
         """The run that this one was started in, while it lives."""
         return None if self.parent_ref is None else self.parent_ref()
 
+    @property
+    def time_to_first_chunk(self) -> float | None:
+        """How many seconds after the start the first chunk of its answer came; None if none has come."""
+        return None if self.first_chunk is None else max(0, self.first_chunk - self.started) / 1e9
+
     def end(
         self,
         outputs: Any = NOTHING,
@@ -184,8 +179,8 @@ class Run:
                 attributes.update(self.totals.attributes())
             if self.streamed:
                 attributes[semconv.REQUEST_STREAM] = True
-                if self.first_chunk is not None:
-                    attributes[semconv.TIME_TO_FIRST_CHUNK] = max(0, self.first_chunk - self.started) / 1e9
+                if (waited := self.time_to_first_chunk) is not None:
+                    attributes[semconv.TIME_TO_FIRST_CHUNK] = waited
             if attributes:
                 span.set_attributes(attributes)
             # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
@@ -237,78 +232,6 @@ class Run:
             parent.seen = parent.seen or deque(maxlen=_SEEN)
             parent.seen.append((origin, at))
         return not passed_on
-
-
-def start(
-    run: Run, kind: Kind, parent: Context, *, above: Run | None, hidden: bool = False, causes: Sequence[Cause] = ()
-) -> None:
-    """Start a run and its span; its frames make its `context` current.
-
-    Args:
-        run: The run that was announced.
-        kind: What it is.
-        parent: The context it belongs to.
-        above: The run of that context.
-        hidden: Whether it gets no span although its kind would.
-        causes: Why it was made, for its links.
-    """
-    if lease.abandoned:
-        registry.reap()
-    inforce = telemetry.current()
-    run.kind = kind
-    if above is not None:
-        run.parent_ref = above.ref
-        run.ancestors = (*above.ancestors, above.id)
-        run.into = above.totals or (_totals_of(above) if above.sums else above.into)
-    if above is not None and (hidden or kind.depth > inforce.visible):
-        run.span, run.identity = spans.hidden_span(parent), _NOTHING_SAID
-    else:
-        # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
-        # run it is known which it will be. Otherwise it is taken to be as it was the last time.
-        eager = inforce.roots_record[0] if above is None else above.span.is_recording()
-        recording = _start_span(run, inforce, parent, causes, eager=eager)
-        if above is None:
-            inforce.roots_record[0] = recording
-        run.sums = recording and (above is None or kind.totals)
-    if kind.totals and telemetry.instruments() is not None:
-        run.sums = True  # an agent's are measured, whether or not it has a span
-    context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
-    if WAITING in context:
-        dict.__delitem__(context, WAITING)  # nobody has seen it yet
-    registry.add(run)
-
-
-def _totals_of(run: Run) -> Totals:
-    """Give the totals of a root or an agent; they are made when something starts in it."""
-    with _lock:  # two threads may start something in it at once
-        run.totals = run.totals or Totals(run.into)
-    return run.totals
-
-
-def _start_span(
-    run: Run, inforce: telemetry.Telemetry, parent: Context, causes: Sequence[Cause], *, eager: bool
-) -> bool:
-    """Start the span, and tell whether it is recording."""
-    kind = run.kind
-    attributes = run.identity = spans.read(kind.identity, run)
-    target = safe_name(run.name if kind.target is None else attributes.get(kind.target))
-    name = kind.word if target is None else f"{kind.word} {target}"
-    if eager:
-        attributes = attributes | spans.read(kind.start, run)
-    links = spans.links(causes) if causes else None
-    try:
-        span = inforce.tracer.start_span(name, parent, kind.span_kind, attributes, links, run.started)
-    except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
-        telemetry.refused("start a span", fault)
-        span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
-    run.span = span
-    recording = span.is_recording()
-    if recording and not eager:
-        span.set_attributes(spans.read(kind.start, run))
-    for cause in causes:
-        span.set_attributes(spans.cause_attributes(cause))
-        run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)
-    return recording
 
 
 def current_run() -> Run | None:

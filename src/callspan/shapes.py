@@ -68,11 +68,6 @@ def after(hook: Callable[..., Any]) -> Weave:
                     watch.failed(error)
             return result
 
-        def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            result = wrapped(*args, **kwargs)
-            watch.run(hook, args, kwargs, result)
-            return result
-
         async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             result = await wrapped(*args, **kwargs)
             watch.run(hook, args, kwargs, result)
@@ -81,7 +76,7 @@ def after(hook: Callable[..., Any]) -> Weave:
         if inspect.iscoroutinefunction(inspect.unwrap(original)):
             return coroutine
         ours: Any = function
-        return Replacement(function) if _is_plain(original) else wrapper
+        return Replacement(function)
 
     return weave
 

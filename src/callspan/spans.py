@@ -40,6 +40,8 @@ def attribute_value(value: object) -> AttributeValue | None:
     """
     if isinstance(value, str):
         return encodable(value[:TEXT_LIMIT])
+    if isinstance(value, (list, tuple)):
+        return [encodable(item[:TEXT_LIMIT]) for item in value[:_ITEMS] if isinstance(item, str)] or None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -47,11 +49,7 @@ def attribute_value(value: object) -> AttributeValue | None:
         return plain if plain in _INT_RANGE else None
     if isinstance(value, float):
         return float.__float__(value)
-    return _texts(value) if isinstance(value, (list, tuple)) else None
-
-
-def _texts(values: Sequence[object]) -> list[str] | None:
-    return [encodable(value[:TEXT_LIMIT]) for value in values[:_ITEMS] if isinstance(value, str)] or None
+    return None
 
 
 def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
@@ -69,9 +67,6 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
                 values[name] = value
             elif type(value) is dict:
                 values.update(_family(value))
-            elif type(value) is list:
-                if (texts := _texts(value)) is not None:
-                    values[name] = texts
             elif (safe := attribute_value(value)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute

@@ -16,7 +16,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from opentelemetry.context import get_current
 
 import callspan.langchain
-from callspan import errors, frame, lease, registry, run, shapes, spans, telemetry, text
+from callspan import errors, frame, lease, registry, run, shapes, spans, starting, telemetry, text
 from callspan.langchain import (
     announcement,
     bodies,
@@ -33,7 +33,7 @@ from callspan.langchain import (
 from callspan.testing import open_runs
 
 MODULES: list[ModuleType] = [
-    *(errors, frame, lease, run, shapes, spans, text),
+    *(errors, frame, lease, run, shapes, spans, starting, text),
     *(announcement, bodies, callers, chains, embeddings, graphs, lifecycle, models, others, outcomes, usage),
 ]
 

@@ -22,6 +22,7 @@ FLOORS = {
     "version": 0,
     # F1: one run and its span; what is written, and with what; patches and the shapes of a call
     "run": 1,
+    "starting": 1,
     "registry": 1,
     "totals": 1,
     "delivery": 1,
@@ -68,8 +69,9 @@ LANGCHAIN = {"testing"}
 
 BROAD_EXCEPTS = {
     "patching": "our code around a call, and import hooks",
-    "run": "reading inputs and results",
-    "spans": "the SDK's own start and end of a span",
+    "run": "reading inputs and results, the SDK's own end",
+    "starting": "the SDK's own start",
+    "spans": "reading inputs and results",
     "metrics": "the SDK's own measuring, and what is read for it",
     "delivery": "the users' hooks",
     "content": "the users' redactions",

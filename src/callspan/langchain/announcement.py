@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -142,6 +143,7 @@ def _own(metadata: Mapping[str, Any], conversation: str | None) -> dict[str, Any
     return found
 
 
+@lru_cache(maxsize=512)
 def metadata_attribute(key: str) -> str:
     """Give the attribute that says a key of the metadata."""
     return semconv.METADATA.replace("{key}", encodable(cut(key, NAME_LIMIT)))

@@ -159,8 +159,6 @@ class Prompts(Frame):
 
     def over(self, error: BaseException | None) -> None:
         """End what LangChain never reports: when one prompt fails, the others get no event."""
-        if error is None and all(run.ended for run in self.runs):
-            return
         cancelled = isinstance(error, CancelledError)
         for run in self.runs:
             run.end(error=error if cancelled else None, outcome=CANCELLED if cancelled else UNREPORTED)

@@ -97,7 +97,7 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
         parent: The context it is started in.
     """
     found: list[Cause] = []
-    if kind.word == semconv.EXECUTE_TOOL and len(_asked) and (call := tool_call_id(said)) is not None:
+    if kind.calls == TOOL_CALLS and len(_asked) and (call := tool_call_id(said)) is not None:
         asked = _asked.get((said.conversation or get_current_span(parent).get_span_context().trace_id, call))
         if asked is not None:
             found.append(Cause(semconv.ASKED_BY, asked))
@@ -112,7 +112,7 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
 
 
 def _after_failure(said: Announcement, kind: Kind, above: Run) -> Iterator[Cause]:
-    failures: Newest[_Failure] = above.failures or Newest(0)
+    failures: Newest[_Failure] = above.failures
     if any(type(tag) is str and tag.startswith(_RETRY_TAG) for tag in said.tags):
         retry, failure = True, failures.get(None)
     elif _has_alternatives(above):
@@ -146,7 +146,7 @@ def _attempted(said: Announcement, kind: Kind) -> Hashable:
     if kind.depth == 1:
         ns = checkpoint_ns(said)
         return None if ns is None else ("node", ns)
-    if kind.word == semconv.EXECUTE_TOOL:
+    if kind.calls == TOOL_CALLS:
         call = tool_call_id(said)
         return None if call is None else ("tool", call)
     return ("model", _digest(said.inputs)) if kind.calls == MODEL_CALLS else None
@@ -204,11 +204,11 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
 
 
 def _remember_calls(run: Run, outputs: Any) -> None:
+    context = run.span.get_span_context()
     for generations in getattr(outputs, "generations", None) or ():
         for generation in generations:
             for call in getattr(getattr(generation, "message", None), "tool_calls", None) or ():
                 if call.get("id"):
-                    context = run.span.get_span_context()
                     _asked.put((run.conversation or context.trace_id, call["id"]), context)
 
 

@@ -21,8 +21,9 @@ from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.providers import provider_of
 from callspan.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.registry import RUN
-from callspan.run import Run, start
+from callspan.run import Run
 from callspan.shapes import around
+from callspan.starting import start
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 

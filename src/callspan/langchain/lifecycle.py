@@ -26,8 +26,9 @@ from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
-from callspan.run import CLOSED, NOTHING, OK, PAUSED, WAITING, Run, start
+from callspan.run import CLOSED, NOTHING, OK, PAUSED, WAITING, Run
 from callspan.spans import attempt
+from callspan.starting import start
 
 HIDDEN_TAG = "langsmith:hidden"
 

@@ -58,8 +58,7 @@ class Instruments:
         attributes = {**(run.identity or spans.read(run.kind.identity, run)), **said}  # a hidden run has none yet
         if error is not None:
             attributes[semconv.ERROR_TYPE] = errors.error_type(error)
-        began: int = getattr(run.span, "start_time", None) or run.started
-        ended = Ended(run, max(0, at - began) / 1e9, attributes)
+        ended = Ended(run, max(0, at - run.started) / 1e9, attributes)
         for metric, write in rows:
             try:
                 points = [(value, {**self._bounded(metric, attributes), **own}) for value, own in metric.points(ended)]

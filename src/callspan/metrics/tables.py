@@ -78,8 +78,8 @@ def _duration(ended: Ended) -> Points:
 
 
 def _first_chunk(ended: Ended) -> Points:
-    first = ended.run.first_chunk
-    return () if first is None or not ended.run.streamed else ((max(0, first - ended.run.started) / 1e9, {}),)
+    waited = ended.run.time_to_first_chunk
+    return () if waited is None else ((waited, {}),)
 
 
 def _usage(ended: Ended) -> Points:
@@ -132,8 +132,8 @@ _WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 _CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
 
-CLIENT = (semconv.OPERATION, semconv.PROVIDER, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, "server.address",
-           "server.port")  # fmt: skip
+CLIENT = (semconv.OPERATION, semconv.PROVIDER, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL,
+          semconv.SERVER_ADDRESS, semconv.SERVER_PORT)  # fmt: skip
 _CLIENT_ERROR = (*CLIENT, semconv.ERROR_TYPE)
 _AGENT = (semconv.AGENT_NAME,)
 _AGENT_ERROR = (semconv.AGENT_NAME, semconv.REQUEST_MODEL, semconv.ERROR_TYPE)
