@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from opentelemetry.context import Context, attach, detach, get_current
 
+from callspan.settling import Pending, Told, settle
+
 
 class Watch(Protocol):
     """Calls our code so that its failure does not reach the user: logged once, and the answer is None."""
@@ -40,6 +42,12 @@ class Frame:
     var: ContextVar[Context] | None
     """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
 
+    starts: bool = False
+    """Whether it starts a run itself, which somebody may hear."""
+
+    told: Told | None = None
+    """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
+
     settled: bool = True
     """Whether the context that is kept is the one for the next step; else `settle` is asked after each."""
 
@@ -47,8 +55,8 @@ class Frame:
         """Give the context the body begins in; None leaves the caller's in place."""
         return None
 
-    def over(self, error: BaseException | None) -> None:
-        """The body will not go on: it returned, raised or was closed."""
+    def over(self, error: BaseException | None) -> Told | None:
+        """The body will not go on: it returned, raised or was closed. Gives who is to hear of it."""
 
     def settle(self) -> None:
         """Look after a step whether another context is for the next one."""
@@ -85,17 +93,20 @@ class Frame:
         if not self.settled:
             self.watch.run(self.settle)
 
-    def close(self, error: BaseException | None) -> None:
-        """Tell that the body is over."""
-        self.watch.run(self.over, error)
+    def close(self, error: BaseException | None) -> Pending | None:
+        """Tell that the body is over; what is returned is still to be awaited."""
+        told: Told | None = self.watch.run(self.over, error)
         self.context = None  # it may hold this frame
+        return None if told is None else told.go()
 
     def finish(self, token: Any, error: BaseException | None) -> None:
         """Take it away for good: the body is a function, and over."""
         if token is not None:
             reset(token)
-        self.watch.run(self.over, error)
+        told: Told | None = self.watch.run(self.over, error)
         self.context = None
+        if told is not None:
+            settle(told.go())
 
 
 Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import langchain, registry, telemetry
+from callspan import ending, langchain, telemetry
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
@@ -47,7 +47,7 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
-        registry.end_all()
+        ending.end_all()
         telemetry.put(None)
         CallspanInstrumentor.options = {}
 
@@ -101,7 +101,7 @@ def flush(timeout: float = 30.0) -> bool:
     Returns:
         Whether they sent everything; True if there is none that could.
     """
-    registry.reap()
+    ending.reap()
     sent = True
     for provider in _distinct(trace.get_tracer_provider(), "tracer_provider"):
         force = getattr(provider, "force_flush", None)

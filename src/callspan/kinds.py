@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.trace import SpanContext, SpanKind
 
@@ -67,6 +67,10 @@ def _nothing(answer: Any) -> None:
     return None
 
 
+def _none(run: Any) -> tuple[()]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One row of the span table: a record of pure functions over what LangChain announced.
@@ -85,6 +89,8 @@ class Kind:
         calls: What the totals of the runs around it count it as.
         totals: Whether it has totals of its own also where it is no root.
         operation: The conventions' operation, if it has one.
+        messages: Gives the messages that a model is asked, from the run.
+        message: Gives the message that it answers with, from what LangChain reported.
     """
 
     name: str
@@ -100,3 +106,30 @@ class Kind:
     calls: str | None = None
     totals: bool = False
     operation: str | None = None
+    messages: Callable[[Any], Sequence[Any]] = _none
+    message: Callable[[Any], Any] = _nothing
+
+
+class Subscriber(Protocol):
+    """Who hears runs: a callback, as the lower floors know it."""
+
+    raise_error: bool
+    """Whether every exception of its hooks gets out."""
+
+    callspan_heard: frozenset[str]
+    """The hooks that it has."""
+
+    callspan_spans: bool
+    """Whether it is told of spans too, as a span processor."""
+
+    callspan_failures: int
+    """How often its hooks failed in a row."""
+
+    def wants(self, run: Any) -> bool:
+        """Tell whether it hears this run; asked once, when it starts."""
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        """Hear that a span started."""
+
+    def on_end(self, span: Any) -> None:
+        """Hear that a span ended."""

@@ -1,8 +1,7 @@
-"""The runs that are open: found by their id where the context was lost, and ended when nobody holds them."""
+"""The runs that are open, found by their id where the context was lost."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -17,17 +16,12 @@ if TYPE_CHECKING:
 RUN = create_key("callspan-run")
 """Context key: the run whose body we are in."""
 
-ABANDONED = "abandoned"
-
 _newest: dict[Any, weakref.ref[Run]] = {}  # by the run's id; users may use an id again while it is in use
-_exit: list[Any] = []  # what is registered to run at the end of the process
 _shadowed: dict[int, weakref.ref[Run]] = {}  # by identity: open runs whose id a newer one has too
 
 
 def add(run: Run) -> None:
     """Put a run that has started into the table."""
-    if not _exit:
-        _at_exit()
     older = _newest.get(run.id)
     if older is not None and (shadowed := older()) is not None:
         _shadowed[id(shadowed)] = older
@@ -63,27 +57,10 @@ def place(parent_id: Any, current: Context) -> Context:
     return current if known is None or known.context is None else known.context
 
 
-def open_runs() -> list[Run]:
-    """List the runs that have started and not ended, oldest first."""
-    reap()
+def open_now() -> list[Run]:
+    """List the runs that have started and not ended, oldest first; among them those that were abandoned."""
     found = (ref() for ref in [*_newest.values(), *_shadowed.values()])
     return sorted((run for run in found if run is not None and not run.ended), key=lambda run: run.started)
-
-
-def reap() -> None:
-    """End the runs that were abandoned: nobody holds their run manager, so nobody can report their end."""
-    while lease.abandoned:
-        try:
-            run, at = lease.abandoned.popleft()
-        except IndexError:  # another thread was faster
-            return
-        run.end(outcome=ABANDONED, at=at)
-
-
-def end_all() -> None:
-    """End every open run as abandoned, inner ones first: nobody will watch them any longer."""
-    for run in reversed(open_runs()):
-        run.end(outcome=ABANDONED)
 
 
 def _forget_all() -> None:
@@ -94,15 +71,6 @@ def _forget_all() -> None:
             run.ended = True
     _newest.clear()
     _shadowed.clear()
-
-
-def _at_exit() -> None:
-    """Register the last rites at the first run, not at import.
-
-    Exit handlers run last in, first out: by now the provider has registered its own, so ours comes before it.
-    """
-    _exit.append(end_all)
-    atexit.register(end_all)
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,10 +1,11 @@
-"""One call and its span: what is known of it, and its end, which comes exactly once."""
+"""One call, as its subscribers and its tables see it: what LangChain said of it, and how it went."""
 
 from __future__ import annotations
 
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from time import time_ns
 from typing import Any
 
@@ -12,23 +13,22 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from callspan import errors, lease, registry, semconv, spans, telemetry
-from callspan.kinds import MODEL_CALLS, Kind
-from callspan.registry import ABANDONED, RUN
+from callspan import errors, semconv, spans
+from callspan.kinds import Kind, Subscriber, TokenCounts
+from callspan.registry import RUN
+from callspan.text import safe_name
 from callspan.totals import Totals
 
 WAITING = create_key("callspan-waiting")
 """Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
-OK, ERROR, PAUSED, CANCELLED, CLOSED, UNREPORTED = ("ok", "error", "paused", "cancelled", "closed", "unreported")
+OK, ERROR, STOPPED, PAUSED, CANCELLED, CLOSED, UNREPORTED = (
+    *("ok", "error", "stopped", "paused"),
+    *("cancelled", "closed", "unreported"),
+)
 
-_NOTHING_SAID: Mapping[str, Any] = {}
-
-NOTHING: Any = object()
-"""Stands for outputs that were not reported; None is an output."""
-
-_SEEN = 64
-"""How many exceptions a run remembers that runs inside it ended with."""
+FAILED = (ERROR, STOPPED)
+"""The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
 
 
 class Run:
@@ -40,19 +40,21 @@ class Run:
         name: LangChain's name for it.
         metadata: The metadata, the program's and LangChain's.
         tags: The tags.
-        inputs: The input: messages, a prompt, a query, anything. Let go of at the end, as what follows is.
-        serialized: LangChain's description of the object, or an empty one.
+        inputs: The input: messages, a prompt, a query, anything. A run that nobody hears lets go of it at its end.
+        serialized: LangChain's description of the object, or an empty one. Let go of at the end, as what follows is.
         extra: The other keywords of the start event.
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "context", "conversation", "counted",
-        "ended", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into", "key", "kind", "metadata",
-        "name", "outcome", "outside", "parent_id", "parent_ref", "paused", "ref", "seen", "serialized", "span",
-        "started", "streamed", "subject", "sums", "tags", "top", "totals",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "by_sdk", "context", "conversation",
+        "counted", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into",
+        "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
+        "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started", "stopper", "streamed", "subject",
+        "subscribers", "sums", "tags", "told", "top", "totals",
     )  # fmt: skip
 
-    kind: Kind
+    row: Kind
+    """What it is: its row of the span table."""
     span: Span
     """Not recording if sampled out or hidden."""
     identity: Mapping[str, AttributeValue]
@@ -81,10 +83,20 @@ class Run:
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
         self.ancestors: tuple[Any, ...] = ()
-        self.ended = self.paused = self.streamed = self.top = False
+        self.ended = self.paused = self.streamed = self.top = self.is_foreign = False
         self.counted = False  # whether a model inside it has counted its tokens
         self.sums = False  # whether it has totals
         self.key: int = 0  # what two announcements of one run have in common
+        # Who hears it; of these who comes by OpenTelemetry's door, and who is told of the span besides; what their
+        # hooks noted, what one of them stopped it with, and which events LangGraph told.
+        self.subscribers: tuple[Subscriber, ...]
+        self.by_sdk: Sequence[Subscriber]
+        self.spanning: tuple[Subscriber, ...]
+        self.told: tuple[str, ...]
+        self.subscribers = self.by_sdk = self.spanning = self.told = ()
+        self.notes: dict[Any, Any] | None
+        self.stopper: BaseException | None
+        self.notes = self.stopper = None
         # Of what is around it: the run above, the agent, the conversation, what it adds to, the object whose frame
         # opened it and the keywords of that frame, and what this frame puts back at the end.
         self.parent_ref: weakref.ref[Run] | None
@@ -97,18 +109,32 @@ class Run:
         self.outside: Context | None
         self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = None
-        # Of what happens in it: how it ended and its result taken apart, when its first chunk came, what runs inside
-        # it add up to, what they tried in vain, and the exceptions that they passed on.
+        # Of what happens in it: how it ended and its result, also taken apart, when its first chunk came, what runs
+        # inside it add up to, what they tried in vain, and the exceptions that they passed on.
         self.outcome: str | None
+        self.outputs: Any
+        self.error: BaseException | None
         self.answer: Any
         self.first_chunk: int | None
+        self.ended_at: int | None
         self.totals: Totals | None
         self.failures: Any
         self.seen: deque[tuple[errors.Origin, int]] | None
-        self.outcome = self.answer = self.first_chunk = self.totals = self.failures = self.seen = None
+        self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
+        self.totals = self.failures = self.seen = None
 
     def __repr__(self) -> str:
-        return f"<Run {self.kind.name} {self.name!r} {self.outcome or 'open'}>"
+        return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"
+
+    @property
+    def kind(self) -> str:
+        """What it is: `llm`, `chain`, `tool`, `retriever` or `embedding`."""
+        return self.row.name
+
+    @property
+    def operation(self) -> str | None:
+        """The conventions' operation, `gen_ai.operation.name`; None for a node and for a chain inside another run."""
+        return self.row.operation
 
     @property
     def parent(self) -> Run | None:
@@ -116,122 +142,95 @@ class Run:
         return None if self.parent_ref is None else self.parent_ref()
 
     @property
-    def time_to_first_chunk(self) -> float | None:
+    def root(self) -> Run:
+        """The outermost run around this one that still lives; itself, if there is none."""
+        run = self
+        while (above := run.parent) is not None:
+            run = above
+        return run
+
+    @property
+    def model(self) -> str | None:
+        """The model that is asked, as far as that is known."""
+        return self._said(semconv.REQUEST_MODEL)
+
+    @property
+    def provider(self) -> str | None:
+        """The provider of the model, in the conventions' words."""
+        return self._said(semconv.PROVIDER)
+
+    def _said(self, name: str) -> str | None:
+        value = self.identity.get(name)
+        return value if isinstance(value, str) else None
+
+    @property
+    def messages(self) -> Sequence[Any]:
+        """The messages that a chat model is asked, LangChain's own objects; empty for other runs."""
+        return spans.attempt("the messages of a run", self.row.messages, self) or ()
+
+    @property
+    def message(self) -> Any:
+        """The message that a chat model answered with, LangChain's own object; None for other runs."""
+        return None if self.outputs is None else spans.attempt("a message", self.row.message, self.outputs)
+
+    @property
+    def usage(self) -> TokenCounts:
+        """What the call used: of a model once it has answered, else nothing."""
+        answer = self.answer
+        if answer is None and self.outputs is not None:
+            answer = spans.attempt("a result", self.row.answer, self.outputs)
+        return (None if answer is None else spans.attempt("a usage", self.row.tokens, answer)) or TokenCounts()
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """What callbacks note on this run; use the callback itself as the key: `run.state[self] = ...`."""
+        if self.notes is None:
+            self.notes = {}
+        return self.notes
+
+    @property
+    def started_at(self) -> datetime:
+        """When it started, in UTC."""
+        return datetime.fromtimestamp(self.started / 1e9, UTC)
+
+    @property
+    def duration(self) -> float | None:
+        """How many seconds it took, without the hooks of its end; None while it is open."""
+        return None if self.ended_at is None else max(0, self.ended_at - self.started) / 1e9
+
+    @property
+    def time_to_first_token(self) -> float | None:
         """How many seconds after the start the first chunk of its answer came; None if none has come."""
         return None if self.first_chunk is None else max(0, self.first_chunk - self.started) / 1e9
 
-    def end(
-        self,
-        outputs: Any = NOTHING,
-        error: BaseException | None = None,
-        outcome: str | None = None,
-        at: int | None = None,
-    ) -> None:
-        """End the run and its span; only the first call counts.
+    @property
+    def is_stoppable(self) -> bool:
+        """Whether a hook can stop it: not once it has ended otherwise than with a result or an error."""
+        return not self.is_foreign and self.stopper is None and self.outcome in (None, OK, ERROR)
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        """Write an attribute on its span, which is of no effect if that is not recorded or has ended.
 
         Args:
-            outputs: What LangChain reported as the result.
-            error: The exception that ended it, whether or not it is a failure.
-            outcome: One of the outcomes; by default `ok`, or `error` with an exception.
-            at: When it ended, in nanoseconds since the epoch; now by default.
+            key: The name.
+            value: A text, number, bool or a list of one of them; anything else is left out.
         """
-        if self.ended:
-            return
-        self.ended = True
-        at = at or time_ns()
-        if outcome is None:
-            outcome = OK if error is None else ERROR
-        self.outcome = outcome
-        registry.forget(self)
-        try:
-            self._report(outputs, at, error if outcome == ERROR else None)
-            if outcome == PAUSED and error is not None and self.parent is not None:  # a result ends the pause
-                self.parent.paused = True
-            if outcome == ERROR and error is not None:
-                self._write_error(error, at)
-        finally:
-            # A context that a task keeps holds this run: it holds nothing itself.
-            self.context = self.outside = self.inputs = self.answer = self.failures = self.subject = None
-            self.arguments = None
-            self.extra = self.serialized = _NOTHING_SAID
-            try:
-                self.span.end(at)
-            except Exception as fault:  # noqa: BLE001 - the SDK's own end
-                telemetry.refused("end a span", fault)
-            if lease.abandoned and outcome != ABANDONED:  # those are ended one by one, not one inside another
-                registry.reap()
+        if self.span.is_recording() and (safe := spans.attribute_value(value)) is not None:
+            self.span.set_attribute(key, safe)
 
-    def _report(self, outputs: Any, at: int, failure: BaseException | None) -> None:
-        """Write and measure what is known at the end, and add to the totals of the runs around."""
-        kind, span = self.kind, self.span
-        recording = span.is_recording()
-        meters = telemetry.instruments() if kind.operation is not None else None
-        if kind.end and outputs is not NOTHING and (recording or self.into is not None or meters is not None):
-            self.answer = spans.attempt("a result", kind.answer, outputs)
-        wanted = self.answer is not None and (recording or meters is not None)
-        attributes = spans.read(kind.end, self.answer) if wanted else {}
-        if meters is not None:
-            meters.record(self, attributes, at, failure)
-        if recording:
-            if self.outcome not in (OK, ERROR):
-                attributes[semconv.RUN_OUTCOME] = str(self.outcome)
-            if self.totals is not None:
-                attributes.update(self.totals.attributes())
-            if self.streamed:
-                attributes[semconv.REQUEST_STREAM] = True
-                if (waited := self.time_to_first_chunk) is not None:
-                    attributes[semconv.TIME_TO_FIRST_CHUNK] = waited
-            if attributes:
-                span.set_attributes(attributes)
-            # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
-            if getattr(span, "dropped_attributes", 0):
-                span.set_attributes(self.identity)
-        self._add_up()
+    def add_event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
+        """Write an event on its span, which is of no effect if that is not recorded or has ended.
 
-    def _add_up(self) -> None:
-        kind = self.kind
-        if self.into is None or (kind.calls is None and self.answer is None):
-            return
-        tokens = None if self.answer is None else kind.tokens(self.answer)
-        if tokens is not None and kind.calls == MODEL_CALLS:
-            if self.counted:  # a model that hands on what another one answered
-                tokens = None
-            elif (parent := self.parent) is not None:
-                parent.counted = parent.kind.calls == MODEL_CALLS
-        self.into.add(kind.calls, tokens)
-
-    def _write_error(self, error: BaseException, at: int) -> None:
-        recording = self.span.is_recording()
-        text = self._text_of(error) if recording else ""
-        if recording:
-            spans.write_failure(self.span, error, text)
-        if self._began_here(error, at) and recording:
-            self.span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
-
-    def _text_of(self, error: BaseException) -> str:
-        try:
-            return errors.error_text(error)
-        except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text
-            telemetry.failed(f"the text of {errors.error_type(error)}", fault)
-            return ""
-
-    def _began_here(self, error: BaseException, at: int) -> bool:
-        """Tell whether no other run has passed this very exception on to this one, and tell the parent of it.
-
-        It comes from a run inside, or from a sibling that was still open when this one began: the steps of a stream
-        pull each other. One that ended before has raised another exception, at what may be the same address.
+        Args:
+            name: What happened.
+            attributes: What is known of it.
         """
-        origin = errors.origin(error)
-        parent = self.parent
-        beside = () if parent is None or parent.seen is None else parent.seen
-        passed_on = any(seen == origin for seen, _ in self.seen or ()) or any(
-            seen == origin and ended > self.started for seen, ended in beside
-        )
-        # A hidden run leaves the event to be written further up.
-        if parent is not None and (passed_on or self.span.is_recording()):
-            parent.seen = parent.seen or deque(maxlen=_SEEN)
-            parent.seen.append((origin, at))
-        return not passed_on
+        if self.span.is_recording():
+            said = {
+                key: safe for key, value in (attributes or {}).items()
+                if (safe := spans.attribute_value(value)) is not None
+            }  # fmt: skip
+            self.span.add_event(safe_name(name) or "event", said)
 
 
 def current_run() -> Run | None:

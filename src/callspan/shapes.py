@@ -16,7 +16,8 @@ from types import CodeType, CoroutineType
 from typing import Any
 
 from callspan.frame import Frame, Opener, Watch
-from callspan.steps import AsyncDriver, Steps, drive
+from callspan.settling import Pending, Told, settle
+from callspan.steps import AsyncDriver, Steps, begun, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
@@ -34,20 +35,32 @@ Weave = Callable[[Callable[..., Any], Watch], "Wrapper | Replacement"]
 
 
 def before(hook: Callable[..., Any]) -> Weave:
-    """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await."""
+    """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await.
+
+    Who is to hear what the hook noted hears it next, and may stop the call.
+    """
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
+            told: Told | None = None
             if watch.active:
                 try:
-                    hook(args, kwargs)
+                    told = hook(args, kwargs)
                 except Exception as error:  # noqa: BLE001 - our code around the user's call
                     watch.failed(error)
+            if told is not None:
+                settle(told.go())
             return ours.__wrapped__(*args, **kwargs)
 
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            watch.run(hook, args, kwargs)
-            return wrapped(*args, **kwargs)
+            told: Told | None = watch.run(hook, args, kwargs)
+            if told is None:
+                return wrapped(*args, **kwargs)
+            try:
+                pending = told.go()
+            except BaseException as stop:  # noqa: BLE001 - raised where the caller awaits us
+                return _raising(stop)
+            return wrapped(*args, **kwargs) if pending is None else and_then(pending, wrapped, args, kwargs)
 
         ours: Any = function
         return Replacement(function) if _is_plain(original) else wrapper
@@ -56,21 +69,29 @@ def before(hook: Callable[..., Any]) -> Weave:
 
 
 def after(hook: Callable[..., Any]) -> Weave:
-    """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result."""
+    """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result.
+
+    Who is to hear what the hook noted hears it next, and may stop the call.
+    """
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
             result = ours.__wrapped__(*args, **kwargs)
+            told: Told | None = None
             if watch.active:
                 try:
-                    hook(args, kwargs, result)
+                    told = hook(args, kwargs, result)
                 except Exception as error:  # noqa: BLE001 - our code around the user's call
                     watch.failed(error)
+            if told is not None:
+                settle(told.go())
             return result
 
         async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
             result = await wrapped(*args, **kwargs)
-            watch.run(hook, args, kwargs, result)
+            told: Told | None = watch.run(hook, args, kwargs, result)
+            if told is not None and (pending := told.go()) is not None:
+                await pending
             return result
 
         if inspect.iscoroutinefunction(inspect.unwrap(original)):
@@ -106,6 +127,16 @@ def around(opener: Opener) -> Weave:
     return weave
 
 
+async def _raising(stop: BaseException) -> Any:
+    raise stop
+
+
+async def and_then(pending: Pending, wrapped: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """Await who hears the call, and make it."""
+    await pending
+    return await wrapped(*args, **kwargs)
+
+
 def _is_plain(original: Callable[..., Any]) -> bool:
     """Tell whether calling it is all there is: nothing of it is suspended."""
     kinds = (inspect.isasyncgenfunction, inspect.isgeneratorfunction, inspect.iscoroutinefunction)
@@ -119,6 +150,8 @@ def _function(opened: Opener) -> Replacement:
             return ours.__wrapped__(*args, **kwargs)
         token = frame.enter()
         try:
+            if frame.told is not None:
+                tell(frame)
             result = ours.__wrapped__(*args, **kwargs)
         except BaseException as error:
             frame.finish(token, error)
@@ -138,7 +171,9 @@ def _coroutine(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None or not inspect.iscoroutine(body) else Steps(body, frame)
+        if frame is None or not inspect.iscoroutine(body):
+            return body
+        return Steps(begun(frame, body) if frame.starts else body, frame)
 
     return wrapper
 

@@ -1,4 +1,4 @@
-"""A run is started: its place among the others, its span, and the context that its body runs in."""
+"""A run is started: its place among the others, its span, the context that its body runs in, and who hears it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from threading import Lock
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from callspan import lease, registry, semconv, spans, telemetry
-from callspan.kinds import Cause, Kind
+from callspan.delivery import Call, Telling, hooks, quietly
+from callspan.ending import at_exit, end, place, reap
+from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
-from callspan.run import WAITING, Run
+from callspan.run import CANCELLED, CLOSED, ERROR, WAITING, Run
+from callspan.subscription import BLOCK, PENDING, blocks_of, doors, subscribe_all
 from callspan.text import safe_name
 from callspan.totals import Totals
 
@@ -22,42 +25,128 @@ _lock = Lock()
 
 
 def start(
-    run: Run, kind: Kind, parent: Context, *, above: Run | None, hidden: bool = False, causes: Sequence[Cause] = ()
+    run: Run,
+    row: Kind,
+    parent: Context,
+    *,
+    above: Run | None,
+    hidden: bool = False,
+    causes: Sequence[Cause] = (),
+    current: Context | None = None,
 ) -> None:
-    """Start a run and its span; its frames make its `context` current.
+    """Start a run and its span; its frames make its `context` current, and `announce` tells who hears it.
 
     Args:
         run: The run that was announced.
-        kind: What it is.
+        row: What it is.
         parent: The context it belongs to.
         above: The run of that context.
         hidden: Whether it gets no span although its kind would.
         causes: Why it was made, for its links.
+        current: The context it is started in, if that may be another one.
     """
+    at_exit()
     if lease.abandoned:
-        registry.reap()
+        reap()
     inforce = telemetry.current()
-    run.kind = kind
+    run.row = row
     if above is not None:
         run.parent_ref = above.ref
         run.ancestors = (*above.ancestors, above.id)
         run.into = above.totals or (_totals_of(above) if above.sums else above.into)
-    if above is not None and (hidden or kind.depth > inforce.visible):
+    heard = doors.handler is not None
+    given = parent
+    if heard:
+        run.by_sdk = []
+        given = Context({**parent, PENDING: run})
+    if above is not None and (hidden or row.depth > inforce.visible):
         run.span, run.identity = spans.hidden_span(parent), {}
     else:
         # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
         # run it is known which it will be. Otherwise it is taken to be as it was the last time.
         eager = inforce.roots_record[0] if above is None else above.span.is_recording()
-        recording = _start_span(run, inforce, parent, causes, eager=eager)
+        recording = _start_span(run, inforce, given, causes, eager=eager)
         if above is None:
             inforce.roots_record[0] = recording
-        run.sums = recording and (above is None or kind.totals)
-    if kind.totals and telemetry.instruments() is not None:
+        run.sums = recording and (above is None or row.totals)
+    if row.totals and telemetry.instruments() is not None:
         run.sums = True  # an agent's are measured, whether or not it has a span
     context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
     if WAITING in context:
         dict.__delitem__(context, WAITING)  # nobody has seen it yet
+    if heard:
+        _open_doors(run, context, given, blocks_of(parent, current or parent))
     registry.add(run)
+
+
+def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:
+    """Let in who hears the run by the doors that are open without LangChain's lists."""
+    run.by_sdk = tuple(run.by_sdk)
+    if blocks:
+        dict.__setitem__(context, BLOCK, blocks)
+    if not run.identity:
+        run.identity = spans.read(run.row.identity, run)  # a hidden run has none yet
+    subscribe_all(run, blocks)
+    if run.subscribers:
+        tell_of_span(run, run.subscribers, given)
+
+
+def tell_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) -> None:
+    """Tell those of the span that OpenTelemetry does not tell itself, if it is recorded.
+
+    Args:
+        run: The run whose span it is.
+        subscribers: Who hears the run.
+        given: The context that the span was started with.
+    """
+    if not run.span.is_recording():
+        return
+    for subscriber in subscribers:
+        if subscriber.callspan_spans and all(subscriber is not other for other in run.by_sdk):
+            run.spanning = (*run.spanning, subscriber)
+            quietly(subscriber, "on_start", run.span, given)
+
+
+def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> Telling | None:
+    """Give the hooks that hear the start of runs.
+
+    Args:
+        runs: The runs of one call; a hook that stops the call ends all of them.
+        of: Who hears it, if not all of their subscribers.
+    """
+    calls: list[Call] = []
+    for run in runs:
+        if run.subscribers:
+            heard = hooks(run.subscribers if of is None else of, _events(run.row))
+            calls += [(run, subscriber, event) for subscriber, event in heard]
+    if not calls:
+        return None
+
+    def stopped(telling: Telling, call: Call, error: BaseException) -> None:
+        _stopped(runs, telling, call, error)
+
+    return Telling(calls, (), stopped)
+
+
+def _events(row: Kind) -> tuple[str, str]:
+    return "on_run_start", "on_chat_model_start" if row.operation == semconv.CHAT else f"on_{row.name}_start"
+
+
+def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseException) -> None:
+    """End all runs of the call, for LangChain does not watch over them yet; who comes later never hears them."""
+    run, stopping, _ = call
+    place_of_run = next(index for index, one in enumerate(runs) if one is run)
+    if run.stopper is error:
+        outcome = ERROR
+    else:
+        outcome = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
+    run.subscribers = run.subscribers[: place(run, stopping) + 1]
+    for later in runs[place_of_run + 1 :]:
+        later.subscribers = ()
+    for one in runs:
+        one.stopper = run.stopper
+    ends = [end(one, error=error, outcome=outcome) for one in runs]
+    telling.follow([told for told in ends if told is not None])
 
 
 def _totals_of(run: Run) -> Totals:
@@ -71,22 +160,22 @@ def _start_span(
     run: Run, inforce: telemetry.Telemetry, parent: Context, causes: Sequence[Cause], *, eager: bool
 ) -> bool:
     """Start the span, and tell whether it is recording."""
-    kind = run.kind
-    attributes = run.identity = spans.read(kind.identity, run)
-    target = safe_name(run.name if kind.target is None else attributes.get(kind.target))
-    name = kind.word if target is None else f"{kind.word} {target}"
+    row = run.row
+    attributes = run.identity = spans.read(row.identity, run)
+    target = safe_name(run.name if row.target is None else attributes.get(row.target))
+    name = row.word if target is None else f"{row.word} {target}"
     if eager:
-        attributes = attributes | spans.read(kind.start, run)
+        attributes = attributes | spans.read(row.start, run)
     links = spans.links(causes) if causes else None
     try:
-        span = inforce.tracer.start_span(name, parent, kind.span_kind, attributes, links, run.started)
+        span: Span = inforce.tracer.start_span(name, parent, row.span_kind, attributes, links, run.started)
     except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
         telemetry.refused("start a span", fault)
         span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
     run.span = span
     recording = span.is_recording()
     if recording and not eager:
-        span.set_attributes(spans.read(kind.start, run))
+        span.set_attributes(spans.read(row.start, run))
     for cause in causes:
         span.set_attributes(spans.cause_attributes(cause))
         run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)

@@ -9,6 +9,7 @@ from typing import Any
 from opentelemetry.context import attach
 
 from callspan.frame import Frame, reset
+from callspan.settling import Pending, settle
 
 
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
@@ -18,6 +19,8 @@ def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, A
         while True:
             token = frame.enter()
             try:
+                if frame.told is not None:
+                    tell(frame)
                 item = send(value) if thrown is None else body.throw(thrown)
             except StopIteration as stop:
                 return stop.value
@@ -39,8 +42,31 @@ def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, A
         error = raised
         raise
     finally:
-        frame.close(error)
+        settle(frame.close(error))
         del error, thrown
+
+
+def tell(frame: Frame) -> None:
+    """Let the start of the frame's own run be heard, where nothing can be awaited."""
+    told, frame.told = frame.told, None
+    if told is not None:
+        settle(told.go())
+
+
+async def begun(frame: Frame, body: Any) -> Any:
+    """Let the start of the frame's own run be heard, and run the body."""
+    told, frame.told = frame.told, None
+    if told is not None and (pending := told.go()) is not None:
+        await pending
+    return await body
+
+
+async def _ended(pending: Pending, raised: BaseException) -> Any:
+    """Await who hears the end, and end as the body did."""
+    await pending
+    if type(raised) is StopIteration:
+        return raised.value
+    raise raised
 
 
 def _stepper(name: str) -> Callable[..., Any]:
@@ -48,25 +74,21 @@ def _stepper(name: str) -> Callable[..., Any]:
 
     def step(self: Steps, *args: Any) -> Any:
         frame = self._frame
-        error: BaseException | None = None
-        over = False
         token = frame.enter()
         try:
-            return getattr(self._body, name)(*args)
-        except StopIteration:
-            over, error = self._of is None or self._ending is not None, self._ending
-            raise
-        except StopAsyncIteration:
-            over = True
-            raise
+            item = getattr(self._body, name)(*args)
         except BaseException as raised:
-            over, error = self._is_over(), raised
-            raise
-        finally:
             frame.leave(token)
-            if over:
-                frame.close(error)
+            over, error = self._verdict(raised)
+            pending = frame.close(error) if over else None
             del error
+            if pending is None:
+                raise
+            self._body, self._told = _ended(pending, raised), True
+        else:
+            frame.leave(token)
+            return item
+        return self.send(None)
 
     return step
 
@@ -83,11 +105,12 @@ class Steps(Coroutine[Any, Any, Any]):
         ending: What closed the generator, if this step closes it.
     """
 
-    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_of")
+    __slots__ = ("__weakref__", "_body", "_ending", "_frame", "_of", "_told")
     __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def __init__(self, body: Any, frame: Frame, *, of: Any = None, ending: BaseException | None = None) -> None:
         self._body, self._frame, self._of, self._ending = body, frame, of, ending
+        self._told = False  # whether all that is left is to be heard
 
     send = _stepper("send")
     throw = _stepper("throw")
@@ -102,8 +125,18 @@ class Steps(Coroutine[Any, Any, Any]):
             self._body.close()
         finally:
             frame.leave(token)
-            if self._of is None and self._is_over():
-                frame.close(GeneratorExit())
+            if self._of is None and self._is_over() and (pending := frame.close(GeneratorExit())) is not None:
+                pending.close()  # nobody awaits a coroutine that is closed
+
+    def _verdict(self, raised: BaseException) -> tuple[bool, BaseException | None]:
+        """Tell whether the body is over, and with which exception."""
+        if self._told:
+            return False, None
+        if type(raised) is StopIteration:
+            return self._of is None or self._ending is not None, self._ending
+        if type(raised) is StopAsyncIteration:
+            return True, None
+        return self._is_over(), raised
 
     def _is_over(self) -> bool:
         """Tell whether the body will not go on: two steps at once are refused, and leave it as it was."""
@@ -153,10 +186,13 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, Any]:
-        return Steps(self._body.__anext__(), self._frame, of=self._body)
+        return self.asend(None)
 
     def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
-        return Steps(self._body.asend(value), self._frame, of=self._body)
+        step = self._body.asend(value)
+        if self._frame.starts and not self._frame.begun:
+            step = begun(self._frame, step)
+        return Steps(step, self._frame, of=self._body)
 
     def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
         return Steps(self._body.athrow(*args), self._frame, of=self._body)

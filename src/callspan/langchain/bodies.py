@@ -13,12 +13,15 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
+from callspan.delivery import together
+from callspan.ending import end
 from callspan.frame import Frame, Opener
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import run_of, suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.registry import RUN, find, place
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
+from callspan.settling import Told
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
@@ -47,9 +50,10 @@ class ModelBody(Frame):
         current = get_current()
         return current if current.get(RUN) is self.run else self.run.context
 
-    def over(self, error: BaseException | None) -> None:
-        if error is not None and isinstance(error, CancelledError):  # `agenerate` never reports it
-            self.run.end(error=error, outcome=CANCELLED)
+    def over(self, error: BaseException | None) -> Told | None:
+        if error is None or not isinstance(error, CancelledError):
+            return None
+        return end(self.run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
 
 
 class SharedBody(Frame):
@@ -125,12 +129,13 @@ class Scope(Frame):
             if self.context is not None and self.context.get(WAITING) is self:
                 self.context = self.run.context  # adopted in an eager task, whose context is not ours
 
-    def over(self, error: BaseException | None) -> None:
+    def over(self, error: BaseException | None) -> Told | None:
         run, self.run = self.run, None
+        told = None
         if run is not None and not run.ended:
-            outcome = UNREPORTED if error is None else outcome_of(error)
-            run.end(error=error, outcome=outcome)
+            told = end(run, error=error, outcome=UNREPORTED if error is None else outcome_of(error))
         self.owner = None
+        return told
 
 
 class Prompts(Frame):
@@ -157,13 +162,14 @@ class Prompts(Frame):
         self.runs.append(run)
         self.owners.append(owner)
 
-    def over(self, error: BaseException | None) -> None:
+    def over(self, error: BaseException | None) -> Told | None:
         """End what LangChain never reports: when one prompt fails, the others get no event."""
         cancelled = isinstance(error, CancelledError)
-        for run in self.runs:
-            run.end(error=error if cancelled else None, outcome=CANCELLED if cancelled else UNREPORTED)
+        outcome = CANCELLED if cancelled else UNREPORTED
+        ends = [end(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
         self.runs.clear()
         self.owners.clear()
+        return together(told for told in ends if told is not None)
 
 
 def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:

@@ -197,7 +197,7 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
     elif not run.span.is_recording():
         return  # there is nothing to link to
     elif outcome == OK:
-        if run.kind.calls == MODEL_CALLS:
+        if run.row.calls == MODEL_CALLS:
             _remember_calls(run, outputs)
     elif outcome == PAUSED and run.subject is not None and (thread := _thread(run)) is not None:
         _paused.put(thread, (run.span.get_span_context(), time_ns()))
@@ -226,7 +226,7 @@ def _remember_failure(run: Run) -> None:
     if above.failures is None:
         above.failures = Newest[_Failure](_FAILED)
     above.failures.put(None, failure)  # the last one, whatever it tried
-    key = _attempted(run, run.kind)
+    key = _attempted(run, run.row)
     if key is not None:
         above.failures.put(key, failure)
 

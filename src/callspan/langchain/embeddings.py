@@ -6,24 +6,18 @@ import inspect
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
 
 from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.frame import Frame
 from callspan.kinds import Kind
-from callspan.langchain.announcement import ALWAYS, Announcement, stand_in
+from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.endpoints import server
-from callspan.langchain.lifecycle import suppressed
-from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.own_runs import OwnRun
 from callspan.langchain.providers import provider_of
 from callspan.patching import Undo, is_patched, try_wrap, unwrap
-from callspan.registry import RUN
-from callspan.run import Run
 from callspan.shapes import around
-from callspan.starting import start
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 
@@ -77,29 +71,20 @@ EMBEDDINGS = Kind(
 )
 
 
-class _Embedding(Frame):
+class _Embedding(OwnRun):
     """The frame of one call is all there is: it starts the run and ends it."""
 
-    __slots__ = ("embedder", "run")
+    __slots__ = ("embedder",)
 
     def __init__(self, embedder: Any) -> None:
+        super().__init__(type(embedder).__name__, EMBEDDINGS, subject=embedder)
         self.embedder = embedder
-        self.run: Run | None = None
 
     def outset(self) -> Context | None:
-        current = get_current()
-        if suppressed(current) or current.get(_EMBEDDER) is self.embedder:
+        if get_current().get(_EMBEDDER) is self.embedder:
             return None
-        above: Any = current.get(RUN)
-        run = self.run = Run(uuid4(), None, type(self.embedder).__name__, {}, (), None, {}, {})
-        run.subject = self.embedder
-        stand_in(run, above)
-        start(run, EMBEDDINGS, current, above=above)
-        return Context({**(run.context or {}), _EMBEDDER: self.embedder})
-
-    def over(self, error: BaseException | None) -> None:
-        if self.run is not None:
-            self.run.end(error=error, outcome=outcome_of(error))
+        context = super().outset()
+        return None if context is None else Context({**context, _EMBEDDER: self.embedder})
 
 
 _WEAVE = around(lambda args, kwargs: _Embedding(args[0]))

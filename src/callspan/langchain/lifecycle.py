@@ -13,8 +13,10 @@ from opentelemetry.context import (
 )
 
 from callspan import lease
-from callspan.kinds import Cause, Kind
-from callspan.langchain import first_chunk, others
+from callspan.delivery import Telling
+from callspan.ending import NOTHING, end
+from callspan.kinds import Cause, Kind, Subscriber
+from callspan.langchain import others, tokens
 from callspan.langchain.announcement import announced, stand_in
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
@@ -26,13 +28,15 @@ from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
-from callspan.run import CLOSED, NOTHING, OK, PAUSED, WAITING, Run
+from callspan.run import CLOSED, OK, PAUSED, WAITING, Run
+from callspan.settling import Told
 from callspan.spans import attempt
-from callspan.starting import start
+from callspan.starting import announce, start, tell_of_span
+from callspan.subscription import PENDING, doors, lift
 
 HIDDEN_TAG = "langsmith:hidden"
 
-Hook = Callable[..., None]
+Hook = Callable[..., Told | None]
 
 
 def suppressed(current: Context) -> bool:
@@ -52,16 +56,21 @@ def kind_of_chain(said: Run) -> Kind:
     return WORKFLOW if said.top and kind == "chain" else CHAIN
 
 
-def begin(run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind]) -> Run:
+def begin(
+    run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind]
+) -> tuple[Run, list[Subscriber] | None]:
     """Start the run that was announced, or give the one that was announced before.
 
     LangGraph's TracePolicy announces one run twice, on two managers that share one list of handlers.
+
+    Returns:
+        The run, and who hears its start, if not everybody does.
     """
     if "langgraph_node" in run.metadata:
         run.key = id(manager.inheritable_handlers)
         before = find(run.id)
         if before is not None and before.key == run.key:
-            return before
+            return before, _lift(before, run_manager, manager, current)
     parent = current if run.parent_id is None else place(run.parent_id, current)
     above: Any = parent.get(RUN)
     if above is None:
@@ -73,29 +82,44 @@ def begin(run: Run, manager: Any, run_manager: Any, current: Context, classify: 
     causes: Sequence[Cause] = ()
     if may_have_causes(run, kind, above):
         causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
-    start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes)
+    start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
     run_manager.__dict__[lease.SLOT] = lease.Lease(run)
-    return run
+    if manager.handlers:
+        _lift(run, run_manager, manager, parent)
+    return run, None
+
+
+def _lift(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Subscriber]:
+    """Let the callbacks in LangChain's lists hear the run."""
+    if doors.handler is None:
+        return []
+    lifted = lift(run, run_manager, manager.handlers)
+    if any(subscriber.callspan_spans for subscriber in lifted):
+        tell_of_span(run, lifted, Context({**parent, PENDING: run}))
+    return lifted
 
 
 def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
     """Make the hook of a start method that announces one run."""
     inputs_name = _INPUTS[name]
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Told | None:
         current = get_current()
         if current and suppressed(current):
-            return
+            return None
         manager = args[0]
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
         inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
         run = announced(manager, run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING)
-        if waiting is None or not waiting.expects(name):
-            begin(run, manager, run_manager, current, classify)
-            return
-        run.subject, run.arguments = waiting.subject, waiting.arguments
-        waiting.adopt(begin(run, manager, run_manager, current, classify), run_manager)
+        if waiting is not None and not waiting.expects(name):
+            waiting = None
+        if waiting is not None:
+            run.subject, run.arguments = waiting.subject, waiting.arguments
+        run, heard_by = begin(run, manager, run_manager, current, classify)
+        if waiting is not None:
+            waiting.adopt(run, run_manager)
+        return announce((run,), of=heard_by) if run.subscribers else None
 
     return hook
 
@@ -103,69 +127,82 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
 def many_started(kind: Kind, inputs_name: str) -> Hook:
     """Make the hook of a start method that announces a run for each prompt: siblings, none inside another."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Told | None:
         current = get_current()
         if current and suppressed(current):
-            return
+            return None
         serialized, inputs = _argument(args, kwargs, 1, "serialized"), _argument(args, kwargs, 2, inputs_name)
         waiting: Any = current.get(WAITING)
         if waiting is not None and not waiting.expects("llm"):
             waiting = None
+        runs: list[Run] = []
         for run_manager, given in zip(run_managers, inputs, strict=False):
             run = announced(args[0], run_manager, serialized, given, kwargs, "llm")
             if waiting is not None:
                 run.subject = waiting.subject
-            run = begin(run, args[0], run_manager, current, lambda run: kind)
-            first_chunk.watch(run, run_manager)
+            run, _ = begin(run, args[0], run_manager, current, lambda run: kind)
+            tokens.watch(run, run_manager)
             if waiting is not None:
                 run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
+            runs.append(run)
+        return announce(runs) if any(run.subscribers for run in runs) else None
 
     return hook
 
 
 def also_told(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
-    """Note the first chunk on the sync copy of an async run manager too: a sync model under an async run tells it."""
+    """Hear of tokens on the sync copy of an async run manager too: a sync model under an async run tells it."""
     run = lease.leased(args[0])
     if run is not None and not run.ended:
-        first_chunk.watch(run, run_manager)
+        tokens.watch(run, run_manager)
 
 
 def ended(outputs_name: str) -> Hook:
     """Make the hook of an end method: it ends the run whose manager is told of its result."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         run = run_of(args[0])
-        if run is not None and not run.ended:
-            outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
-            outcome = OK
-            if run.paused and run.kind in (WORKFLOW, AGENT):
-                outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
-            elif "inputs" in kwargs and run.kind.name == "chain" and is_closed_early():
-                outcome = CLOSED  # a stream reports its inputs with its result
-            _finish(run, outputs, None, outcome)
+        if run is None or run.ended:
+            return None
+        outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
+        outcome = OK
+        if run.paused and run.row in (WORKFLOW, AGENT):
+            outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
+        elif "inputs" in kwargs and run.row.name == "chain" and is_closed_early():
+            outcome = CLOSED  # a stream reports its inputs with its result
+        return _finish(run, outputs, None, outcome)
 
     return hook
 
 
-def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> None:
-    """End the run, and leave its body where its frame goes on: users' handlers of the end are no part of it."""
+def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Telling | None:
+    """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
     outside = run.outside
-    if outcome != OK or run.kind.calls is not None:
+    if outcome != OK or run.row.calls is not None:
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
-    run.end(outputs, error, outcome)
+    told = end(run, outputs, error, outcome)
+    if told is not None:
+        told.afterwards(lambda: _leave(run, outside))
+    else:
+        _leave(run, outside)
+    return told
+
+
+def _leave(run: Run, outside: Context | None) -> None:
     if outside is not None and get_current().get(RUN) is run:
         attach(outside)
 
 
-def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     """End the run whose manager is told of an exception, whether or not it is a failure."""
     run = run_of(args[0])
-    if run is not None and not run.ended:
-        error = _argument(args, kwargs, 1, "error")
-        _finish(run, NOTHING, error, outcome_of(error))
+    if run is None or run.ended:
+        return None
+    error = _argument(args, kwargs, 1, "error")
+    return _finish(run, NOTHING, error, outcome_of(error))
 
 
 def interrupted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

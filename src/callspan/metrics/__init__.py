@@ -54,8 +54,8 @@ class Instruments:
             at: When it ended.
             error: The exception, if it failed.
         """
-        rows = self._by_operation.get(run.kind.operation or "", ())
-        attributes = {**(run.identity or spans.read(run.kind.identity, run)), **said}  # a hidden run has none yet
+        rows = self._by_operation.get(run.row.operation or "", ())
+        attributes = {**(run.identity or spans.read(run.row.identity, run)), **said}  # a hidden run has none yet
         if error is not None:
             attributes[semconv.ERROR_TYPE] = errors.error_type(error)
         ended = Ended(run, max(0, at - run.started) / 1e9, attributes)

@@ -43,7 +43,7 @@ class Ended:
     def counts(self) -> TokenCounts:
         """Give what is known of the parts of its tokens."""
         run = self.run
-        return (None if run.answer is None else run.kind.tokens(run.answer)) or TokenCounts()
+        return (None if run.answer is None else run.row.tokens(run.answer)) or TokenCounts()
 
 
 Points = Iterable[tuple[float, Mapping[str, str]]]
@@ -78,7 +78,7 @@ def _duration(ended: Ended) -> Points:
 
 
 def _first_chunk(ended: Ended) -> Points:
-    waited = ended.run.time_to_first_chunk
+    waited = ended.run.time_to_first_token
     return () if waited is None else ((waited, {}),)
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from callspan.registry import open_runs
+    from callspan.ending import open_runs
     from callspan.testing.openai_replies import CallTools, Fail, Say, ToolCall
     from callspan.testing.openai_server import OpenAIServer
     from callspan.testing.recording import Recording, record
@@ -33,7 +33,7 @@ _HOME = {
     "Recording": "testing.recording",
     "Say": "testing.openai_replies",
     "ToolCall": "testing.openai_replies",
-    "open_runs": "registry",
+    "open_runs": "ending",
     "read_trace_file": "testing.trace_file",
     "record": "testing.recording",
     "span_tree": "testing.tree",

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
-from callspan.registry import reap
+from callspan.ending import reap
 from callspan.testing.tree import span_tree
 
 

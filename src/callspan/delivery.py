@@ -1,0 +1,276 @@
+"""Telling a run's subscribers: hooks in order, each isolated from the call, unless it means to stop it."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from inspect import isawaitable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context, attach
+
+from callspan import telemetry
+from callspan.frame import Frame, reset
+from callspan.kinds import Subscriber
+from callspan.settling import Pending
+from callspan.steps import Steps
+
+if TYPE_CHECKING:
+    from callspan.run import Run
+
+_log = logging.getLogger("callspan")
+
+MAX_FAILURES = 5
+"""After so many failures in a row a callback is heard no more."""
+
+Call = tuple["Run", Subscriber, str]
+"""One hook to be called: of which run it hears, whose it is, and its name."""
+
+Stopped = Callable[["Telling", Call, BaseException], None]
+"""What follows when a hook stops the call: it may change what is still to be told."""
+
+
+class Stop(Exception):  # noqa: N818 - it is no error, it is an order
+    """Raise it, or a subclass, in any hook of a callback: the call ends, and its caller gets this very object.
+
+    `with_retry`, `with_fallbacks`, the retries of LangGraph's nodes and a `ToolNode` that handles errors take it for
+    an error of the call; docs/callbacks.md says what each does, and the way out.
+    """
+
+
+class Telling:
+    """Hooks to be called one after the other, each with its run's span current.
+
+    Args:
+        calls: The hooks.
+        payload: What they get besides the run.
+        stopped: What follows a stop; the stop itself is raised after the last hook.
+        then: What is done after the last hook.
+    """
+
+    __slots__ = ("calls", "error", "payload", "stopped", "then", "waits")
+
+    def __init__(
+        self,
+        calls: Iterable[Call],
+        payload: tuple[Any, ...] = (),
+        stopped: Stopped | None = None,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        self.calls = iter(calls)
+        self.payload = payload
+        self.stopped = stopped
+        self.then: tuple[Callable[[], None], ...] = () if then is None else (then,)
+        self.error: BaseException | None = None
+        self.waits = True
+
+    def go(self) -> Pending | None:
+        """Call the hooks up to the first that is to be awaited.
+
+        Returns:
+            The rest, to be awaited.
+
+        Raises:
+            BaseException: What a hook stopped the call with, after the last one.
+        """
+        while (call := next(self.calls, None)) is not None:
+            run, subscriber, event = call
+            token = None if run.context is None else attach(run.context)
+            try:
+                awaitable = hear(subscriber, event, run, self.payload)
+            except BaseException as error:  # noqa: BLE001 - raised again after the last hook
+                self._stop(call, error)
+                continue
+            finally:
+                if token is not None:
+                    reset(token)
+            if awaitable is None:
+                continue
+            if self.waits:
+                return self.later(call, awaitable)
+            _discard(awaitable)
+        for then in self.then:
+            then()
+        error_of_hook, self.error = self.error, None
+        if error_of_hook is not None:
+            raise error_of_hook
+        return None
+
+    def go_now(self) -> None:
+        """Call the hooks where nobody is left to await any: asynchronous ones are not heard."""
+        self.waits = False
+        self.go()
+
+    def follow(self, others: Iterable[Telling]) -> None:
+        """Go on with the hooks of these instead of its own, and after them with what each does then."""
+        followed = list(others)
+        self.calls = iter([call for telling in followed for call in telling.calls])
+        self.stopped = followed[0].stopped if followed else None
+        self.then += tuple(then for telling in followed for then in telling.then)
+
+    def afterwards(self, then: Callable[[], None]) -> None:
+        """Do this too after the last hook."""
+        self.then = (*self.then, then)
+
+    async def later(self, call: Call, awaitable: Awaitable[Any]) -> None:
+        """Await what a hook returned, and go on with the others."""
+        run, subscriber, event = call
+        try:
+            await (awaitable if run.context is None else Steps(_coroutine(awaitable), _hook_frame(run.context)))
+        except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
+            if not _isolated(subscriber, event, run, error):
+                self._stop(call, error)
+        else:
+            if subscriber.callspan_failures:
+                _count(subscriber, 0)
+        rest = self.go()
+        if rest is not None:
+            await rest
+
+    def _stop(self, call: Call, error: BaseException) -> None:
+        self.error = self.error or error
+        if self.stopped is not None:
+            self.stopped(self, call, error)
+
+
+def together(tellings: Iterable[Telling]) -> Telling | None:
+    """Make one of several."""
+    several = list(tellings)
+    if len(several) < 2:  # noqa: PLR2004 - one is itself
+        return several[0] if several else None
+    one = Telling(())
+    one.follow(several)
+    return one
+
+
+def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...]) -> Awaitable[Any] | None:
+    """Call one hook.
+
+    Returns:
+        What is to be awaited, if it is an asynchronous one.
+
+    Raises:
+        BaseException: The hook stops the call.
+    """
+    if subscriber.callspan_failures >= MAX_FAILURES:
+        return None
+    try:
+        result = getattr(subscriber, event)(run, *payload)
+    except BaseException as error:
+        if not _isolated(subscriber, event, run, error):
+            raise
+        return None
+    if result is not None and isawaitable(result):
+        return result
+    if subscriber.callspan_failures:
+        _count(subscriber, 0)
+    return None
+
+
+def is_dropped(subscriber: Subscriber) -> bool:
+    """Tell whether a callback failed too often to be heard."""
+    return subscriber.callspan_failures >= MAX_FAILURES
+
+
+def wanted(subscriber: Subscriber, run: Run) -> bool:
+    """Ask a callback whether it hears the run."""
+    try:
+        return bool(subscriber.wants(run))
+    except Exception as error:  # noqa: BLE001 - the user's own code
+        _fails(subscriber, "wants", error)
+        return False
+
+
+def hooks(subscribers: Iterable[Subscriber], events: tuple[str, ...]) -> Iterator[tuple[Subscriber, str]]:
+    """Give the hooks that hear these events, by subscriber."""
+    for subscriber in subscribers:
+        heard = subscriber.callspan_heard
+        for event in events:
+            if event in heard:
+                yield subscriber, event
+            elif event == "on_chat_model_start" and "on_llm_start" in heard:
+                yield subscriber, "on_llm_start"  # as LangChain's handlers have it
+
+
+def emit(run: Run, event: str, *payload: Any) -> Telling | None:
+    """Tell the run's subscribers of something in the middle of it."""
+    calls = [(run, subscriber, event) for subscriber in run.subscribers if event in subscriber.callspan_heard]
+    return Telling(calls, payload) if calls else None
+
+
+def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
+    """Tell a subscriber of a span; a processor's exception reaches nobody."""
+    try:
+        getattr(subscriber, event)(*payload)
+    except Exception as error:  # noqa: BLE001 - the user's processor
+        _fails(subscriber, event, error)
+
+
+def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
+    """Tell whether what a hook raised was an accident, which is noted, or is meant to stop the call."""
+    if not isinstance(error, Exception):
+        if run.is_stoppable and not isinstance(error, _CONTROL):
+            run.stopper = error
+        return False
+    if (subscriber.raise_error or isinstance(error, Stop)) and run.is_stoppable:
+        run.stopper = error
+        return False
+    _fails(subscriber, event, error)
+    return True
+
+
+def _fails(subscriber: Subscriber, event: str, error: Exception) -> None:
+    name = type(subscriber).__name__
+    _count(subscriber, subscriber.callspan_failures + 1)
+    if telemetry.once(f"hook {type(subscriber).__module__}.{name}.{event}"):
+        _log.warning("%s.%s failed; the call goes on", name, event, exc_info=error)
+    if subscriber.callspan_failures == MAX_FAILURES:
+        _log.warning("%s is dropped: it failed %d times in a row", name, MAX_FAILURES)
+
+
+def _count(subscriber: Subscriber, failures: int) -> None:
+    object.__setattr__(subscriber, "callspan_failures", failures)  # it may be a frozen dataclass
+
+
+_CONTROL = (CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+
+
+class _Trusting:
+    """Nothing of ours is called around a hook."""
+
+    active = True
+
+    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
+        return ours(*args)
+
+    def failed(self, error: Exception) -> None:
+        _log.debug("around a hook", exc_info=error)
+
+
+class _HookFrame(Frame):
+    """An asynchronous hook has its run's span current, step by step."""
+
+    __slots__ = ()
+
+    watch = _Trusting()
+
+
+def _hook_frame(context: Context) -> Frame:
+    frame = _HookFrame()
+    frame.context, frame.begun, frame.var, frame.code = context, True, None, None
+    return frame
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> None:
+    await awaitable
+
+
+def _coroutine(awaitable: Awaitable[Any]) -> Any:
+    return awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
+
+
+def _discard(awaitable: Any) -> None:
+    if isinstance(awaitable, CoroutineType):
+        awaitable.close()

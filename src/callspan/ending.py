@@ -1,0 +1,250 @@
+"""A run is ended, which comes exactly once: its subscribers hear it, and its span says how it went."""
+
+from __future__ import annotations
+
+import atexit
+from collections import deque
+from time import time_ns
+from typing import Any
+
+from callspan import errors, lease, registry, semconv, spans, telemetry
+from callspan.delivery import Call, Telling, hooks, quietly
+from callspan.kinds import MODEL_CALLS, Subscriber
+from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
+
+ABANDONED = "abandoned"
+
+NOTHING: Any = object()
+"""Stands for outputs that were not reported; None is an output."""
+
+_SEEN = 64
+"""How many exceptions a run remembers that runs inside it ended with."""
+
+_NOTHING_SAID: dict[str, Any] = {}
+
+
+def end(
+    run: Run,
+    outputs: Any = NOTHING,
+    error: BaseException | None = None,
+    outcome: str | None = None,
+    at: int | None = None,
+) -> Telling | None:
+    """End the run; only the first call counts.
+
+    Args:
+        run: The run.
+        outputs: What LangChain reported as the result.
+        error: The exception that ended it, whether or not it is a failure.
+        outcome: One of the outcomes; by default `ok`, or `error` with an exception.
+        at: When it ended, in nanoseconds since the epoch; now by default. The time that hooks take is not the run's.
+
+    Returns:
+        The hooks that hear it; the span ends after them. None: nobody hears it, and it has ended.
+    """
+    if run.ended:
+        return None
+    run.ended = True
+    run.ended_at = at or time_ns()
+    if outcome is None:
+        outcome = OK if error is None else ERROR
+    if outcome == ERROR and error is run.stopper:
+        outcome = STOPPED
+    run.outcome, run.error = outcome, error
+    registry.forget(run)
+    try:
+        attributes = _report(run, outputs)
+    except BaseException:
+        _end_span(run)
+        raise
+    if run.subscribers:
+        run.outputs = None if outputs is NOTHING else outputs
+        calls = [(run, one, event) for one, event in hooks(run.subscribers, _events(run))]
+        if calls:
+            return Telling(calls, (), _stopped, lambda: _close(run, attributes))
+    _close(run, attributes)
+    return None
+
+
+def _events(run: Run) -> tuple[str, str]:
+    how = "error" if run.outcome in FAILED else "end"
+    return f"on_{run.row.name}_{how}", f"on_run_{how}"
+
+
+def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
+    """Turn a run into a stopped one: whoever has not heard its end yet hears an error instead."""
+    run, stopping, _ = call
+    if error is not run.stopper:  # cancelled within a hook: the others still hear what they would have
+        return
+    heard = {id(one) for one, _ in hooks(run.subscribers[: place(run, stopping)], _events(run))}
+    run.outcome, run.error = STOPPED, error
+    others = [one for one in run.subscribers if one is not stopping and id(one) not in heard]
+    now = [(run, one, event) for one, event in hooks(others, _events(run))]
+    telling.calls = iter([*now, *(later for later in telling.calls if later[0] is not run)])
+
+
+def place(run: Run, subscriber: Subscriber) -> int:
+    """Give the place of a subscriber among those of the run: by identity, as users may define what is equal."""
+    return next(index for index, one in enumerate(run.subscribers) if one is subscriber)
+
+
+def _report(run: Run, outputs: Any) -> dict[str, Any]:
+    """Write what is known at the end, and add to the totals of the runs around; gives the attributes."""
+    row, span = run.row, run.span
+    recording = span.is_recording()
+    meters = telemetry.instruments() if row.operation is not None else None
+    if row.end and outputs is not NOTHING and (recording or run.into is not None or meters is not None):
+        run.answer = spans.attempt("a result", row.answer, outputs)
+    wanted = run.answer is not None and (recording or meters is not None)
+    attributes = spans.read(row.end, run.answer) if wanted else {}
+    if recording:
+        said = attributes if meters is None else dict(attributes)
+        if run.outcome not in FAILED and run.outcome != OK:
+            said[semconv.RUN_OUTCOME] = str(run.outcome)
+        if run.totals is not None:
+            said.update(run.totals.attributes())
+        if run.streamed:
+            said[semconv.REQUEST_STREAM] = True
+            if (waited := run.time_to_first_token) is not None:
+                said[semconv.TIME_TO_FIRST_CHUNK] = waited
+        if said:
+            span.set_attributes(said)
+    _add_up(run)
+    return attributes
+
+
+def _close(run: Run, attributes: dict[str, Any]) -> None:
+    """Write how it went, measure it, and end the span."""
+    try:
+        _write_end(run, attributes)
+    except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
+        telemetry.failed("the end of a run", fault)
+    finally:
+        _end_span(run)
+
+
+def _write_end(run: Run, attributes: dict[str, Any]) -> None:
+    span = run.span
+    recording = span.is_recording()
+    at: Any = run.ended_at
+    failure = run.error if run.outcome in FAILED else None
+    meters = telemetry.instruments() if run.row.operation is not None else None
+    if meters is not None:
+        meters.record(run, attributes, at, failure)
+    if run.outcome == PAUSED and run.error is not None and run.parent is not None:  # a result ends the pause
+        run.parent.paused = True
+    if failure is not None:
+        if recording and run.outcome == STOPPED:
+            span.set_attribute(semconv.RUN_OUTCOME, STOPPED)
+        _write_error(run, failure, at)
+    # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
+    if recording and getattr(span, "dropped_attributes", 0):
+        span.set_attributes(run.identity)
+
+
+def _end_span(run: Run) -> None:
+    # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
+    run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = None
+    run.extra = run.serialized = _NOTHING_SAID
+    if not run.subscribers:
+        run.inputs = run.error = None
+    span = run.span
+    try:
+        span.end(run.ended_at)
+    except Exception as fault:  # noqa: BLE001 - the SDK's own end
+        telemetry.refused("end a span", fault)
+    for subscriber in run.spanning:
+        quietly(subscriber, "on_end", span)
+    if lease.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
+        reap()
+
+
+def _add_up(run: Run) -> None:
+    row = run.row
+    if run.into is None or (row.calls is None and run.answer is None):
+        return
+    tokens = None if run.answer is None else row.tokens(run.answer)
+    if tokens is not None and row.calls == MODEL_CALLS:
+        if run.counted:  # a model that hands on what another one answered
+            tokens = None
+        elif (parent := run.parent) is not None:
+            parent.counted = parent.row.calls == MODEL_CALLS
+    run.into.add(row.calls, tokens)
+
+
+def _write_error(run: Run, error: BaseException, at: int) -> None:
+    recording = run.span.is_recording()
+    text = _text_of(error) if recording else ""
+    if recording:
+        spans.write_failure(run.span, error, text)
+    if _began_here(run, error, at) and recording:
+        run.span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return errors.error_text(error)
+    except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text
+        telemetry.failed(f"the text of {errors.error_type(error)}", fault)
+        return ""
+
+
+def _began_here(run: Run, error: BaseException, at: int) -> bool:
+    """Tell whether no other run has passed this very exception on to this one, and tell the parent of it.
+
+    It comes from a run inside, or from a sibling that was still open when this one began: the steps of a stream
+    pull each other. One that ended before has raised another exception, at what may be the same address.
+    """
+    origin = errors.origin(error)
+    parent = run.parent
+    beside = () if parent is None or parent.seen is None else parent.seen
+    passed_on = any(seen == origin for seen, _ in run.seen or ()) or any(
+        seen == origin and ended > run.started for seen, ended in beside
+    )
+    # A hidden run leaves the event to be written further up.
+    if parent is not None and (passed_on or run.span.is_recording()):
+        parent.seen = parent.seen or deque(maxlen=_SEEN)
+        parent.seen.append((origin, at))
+    return not passed_on
+
+
+def reap() -> None:
+    """End the runs that were abandoned: nobody holds their run manager, so nobody can report their end."""
+    while lease.abandoned:
+        try:
+            run, at = lease.abandoned.popleft()
+        except IndexError:  # another thread was faster
+            return
+        _end_alone(run, at)
+
+
+def end_all() -> None:
+    """End every open run as abandoned, inner ones first: nobody will watch them any longer."""
+    for run in reversed(open_runs()):
+        _end_alone(run, None)
+
+
+def _end_alone(run: Run, at: int | None) -> None:
+    """End a run that nobody is left to await anything for: its asynchronous hooks are not heard."""
+    told = end(run, outcome=ABANDONED, at=at)
+    if told is not None:
+        told.go_now()
+
+
+def open_runs() -> list[Run]:
+    """List the runs that have started and not ended, oldest first."""
+    reap()
+    return registry.open_now()
+
+
+_registered: list[Any] = []  # what runs at the end of the process
+
+
+def at_exit() -> None:
+    """Register the last rites at the first run, not at import.
+
+    Exit handlers run last in, first out: by then the provider has registered its own, so ours comes before it.
+    """
+    if not _registered:
+        _registered.append(end_all)
+        atexit.register(end_all)

@@ -1,0 +1,72 @@
+"""Runs that LangChain does not announce: their frame starts and ends them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from opentelemetry.context import Context, get_current
+
+from callspan.ending import NOTHING, end
+from callspan.frame import Frame
+from callspan.kinds import Kind
+from callspan.langchain.announcement import stand_in
+from callspan.langchain.lifecycle import suppressed
+from callspan.langchain.outcomes import outcome_of
+from callspan.registry import RUN
+from callspan.run import Run
+from callspan.settling import Told
+from callspan.starting import announce, start
+
+
+class OwnRun(Frame):
+    """The frame of one call that is a run of its own.
+
+    Args:
+        name: The run's name.
+        row: What it is.
+        subject: The object whose method it is.
+        inputs: What it is called with.
+        metadata: The metadata of the run.
+        tags: Its tags.
+    """
+
+    __slots__ = ("inputs", "metadata", "name", "outputs", "row", "run", "subject", "tags", "told")
+
+    starts = True
+
+    def __init__(
+        self,
+        name: str,
+        row: Kind,
+        *,
+        subject: Any = None,
+        inputs: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+    ) -> None:
+        self.name, self.row, self.subject, self.inputs, self.tags = name, row, subject, inputs, tags
+        self.metadata: Mapping[str, Any] = metadata or {}
+        self.outputs: Any = NOTHING
+        self.run: Run | None = None
+        self.told: Told | None = None
+
+    def outset(self) -> Context | None:
+        current = get_current()
+        if suppressed(current):
+            return None
+        above: Any = current.get(RUN)
+        run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
+        run.subject = self.subject
+        stand_in(run, above)
+        start(run, self.row, current, above=above)
+        if run.subscribers:
+            self.told = announce((run,))
+        return run.context
+
+    def over(self, error: BaseException | None) -> Told | None:
+        """End the run as the body ended."""
+        if self.run is None:
+            return None
+        return end(self.run, self.outputs, error, outcome_of(error))

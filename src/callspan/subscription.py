@@ -1,0 +1,86 @@
+"""Who hears a run: through which doors a callback comes to it, and that it comes once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context, create_key
+
+from callspan.delivery import is_dropped, wanted
+from callspan.kinds import Subscriber
+
+if TYPE_CHECKING:
+    from callspan.run import Run
+
+BLOCK = create_key("callspan-block")
+"""Context key: the callbacks of the blocks around, outermost first. It follows whatever the span follows."""
+
+PENDING = create_key("callspan-pending")
+"""Context key: the run whose span is being started; only in the context that `start_span` hands to processors."""
+
+
+class Doors:
+    """The door of the process, and whether anybody can come in at all.
+
+    Args:
+        process: Who hears every run; replaced as a whole, so that it needs no lock to be read.
+        handler: The class whose instances in LangChain's lists are callbacks; None until that class is imported,
+            which is when somebody can hear.
+    """
+
+    __slots__ = ("handler", "process")
+
+    def __init__(self) -> None:
+        self.process: tuple[Subscriber, ...] = ()
+        self.handler: type | None = None
+
+
+doors = Doors()
+
+
+def subscribe(run: Run, subscriber: Subscriber) -> None:
+    """Let a callback hear the run, if it wants to and does not already."""
+    heard_by = run.subscribers
+    if is_dropped(subscriber) or any(known is subscriber for known in heard_by) or not wanted(subscriber, run):
+        return
+    run.subscribers = (*heard_by, subscriber)
+
+
+def subscribe_all(run: Run, blocks: Iterable[Subscriber]) -> None:
+    """Let in who comes by the doors of process, OpenTelemetry and blocks, in this order."""
+    for subscriber in (*doors.process, *run.by_sdk, *blocks):
+        subscribe(run, subscriber)
+
+
+def blocks_of(parent: Context, current: Context) -> tuple[Subscriber, ...]:
+    """Give the callbacks of the blocks around a run.
+
+    Args:
+        parent: The context it belongs to.
+        current: The context it is started in: another one if its own was lost.
+    """
+    inherited: Any = parent.get(BLOCK, ())
+    if parent is current:
+        return inherited  # type: ignore[no-any-return]
+    here: Any = current.get(BLOCK, ())
+    return (*inherited, *(one for one in here if all(one is not other for other in inherited)))
+
+
+def lift(run: Run, run_manager: Any, handlers: list[Any]) -> list[Subscriber]:
+    """Let in the callbacks among LangChain's handlers, and make the manager of this one run forget them.
+
+    They stay in what is inheritable, where LangChain's own rules say who hears what; and it dispatches nothing to them.
+
+    Returns:
+        Who did not hear the run before.
+    """
+    handler = doors.handler
+    if handler is None or not any(isinstance(one, handler) for one in handlers):
+        return []
+    before = len(run.subscribers)
+    for one in handlers:
+        if isinstance(one, handler):
+            subscribe(run, one)  # type: ignore[arg-type]  # what is of that class is one
+    run_manager.handlers = [one for one in run_manager.handlers if not isinstance(one, handler)]
+    return list(run.subscribers[before:])
