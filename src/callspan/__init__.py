@@ -6,20 +6,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from callspan.callback.callback import Callback
+    from callspan.callback.forward import Forward
+    from callspan.callback.scope import add_callback, callbacks
+    from callspan.delivery import Stop
+    from callspan.handlers.from_langchain import FromLangChain
+    from callspan.handlers.listen import Listen
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
+    from callspan.kinds import TokenCounts
+    from callspan.langchain.workflows import workflow
     from callspan.run import Run, current_run
     from callspan.version import __version__
 
-__all__ = ["CallspanInstrumentor", "Run", "__version__", "current_run", "flush", "instrument", "uninstrument"]
+__all__ = [
+    "Callback",
+    "CallspanInstrumentor",
+    "Forward",
+    "FromLangChain",
+    "Listen",
+    "Run",
+    "Stop",
+    "TokenCounts",
+    "__version__",
+    "add_callback",
+    "callbacks",
+    "current_run",
+    "flush",
+    "instrument",
+    "uninstrument",
+    "workflow",
+]
 
 _HOME = {
+    "Callback": "callback.callback",
     "CallspanInstrumentor": "instrumentor",
+    "Forward": "callback.forward",
+    "FromLangChain": "handlers.from_langchain",
+    "Listen": "handlers.listen",
     "Run": "run",
+    "Stop": "delivery",
+    "TokenCounts": "kinds",
     "__version__": "version",
+    "add_callback": "callback.scope",
+    "callbacks": "callback.scope",
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
     "uninstrument": "instrumentor",
+    "workflow": "langchain.workflows",
 }
 
 

@@ -25,8 +25,8 @@ _log = logging.getLogger("callspan")
 MAX_FAILURES = 5
 """After so many failures in a row a callback is heard no more."""
 
-Call = tuple["Run", Subscriber, str]
-"""One hook to be called: of which run it hears, whose it is, and its name."""
+Call = tuple["Run", Subscriber, str, tuple[Any, ...]]
+"""One hook to be called: of which run it hears, whose it is, its name, and what it gets besides the run."""
 
 Stopped = Callable[["Telling", Call, BaseException], None]
 """What follows when a hook stops the call: it may change what is still to be told."""
@@ -45,22 +45,19 @@ class Telling:
 
     Args:
         calls: The hooks.
-        payload: What they get besides the run.
         stopped: What follows a stop; the stop itself is raised after the last hook.
         then: What is done after the last hook.
     """
 
-    __slots__ = ("calls", "error", "payload", "stopped", "then", "waits")
+    __slots__ = ("calls", "error", "stopped", "then", "waits")
 
     def __init__(
         self,
         calls: Iterable[Call],
-        payload: tuple[Any, ...] = (),
         stopped: Stopped | None = None,
         then: Callable[[], None] | None = None,
     ) -> None:
         self.calls = iter(calls)
-        self.payload = payload
         self.stopped = stopped
         self.then: tuple[Callable[[], None], ...] = () if then is None else (then,)
         self.error: BaseException | None = None
@@ -76,10 +73,10 @@ class Telling:
             BaseException: What a hook stopped the call with, after the last one.
         """
         while (call := next(self.calls, None)) is not None:
-            run, subscriber, event = call
+            run, subscriber, event, payload = call
             token = None if run.context is None else attach(run.context)
             try:
-                awaitable = hear(subscriber, event, run, self.payload)
+                awaitable = hear(subscriber, event, run, payload)
             except BaseException as error:  # noqa: BLE001 - raised again after the last hook
                 self._stop(call, error)
                 continue
@@ -116,7 +113,7 @@ class Telling:
 
     async def later(self, call: Call, awaitable: Awaitable[Any]) -> None:
         """Await what a hook returned, and go on with the others."""
-        run, subscriber, event = call
+        run, subscriber, event, _ = call
         try:
             await (awaitable if run.context is None else Steps(_coroutine(awaitable), _hook_frame(run.context)))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
@@ -179,7 +176,7 @@ def wanted(subscriber: Subscriber, run: Run) -> bool:
     try:
         return bool(subscriber.wants(run))
     except Exception as error:  # noqa: BLE001 - the user's own code
-        _fails(subscriber, "wants", error)
+        isolate(subscriber, "wants", error)
         return False
 
 
@@ -194,18 +191,27 @@ def hooks(subscribers: Iterable[Subscriber], events: tuple[str, ...]) -> Iterato
                 yield subscriber, "on_llm_start"  # as LangChain's handlers have it
 
 
+def calls_of(
+    run: Run, subscribers: Iterable[Subscriber], events: tuple[str, ...], payload: tuple[Any, ...] = ()
+) -> list[Call]:
+    """Give the hooks of these subscribers that hear these events of a run."""
+    return [(run, subscriber, event, payload) for subscriber, event in hooks(subscribers, events)]
+
+
 def emit(run: Run, event: str, *payload: Any) -> Telling | None:
     """Tell the run's subscribers of something in the middle of it."""
-    calls = [(run, subscriber, event) for subscriber in run.subscribers if event in subscriber.callspan_heard]
-    return Telling(calls, payload) if calls else None
+    calls = calls_of(run, run.subscribers, (event,), payload)
+    return Telling(calls) if calls else None
 
 
 def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
     """Tell a subscriber of a span; a processor's exception reaches nobody."""
+    if is_dropped(subscriber):
+        return
     try:
         getattr(subscriber, event)(*payload)
     except Exception as error:  # noqa: BLE001 - the user's processor
-        _fails(subscriber, event, error)
+        isolate(subscriber, event, error)
 
 
 def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
@@ -217,11 +223,12 @@ def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException
     if (subscriber.raise_error or isinstance(error, Stop)) and run.is_stoppable:
         run.stopper = error
         return False
-    _fails(subscriber, event, error)
+    isolate(subscriber, event, error)
     return True
 
 
-def _fails(subscriber: Subscriber, event: str, error: Exception) -> None:
+def isolate(subscriber: Subscriber, event: str, error: Exception) -> None:
+    """Note what a hook failed with: the call goes on, and who fails too often is dropped."""
     name = type(subscriber).__name__
     _count(subscriber, subscriber.callspan_failures + 1)
     if telemetry.once(f"hook {type(subscriber).__module__}.{name}.{event}"):

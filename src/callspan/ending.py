@@ -8,7 +8,7 @@ from time import time_ns
 from typing import Any
 
 from callspan import errors, lease, registry, semconv, spans, telemetry
-from callspan.delivery import Call, Telling, hooks, quietly
+from callspan.delivery import Call, Telling, calls_of, hooks, quietly
 from callspan.kinds import MODEL_CALLS, Subscriber
 from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
 
@@ -59,27 +59,28 @@ def end(
         raise
     if run.subscribers:
         run.outputs = None if outputs is NOTHING else outputs
-        calls = [(run, one, event) for one, event in hooks(run.subscribers, _events(run))]
+        calls = calls_of(run, run.subscribers, events_of_end(run))
         if calls:
-            return Telling(calls, (), _stopped, lambda: _close(run, attributes))
+            return Telling(calls, _stopped, lambda: _close(run, attributes))
     _close(run, attributes)
     return None
 
 
-def _events(run: Run) -> tuple[str, str]:
+def events_of_end(run: Run) -> tuple[str, str]:
+    """Give the events that tell of the end of a run, in their order."""
     how = "error" if run.outcome in FAILED else "end"
     return f"on_{run.row.name}_{how}", f"on_run_{how}"
 
 
 def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
     """Turn a run into a stopped one: whoever has not heard its end yet hears an error instead."""
-    run, stopping, _ = call
+    run, stopping, *_ = call
     if error is not run.stopper:  # cancelled within a hook: the others still hear what they would have
         return
-    heard = {id(one) for one, _ in hooks(run.subscribers[: place(run, stopping)], _events(run))}
+    heard = {id(one) for one, _ in hooks(run.subscribers[: place(run, stopping)], events_of_end(run))}
     run.outcome, run.error = STOPPED, error
     others = [one for one in run.subscribers if one is not stopping and id(one) not in heard]
-    now = [(run, one, event) for one, event in hooks(others, _events(run))]
+    now = calls_of(run, others, events_of_end(run))
     telling.calls = iter([*now, *(later for later in telling.calls if later[0] is not run)])
 
 
@@ -132,7 +133,7 @@ def _write_end(run: Run, attributes: dict[str, Any]) -> None:
     if meters is not None:
         meters.record(run, attributes, at, failure)
     if run.outcome == PAUSED and run.error is not None and run.parent is not None:  # a result ends the pause
-        run.parent.paused = True
+        run.parent.paused = (*(run.parent.paused or ()), *run.error.args)
     if failure is not None:
         if recording and run.outcome == STOPPED:
             span.set_attribute(semconv.RUN_OUTCOME, STOPPED)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
-from typing import Any, ClassVar
+import os
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -16,13 +17,19 @@ from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import check_keywords, read_settings
+from callspan.subscription import doors
 from callspan.telemetry import Telemetry
 from callspan.version import __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
 
 _log = logging.getLogger("callspan")
 
 
-_KEYWORDS = ("tracer_provider", "meter_provider", "detail", "metadata")
+_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "detail", "metadata")
+
+_CALLBACKS = "CALLSPAN_CALLBACKS"
 
 
 class CallspanInstrumentor(BaseInstrumentor):
@@ -40,7 +47,9 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _instrument(self, **kwargs: Any) -> None:
         settings = read_settings(detail=kwargs.get("detail"), metadata=kwargs.get("metadata"))
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
-        telemetry.put(Telemetry(tracer, settings, Meters(kwargs.get("meter_provider"))))
+        provider = kwargs.get("tracer_provider")
+        telemetry.put(Telemetry(tracer, settings, Meters(kwargs.get("meter_provider")), provider=provider))
+        self._undo += _heard_by(kwargs.get("callbacks"))
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
@@ -52,8 +61,33 @@ class CallspanInstrumentor(BaseInstrumentor):
         CallspanInstrumentor.options = {}
 
 
+def _heard_by(given: Any) -> list[Undo]:
+    """Let the callbacks of the process in: those that were given, else those that the environment names."""
+    text = os.environ.get(_CALLBACKS, "")
+    if not given and not text.strip():
+        return []
+    from callspan.callback.loading import load, load_named  # here: whoever has no callbacks pays no import of the SDK
+    from callspan.callback.scope import add_callback
+
+    return [add_callback(callback) for callback in (load(given) if given else load_named(text, _CALLBACKS))]
+
+
+def _loaded(given: Any) -> Any:
+    """Give the callbacks that were given, or None.
+
+    Raises:
+        ValueError: One is none.
+    """
+    if given is None or (isinstance(given, (str, list, tuple)) and not given):
+        return None
+    from callspan.callback.loading import load
+
+    return load(given) or None
+
+
 def instrument(
     *,
+    callbacks: SpanProcessor | str | Iterable[SpanProcessor | str] = (),
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     detail: str | None = None,
@@ -64,6 +98,8 @@ def instrument(
     Doing it twice changes nothing; other settings than those in force are warned of.
 
     Args:
+        callbacks: Who hears every run: callbacks, or any span processors, or texts that name their classes,
+            `module:Class`.
         tracer_provider: Where spans go; the global provider by default, also if it is set later.
         meter_provider: Where metrics go; the global provider by default, also if it is set later. Without one
             nothing is measured.
@@ -74,6 +110,7 @@ def instrument(
         ValueError: A keyword has a value that is not allowed.
     """
     given = {
+        "callbacks": _loaded(callbacks),
         "tracer_provider": tracer_provider,
         "meter_provider": meter_provider,
         "detail": detail,
@@ -108,6 +145,10 @@ def flush(timeout: float = 30.0) -> bool:
         sent = (force is None or bool(force(int(timeout * 1000)))) and sent
     for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):
         sent = collect(provider, timeout) and sent
+    if doors.process:
+        from callspan.callback.scope import flush as flush_callbacks
+
+        sent = flush_callbacks(timeout) and sent
     return sent
 
 

@@ -213,6 +213,12 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
     return undo
 
 
+def woven(function: Any, weave: Weave, sentry: Sentry) -> Any:
+    """Give the function with what is woven around it; who decorates puts it where he wants it."""
+    made = weave(function, sentry)
+    return _dressed(function, made.function) if isinstance(made, Replacement) else Patched(function, made)
+
+
 def _dressed(original: Any, function: Any) -> Any:
     """Make our function look like the original, which it finds in its `__wrapped__`."""
     return functools.update_wrapper(function, original)

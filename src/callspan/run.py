@@ -83,7 +83,7 @@ class Run:
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
         self.ancestors: tuple[Any, ...] = ()
-        self.ended = self.paused = self.streamed = self.top = self.is_foreign = False
+        self.ended = self.streamed = self.top = self.is_foreign = False
         self.counted = False  # whether a model inside it has counted its tokens
         self.sums = False  # whether it has totals
         self.key: int = 0  # what two announcements of one run have in common
@@ -110,7 +110,7 @@ class Run:
         self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = None
         # Of what happens in it: how it ended and its result, also taken apart, when its first chunk came, what runs
-        # inside it add up to, what they tried in vain, and the exceptions that they passed on.
+        # inside it add up to, what they tried in vain, what they pause it for, and the exceptions that they passed on.
         self.outcome: str | None
         self.outputs: Any
         self.error: BaseException | None
@@ -119,9 +119,10 @@ class Run:
         self.ended_at: int | None
         self.totals: Totals | None
         self.failures: Any
+        self.paused: tuple[Any, ...] | None
         self.seen: deque[tuple[errors.Origin, int]] | None
         self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
-        self.totals = self.failures = self.seen = None
+        self.totals = self.failures = self.paused = self.seen = None
 
     def __repr__(self) -> str:
         return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"

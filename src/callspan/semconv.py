@@ -102,6 +102,12 @@ GRAPH_CHECKPOINT_NS: Final = "langgraph.checkpoint.ns"
 GRAPH_CHECKPOINT_ID: Final = "langgraph.checkpoint.id"
 GRAPH_GOTO: Final = "langgraph.goto"
 GRAPH_RESUME_WAIT: Final = "langgraph.resume.wait_time"
+INTERRUPT_ID: Final = "langgraph.interrupt.id"
+
+# On events
+EVENT_TYPE: Final = "langchain.event.type"
+RETRY_ATTEMPT: Final = "langchain.retry.attempt"
+RETRY_WAIT: Final = "langchain.retry.wait_time"
 
 # On links
 LINK_CAUSE: Final = "langchain.link.cause"

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from callspan import lease, registry, semconv, spans, telemetry
-from callspan.delivery import Call, Telling, hooks, quietly
+from callspan.delivery import Call, Telling, calls_of, quietly
 from callspan.ending import at_exit, end, place, reap
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
@@ -75,6 +75,8 @@ def start(
     if WAITING in context:
         dict.__delitem__(context, WAITING)  # nobody has seen it yet
     if heard:
+        if above is None and doors.prepare is not None:
+            doors.prepare()
         _open_doors(run, context, given, blocks_of(parent, current or parent))
     registry.add(run)
 
@@ -117,24 +119,24 @@ def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> 
     calls: list[Call] = []
     for run in runs:
         if run.subscribers:
-            heard = hooks(run.subscribers if of is None else of, _events(run.row))
-            calls += [(run, subscriber, event) for subscriber, event in heard]
+            calls += calls_of(run, run.subscribers if of is None else of, events_of_start(run.row))
     if not calls:
         return None
 
     def stopped(telling: Telling, call: Call, error: BaseException) -> None:
         _stopped(runs, telling, call, error)
 
-    return Telling(calls, (), stopped)
+    return Telling(calls, stopped)
 
 
-def _events(row: Kind) -> tuple[str, str]:
+def events_of_start(row: Kind) -> tuple[str, str]:
+    """Give the events that tell of the start of a run, in their order."""
     return "on_run_start", "on_chat_model_start" if row.operation == semconv.CHAT else f"on_{row.name}_start"
 
 
 def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseException) -> None:
     """End all runs of the call, for LangChain does not watch over them yet; who comes later never hears them."""
-    run, stopping, _ = call
+    run, stopping, *_ = call
     place_of_run = next(index for index, one in enumerate(runs) if one is run)
     if run.stopper is error:
         outcome = ERROR

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, create_key
@@ -27,13 +28,31 @@ class Doors:
         process: Who hears every run; replaced as a whole, so that it needs no lock to be read.
         handler: The class whose instances in LangChain's lists are callbacks; None until that class is imported,
             which is when somebody can hear.
+        prepare: Makes sure that spans that are no runs are heard too: a provider may be set late.
     """
 
-    __slots__ = ("handler", "process")
+    __slots__ = ("_lock", "handler", "prepare", "process")
 
     def __init__(self) -> None:
         self.process: tuple[Subscriber, ...] = ()
         self.handler: type | None = None
+        self.prepare: Callable[[], None] | None = None
+        self._lock = Lock()
+
+    def add(self, subscriber: Subscriber) -> None:
+        """Let it in by the door of the process."""
+        with self._lock:
+            self.process = (*self.process, subscriber)
+
+    def remove(self, subscriber: Subscriber) -> None:
+        """Let it out again, as often as it was let in; a run keeps whom it found at its start."""
+        with self._lock:
+            kept = list(self.process)
+            for place, one in enumerate(kept):
+                if one is subscriber:
+                    del kept[place]
+                    break
+            self.process = tuple(kept)
 
 
 doors = Doors()

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Tracer, TracerProvider
 
 from callspan.kinds import VISIBLE
 from callspan.settings import Settings
@@ -28,6 +28,7 @@ class Telemetry:
         said: What was already logged; each thing is said once.
         visible: The highest `Kind.depth` that gets a span.
         roots_record: One item: whether the last span without a run above it was recorded.
+        provider: The provider that was given; None: the global one.
     """
 
     tracer: Tracer
@@ -36,6 +37,7 @@ class Telemetry:
     said: set[str] = field(default_factory=set)
     visible: int = field(init=False)
     roots_record: list[bool] = field(default_factory=lambda: [False])
+    provider: TracerProvider | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
@@ -54,6 +56,16 @@ def current() -> Telemetry:
     if _current is None:
         raise RuntimeError("callspan is not instrumented")
     return _current
+
+
+def is_inforce() -> bool:
+    """Tell whether anything is instrumented."""
+    return _current is not None
+
+
+def provider() -> TracerProvider | None:
+    """Give the provider that was given, if one was."""
+    return None if _current is None else _current.provider
 
 
 def instruments() -> Instruments | None:

@@ -16,7 +16,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from opentelemetry.context import get_current
 
 import callspan.langchain
-from callspan import errors, frame, lease, registry, run, shapes, spans, starting, telemetry, text
+from callspan import ending, errors, frame, lease, run, shapes, spans, starting, telemetry, text
 from callspan.langchain import (
     announcement,
     bodies,
@@ -33,7 +33,7 @@ from callspan.langchain import (
 from callspan.testing import open_runs
 
 MODULES: list[ModuleType] = [
-    *(errors, frame, lease, run, shapes, spans, starting, text),
+    *(ending, errors, frame, lease, run, shapes, spans, starting, text),
     *(announcement, bodies, callers, chains, embeddings, graphs, lifecycle, models, others, outcomes, usage),
 ]
 
@@ -159,7 +159,7 @@ def test_the_program_runs_as_without_us(owner, name, expected, recording, monkey
         broke.setattr(owner, name, broken)
         assert program() == expected
     assert get_current() is before
-    registry.end_all()  # what could not be ended while the code was broken
+    ending.end_all()  # what could not be ended while the code was broken
     assert open_runs() == []
 
 

@@ -23,6 +23,9 @@ FLOORS = {
     # F1: one run and its span; what is written, and with what; patches and the shapes of a call
     "run": 1,
     "starting": 1,
+    "ending": 1,
+    "subscription": 1,
+    "settling": 1,
     "registry": 1,
     "totals": 1,
     "delivery": 1,
@@ -69,7 +72,7 @@ LANGCHAIN = {"testing"}
 
 BROAD_EXCEPTS = {
     "patching": "our code around a call, and import hooks",
-    "run": "reading inputs and results, the SDK's own end",
+    "ending": "reading results, the SDK's own end",
     "starting": "the SDK's own start",
     "spans": "reading inputs and results",
     "metrics": "the SDK's own measuring, and what is read for it",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callspan.kinds import TokenCounts
+from callspan.rows import TokenCounts
 from callspan.metrics.tables import BOTH, LATEST, RELEASED, Ended
 
 ROWS = {metric.name.removeprefix("gen_ai.client.inference.usage."): metric for metric in LATEST}
@@ -15,7 +15,7 @@ COUNTS = TokenCounts(10, 4, cache_read=6, cache_write=0, reasoning=3, audio_inpu
 
 
 def _ended(counts: Any, attributes: dict[str, Any]) -> Ended:
-    run: Any = SimpleNamespace(answer="answer", kind=SimpleNamespace(tokens=lambda answer: counts))
+    run: Any = SimpleNamespace(answer="answer", row=SimpleNamespace(tokens=lambda answer: counts))
     return Ended(run, 1.0, attributes)
 
 

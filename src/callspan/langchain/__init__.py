@@ -1,13 +1,16 @@
 """All that knows LangChain. Here: the callables that are patched, as data; adding one is one line.
 
-Rows are numbered by duty: who announces runs, where bodies begin, which frames start runs inside themselves.
+Rows are grouped by duty: who announces runs and what happens in them, where bodies begin, which frames start runs inside
+themselves.
 """
 
 from __future__ import annotations
 
 from callspan.langchain import embeddings
-from callspan.langchain.bodies import config_set, events, model_body, prompts, scope
-from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
+from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
+from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
+from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed
+from callspan.langchain.pauses import paused, resumed
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
 
@@ -36,9 +39,24 @@ def _ends() -> list[Patch]:
 
 _SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", after(also_told))]
 
-_PAUSES = [
-    Patch("langgraph.callbacks", f"{manager}.on_interrupt", before(interrupted))
-    for manager in ("_GraphCallbackManager", "_AsyncGraphCallbackManager")
+# The base class of all run managers; the chain managers alone tell of agents.
+_EVENTS = [
+    *[
+        Patch(_MANAGER, f"{colour}{owner}.{event.hook}", before(told(event)))
+        for colour in ("", "Async")
+        for owner, event in (
+            ("RunManager", TEXT),
+            ("RunManager", RETRY),
+            ("CallbackManagerForChainRun", ACTION),
+            ("CallbackManagerForChainRun", FINISH),
+        )
+    ],
+    *[Patch(_MANAGER, f"{colour}CallbackManager.on_custom_event", before(custom)) for colour in ("", "Async")],
+    *[
+        Patch("langgraph.callbacks", f"{manager}.{method}", before(hook))
+        for manager in ("_GraphCallbackManager", "_AsyncGraphCallbackManager")
+        for method, hook in (("on_interrupt", paused), ("on_resume", resumed))
+    ],
 ]
 
 # `_set_config_context` runs in the context that is copied for one body. Older cores import it by name.
@@ -60,8 +78,8 @@ _RUN_MANAGERS = around(model_body(3, "run_managers"))
 _MODEL_BODIES = [
     Patch(_CHAT, "BaseChatModel._generate_with_cache", _RUN_MANAGER),
     Patch(_CHAT, "BaseChatModel._agenerate_with_cache", _RUN_MANAGER),
-    Patch(_CHAT, "BaseChatModel._iter_v2_events", around(events)),
-    Patch(_CHAT, "BaseChatModel._aiter_v2_events", around(events)),
+    Patch(_CHAT, "BaseChatModel._iter_v2_events", around(event_stream)),
+    Patch(_CHAT, "BaseChatModel._aiter_v2_events", around(event_stream)),
     Patch(_CHAT, "BaseChatModel.generate", around(prompts)),
     Patch(_CHAT, "BaseChatModel.agenerate", around(prompts)),
     Patch(_LLM, "BaseLLM._generate_helper", _RUN_MANAGERS),
@@ -107,7 +125,7 @@ _SCOPES = [
     ],
 ]
 
-PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_SYNC_COPIES, *_PAUSES, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
+PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_SYNC_COPIES, *_EVENTS, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
 
 
 def install_all() -> Undo:

@@ -9,6 +9,8 @@ from typing import Any
 
 from callspan import semconv, telemetry
 from callspan.kinds import Table
+from callspan.lease import leased
+from callspan.registry import find
 from callspan.run import Run
 from callspan.text import NAME_LIMIT, cut, encodable
 
@@ -76,6 +78,11 @@ def _name(extra: Mapping[str, Any], serialized: Mapping[str, Any]) -> str | None
         path = serialized.get("id")
         name = path[-1] if isinstance(path, (list, tuple)) and path else None
     return name if isinstance(name, str) else None
+
+
+def run_of(run_manager: Any) -> Run | None:
+    """Give the open run of a run manager; a sync copy of an async one has no lease of its own."""
+    return leased(run_manager) or find(run_manager.run_id)
 
 
 def stand_in(run: Run, above: Run | None) -> None:

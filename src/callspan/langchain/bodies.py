@@ -17,7 +17,8 @@ from callspan.delivery import together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
 from callspan.langchain.callers import is_started_by
-from callspan.langchain.lifecycle import run_of, suppressed
+from callspan.langchain.announcement import run_of
+from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.registry import RUN, find, place
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
@@ -194,7 +195,7 @@ def prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     return Prompts(args[0])
 
 
-def events(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
     """Open the body of a v3 event stream, which is handed its run manager by keyword."""
     given = kwargs.get("run_manager")
     run = None if given is None else run_of(given)

@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 from callspan import semconv
 from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
+from callspan.langchain.pauses import is_resumed
 from callspan.run import ERROR, OK, PAUSED, Run
 
 _REMEMBERED = 4096
@@ -105,7 +106,7 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
         found += _after_failure(said, kind, above)
     if len(_paused) and said.subject is not None and (thread := _thread(said)) is not None:
         paused = _paused.take(thread)  # a new input is no resume, and ends the pause too
-        if paused is not None and _is_resumed(said):
+        if paused is not None and is_resumed(said):
             waited = max(0, time_ns() - paused[1]) / 1e9
             found.append(Cause(semconv.RESUMES, paused[0], {semconv.GRAPH_RESUME_WAIT: waited}))
     return found
@@ -230,11 +231,6 @@ def _remember_failure(run: Run) -> None:
     if key is not None:
         above.failures.put(key, failure)
 
-
-def _is_resumed(said: Announcement) -> bool:
-    """Tell whether a graph is told to go on: with an answer, or with nothing after a breakpoint."""
-    given = said.inputs
-    return given is None or (type(given).__name__ == "Command" and getattr(given, "resume", None) is not None)
 
 
 def _thread(said: Announcement) -> Hashable:

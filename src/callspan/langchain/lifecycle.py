@@ -17,13 +17,14 @@ from callspan.delivery import Telling
 from callspan.ending import NOTHING, end
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.langchain import others, tokens
-from callspan.langchain.announcement import announced, stand_in
+from callspan.langchain.announcement import announced, run_of, stand_in
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.pauses import after_start, before_end, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
@@ -119,7 +120,8 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
         run, heard_by = begin(run, manager, run_manager, current, classify)
         if waiting is not None:
             waiting.adopt(run, run_manager)
-        return announce((run,), of=heard_by) if run.subscribers else None
+        told = announce((run,), of=heard_by) if run.subscribers else None
+        return told if run.subject is None else after_start(run, told)
 
     return hook
 
@@ -167,7 +169,7 @@ def ended(outputs_name: str) -> Hook:
             return None
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
         outcome = OK
-        if run.paused and run.row in (WORKFLOW, AGENT):
+        if run.paused is not None and run.row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
         elif "inputs" in kwargs and run.row.name == "chain" and is_closed_early():
             outcome = CLOSED  # a stream reports its inputs with its result
@@ -183,7 +185,10 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
+    pause = unannounced(run) if outcome == PAUSED else None
     told = end(run, outputs, error, outcome)
+    if pause is not None:
+        told = before_end(run, told, pause)
     if told is not None:
         told.afterwards(lambda: _leave(run, outside))
     else:
@@ -203,18 +208,6 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         return None
     error = _argument(args, kwargs, 1, "error")
     return _finish(run, NOTHING, error, outcome_of(error))
-
-
-def interrupted(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Note that a graph pauses: at a breakpoint nothing in it raises, so only LangGraph's own event tells."""
-    run = find(_argument(args, kwargs, 1, "event").run_id)
-    if run is not None:
-        run.paused = True
-
-
-def run_of(run_manager: Any) -> Run | None:
-    """Give the open run of a run manager; a sync copy of an async one has no lease of its own."""
-    return lease.leased(run_manager) or find(run_manager.run_id)
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:

@@ -99,8 +99,8 @@ class EveryChunk(FirstChunk):
             for place, subscriber in enumerate(self._heard_by):
                 awaitable = hear(subscriber, self._method, run, payload)
                 if awaitable is not None:
-                    others = [(run, other, self._method) for other in self._heard_by[place + 1 :]]
-                    pending = Telling(others, payload).later((run, subscriber, self._method), awaitable)
+                    others = [(run, other, self._method, payload) for other in self._heard_by[place + 1 :]]
+                    pending = Telling(others).later((run, subscriber, self._method, payload), awaitable)
                     if self._asynchronous:
                         return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
                     settle(pending)

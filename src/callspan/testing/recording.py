@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
@@ -60,6 +60,7 @@ class Recording:
 @contextmanager
 def record(
     *,
+    callbacks: Sequence[SpanProcessor] = (),
     detail: str | None = None,
     metadata: str | Sequence[str] | None = None,
     meter_provider: MeterProvider | None = None,
@@ -68,7 +69,8 @@ def record(
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
 
     Args:
-        detail: As for `callspan.instrument`.
+        callbacks: As for `callspan.instrument`.
+        detail: Likewise.
         metadata: Likewise.
         meter_provider: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
@@ -76,7 +78,13 @@ def record(
     recording = Recording(**provider)
     before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
     uninstrument()
-    instrument(tracer_provider=recording.provider, meter_provider=meter_provider, detail=detail, metadata=metadata)
+    instrument(
+        callbacks=callbacks,
+        tracer_provider=recording.provider,
+        meter_provider=meter_provider,
+        detail=detail,
+        metadata=metadata,
+    )
     try:
         yield recording
     finally:

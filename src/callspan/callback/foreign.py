@@ -1,0 +1,141 @@
+"""GenAI spans of other instrumentations: callbacks observe them, through their attributes."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, set_span_in_context
+
+from callspan import semconv
+from callspan.delivery import Telling, calls_of
+from callspan.ending import events_of_end
+from callspan.kinds import Kind, Subscriber, TokenCounts
+from callspan.registry import RUN
+from callspan.run import ERROR, OK, Run
+from callspan.settling import settle
+from callspan.starting import events_of_start
+from callspan.subscription import PENDING, subscribe
+
+
+def _counts(said: Mapping[str, Any]) -> TokenCounts:
+    def count(name: str) -> int | None:
+        value = said.get(name)
+        return value if isinstance(value, int) else None
+
+    return TokenCounts(
+        input_tokens=count(semconv.INPUT_TOKENS),
+        output_tokens=count(semconv.OUTPUT_TOKENS),
+        cache_read=count(semconv.CACHE_READ_TOKENS),
+        cache_write=count(semconv.CACHE_WRITE_TOKENS),
+        reasoning=count(semconv.REASONING_TOKENS),
+    )
+
+
+def _row(operation: str, kind: str) -> Kind:
+    return Kind(name=kind, word=operation, operation=operation, span_kind=SpanKind.INTERNAL, depth=0, target=None,
+                tokens=_counts)  # fmt: skip
+
+
+ROWS = {
+    operation: _row(operation, kind)
+    for operation, kind in (
+        (semconv.CHAT, "llm"),
+        (semconv.TEXT_COMPLETION, "llm"),
+        ("generate_content", "llm"),
+        (semconv.EMBEDDINGS, "embedding"),
+        (semconv.EXECUTE_TOOL, "tool"),
+        (semconv.RETRIEVAL, "retriever"),
+        (semconv.INVOKE_AGENT, "chain"),
+        (semconv.INVOKE_WORKFLOW, "chain"),
+    )
+}
+
+_SAME_CALL = ("llm", "embedding", "retriever")
+"""A provider SDK's span of such a kind, inside a run of the same kind, is the same call seen again."""
+
+_open: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
+"""By span id: the runs of spans that have not ended; each hangs on its live span, and lives as long."""
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def is_run(callback: Subscriber, parent_context: Context | None) -> bool:
+    """Tell whether the span that starts is a run's, and if so let the callback in: it comes by OpenTelemetry's door."""
+    run: Any = None if parent_context is None else parent_context.get(PENDING)
+    if run is None:
+        return False
+    if type(run.by_sdk) is list:  # once the span has started, it is a tuple
+        run.by_sdk.append(callback)
+    return True
+
+
+def is_first(callback: Subscriber, span: Any, method: str) -> bool:
+    """Tell whether the callback is told this of the span for the first time: it may come by several doors."""
+    try:
+        told: set[tuple[int, str]] = span.__dict__.setdefault("_callspan_told", set())
+    except AttributeError:  # no span of the SDK
+        return True
+    if (id(callback), method) in told:
+        return False
+    told.add((id(callback), method))
+    return True
+
+
+def started(callback: Subscriber, span: Any, parent_context: Context | None) -> None:
+    """Let a callback hear the start of somebody else's span, if it is a GenAI one."""
+    said: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+    row = ROWS.get(str(said.get(semconv.OPERATION)))
+    if row is None:
+        return
+    context = get_current() if parent_context is None else parent_context
+    around: Any = context.get(RUN)
+    if around is not None and around.kind == row.name and row.name in _SAME_CALL:
+        return
+    run = _open.get(span.context.span_id)
+    if run is None:
+        run = _run_of(span, row, context, around)
+        _open[span.context.span_id] = span._callspan_run = run
+    before = len(run.subscribers)
+    subscribe(run, callback)
+    _tell(run, run.subscribers[before:], events_of_start(row))
+
+
+def _run_of(span: Any, row: Kind, context: Context, around: Run | None) -> Run:
+    run = Run(format_span_id(span.context.span_id), None, span.name, {}, (), None, {}, {})
+    run.row, run.span, run.identity, run.is_foreign = row, span, dict(span.attributes), True
+    run.started = span.start_time or run.started
+    if around is not None:
+        run.parent_ref, run.parent_id = around.ref, around.id
+    run.context = set_span_in_context(span, context)
+    return run
+
+
+def ended(callback: Subscriber, span: Any) -> None:
+    """Let a callback hear the end of somebody else's span, if it heard the start."""
+    run = _open.get(span.context.span_id)
+    if run is None or all(callback is not one for one in run.subscribers):
+        return
+    run.subscribers = tuple(one for one in run.subscribers if one is not callback)
+    if not run.ended:
+        run.ended, run.ended_at = True, span.end_time
+        run.identity = run.answer = dict(span.attributes)
+        run.outcome = ERROR if span.status.status_code is StatusCode.ERROR else OK
+    _tell(run, (callback,), events_of_end(run))
+
+
+def _tell(run: Run, subscribers: tuple[Subscriber, ...], events: tuple[str, ...]) -> None:
+    """Tell of somebody else's span: a processor cannot await, so an asynchronous hook is a task of its own."""
+    pending = Telling(calls_of(run, subscribers, events)).go()
+    if pending is None:
+        return
+    try:
+        task = asyncio.get_running_loop().create_task(pending)
+    except RuntimeError:
+        settle(pending)
+        return
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

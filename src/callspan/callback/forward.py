@@ -1,0 +1,116 @@
+"""Any span processor as a callback, and the one processor that callspan adds to a provider."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context, get_current
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from callspan import telemetry
+from callspan.callback.callback import Callback
+from callspan.delivery import quietly
+from callspan.kinds import Subscriber
+from callspan.subscription import BLOCK, PENDING, doors
+
+
+class Forward(Callback):
+    """Any span processor in any scope: it gets the spans of the runs there and, in a process or block, all others too.
+
+    What is sampled out it does not get, as ever. In process and block it is put around a plain processor by itself.
+
+    Args:
+        processor: The span processor.
+    """
+
+    def __init__(self, processor: SpanProcessor) -> None:
+        self.processor = processor
+
+    def __repr__(self) -> str:
+        return f"Forward({self.processor!r})"
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Hand the start of a span on."""
+        self.processor.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Hand the end of a span on."""
+        self.processor.on_end(span)
+
+    def shutdown(self) -> None:
+        """Shut the processor down."""
+        self.processor.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Let the processor send what it has."""
+        return self.processor.force_flush(timeout_millis)
+
+
+class Bus(SpanProcessor):
+    """Tells callbacks of process and block of the spans that are no runs."""
+
+    def __init__(self) -> None:
+        self._open: weakref.WeakValueDictionary[int, _Listeners] = weakref.WeakValueDictionary()
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:
+        """Tell whoever hears here, and keep who it was."""
+        context = get_current() if parent_context is None else parent_context
+        blocks: Any = context.get(BLOCK, ())
+        if not (doors.process or blocks) or PENDING in context:
+            return
+        listeners = _Listeners((*doors.process, *blocks))
+        span._callspan_listeners = self._open[span.context.span_id] = listeners  # as long as the span lives
+        for listener in listeners.subscribers:
+            quietly(listener, "on_start", span, context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Tell those who heard the start."""
+        if not len(self._open):
+            return
+        listeners = self._open.pop(span.context.span_id, None)  # type: ignore[union-attr]
+        for listener in () if listeners is None else listeners.subscribers:
+            quietly(listener, "on_end", span)
+
+
+class _Listeners:
+    """Who hears of one span, each once."""
+
+    __slots__ = ("__weakref__", "subscribers")
+
+    def __init__(self, given: Iterable[Subscriber]) -> None:
+        self.subscribers = tuple({id(one): one for one in given}.values())
+
+
+_buses: weakref.WeakSet[Any] = weakref.WeakSet()
+_FORWARD = "_callspan_forward"
+"""The key in a processor's `__dict__`."""
+
+
+def put_bus() -> None:
+    """Add the bus to the provider in force and the global one, once for each; one that is no SDK's cannot have it."""
+    for provider in (trace.get_tracer_provider(), telemetry.provider()):
+        add = getattr(provider, "add_span_processor", None)
+        if add is not None and provider not in _buses:
+            _buses.add(provider)
+            add(Bus())
+
+
+def as_callback(processor: Any) -> Callback:
+    """Give the callback that stands for a processor: itself, or the one that forwards to it.
+
+    Raises:
+        TypeError: It is no span processor.
+    """
+    if isinstance(processor, Callback):
+        return processor
+    if isinstance(processor, type) or not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
+        raise TypeError(f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback")
+    forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
+    if forward is None:
+        forward = Forward(processor)
+        if hasattr(processor, "__dict__"):
+            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes by two doors is told once
+    return forward  # type: ignore[no-any-return]

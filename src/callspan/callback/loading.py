@@ -1,0 +1,71 @@
+"""Callbacks by name: `module:Class`, as a variable or a configuration file says it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from callspan.callback.callback import Callback
+from callspan.callback.forward import as_callback
+
+_log = logging.getLogger("callspan")
+
+ALLOWED = "module:Class, several separated by commas; each a class of span processors that is made without arguments"
+
+
+def load(given: Any) -> list[Callback]:
+    """Give the callbacks that were given: span processors, or texts that name their classes.
+
+    Args:
+        given: One, or an iterable; a text may name several, separated by commas.
+
+    Raises:
+        ValueError: One cannot be found, cannot be made, or is no span processor.
+    """
+    found: list[Callback] = []
+    for one in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
+        if isinstance(one, str):
+            found += [_named(name.strip()) for name in one.split(",") if name.strip()]
+        else:
+            found.append(_made(one, one))
+    return found
+
+
+def load_named(text: str, variable: str) -> list[Callback]:
+    """Give the callbacks that a variable names; one that cannot be had is warned of, and left out.
+
+    Args:
+        text: Names, separated by commas.
+        variable: The variable that has them.
+    """
+    found: list[Callback] = []
+    for name in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(_named(name))
+        except ValueError as wrong:
+            _log.warning("%s: %s; it is left out", variable, wrong)
+    return found
+
+
+def _named(name: str) -> Callback:
+    module, colon, path = name.partition(":")
+    try:
+        if not colon or not module or not path:
+            raise ValueError("it has no `:` between module and class")
+        value: Any = import_module(module)
+        for part in path.split("."):
+            value = getattr(value, part)
+        if isinstance(value, type):
+            value = value()
+    except Exception as error:
+        raise ValueError(f"callbacks={name!r} is not allowed ({type(error).__name__}: {error}): {ALLOWED}") from error
+    return _made(value, name)
+
+
+def _made(value: Any, said: Any) -> Callback:
+    try:
+        return as_callback(value)
+    except TypeError:
+        raise ValueError(f"callbacks={said!r} is not allowed, it is no span processor: {ALLOWED}") from None

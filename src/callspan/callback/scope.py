@@ -1,0 +1,96 @@
+"""The doors of callspan's own: the whole process, and a block."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar, overload
+
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.sdk.trace import SpanProcessor
+
+
+from callspan.callback.forward import Forward, as_callback, put_bus
+from callspan.frame import reset
+from callspan.subscription import BLOCK, doors
+
+_Processor = TypeVar("_Processor", bound=SpanProcessor)
+
+
+def add_callback(processor: SpanProcessor) -> Callable[[], None]:
+    """Let a callback, or any span processor, hear the whole process from now on; `instrument()` may come later.
+
+    A run keeps those whom it found at its start until its end.
+
+    Args:
+        processor: An instance of a class of `Callback`, or of any `SpanProcessor`.
+
+    Returns:
+        What takes it away again; its second call does nothing.
+
+    Raises:
+        TypeError: It is no span processor.
+    """
+    callback = as_callback(processor)
+    doors.prepare = put_bus
+    put_bus()
+    doors.add(callback)
+    if isinstance(callback, Forward):
+        _flush_at_exit()
+    wanted = [True]
+
+    def undo() -> None:
+        if wanted:
+            wanted.pop()
+            doors.remove(callback)
+
+    return undo
+
+
+@overload
+def callbacks(processor: _Processor, /) -> AbstractContextManager[_Processor]: ...
+@overload
+def callbacks(*processors: SpanProcessor) -> AbstractContextManager[tuple[SpanProcessor, ...]]: ...
+@contextmanager
+def callbacks(*processors: SpanProcessor) -> Iterator[Any]:
+    """Let callbacks, or any span processors, hear the runs that start in this block, and all that they call.
+
+    It follows whatever the spans follow: into threads, tasks and generators that are begun in the block.
+
+    Args:
+        *processors: Instances of classes of `Callback`, or of any `SpanProcessor`.
+
+    Returns:
+        What `with` binds: the processor, or several as a tuple.
+
+    Raises:
+        TypeError: One is no span processor.
+    """
+    given = tuple(as_callback(processor) for processor in processors)
+    put_bus()
+    here: Any = get_current()
+    token = attach(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)}))
+    try:
+        yield processors[0] if len(processors) == 1 else processors
+    finally:
+        reset(token)
+
+
+def flush(timeout: float) -> bool:
+    """Let the callbacks of the process send what they have.
+
+    Args:
+        timeout: Seconds to wait at most, for each.
+    """
+    results = [callback.force_flush(int(timeout * 1000)) for callback in doors.process if isinstance(callback, Forward)]
+    return all(results)
+
+
+_registered: list[bool] = []
+
+
+def _flush_at_exit() -> None:
+    if not _registered:
+        _registered.append(True)
+        atexit.register(flush, 5.0)

@@ -1,0 +1,123 @@
+"""Graphs that pause and go on: LangGraph tells of it since 1.2; before, what it raises and gets says the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from callspan import semconv
+from callspan.delivery import Telling, calls_of
+from callspan.langchain.chains import WORKFLOW
+from callspan.langchain.events import Event, happened, payload_of
+from callspan.langchain.graphs import AGENT
+from callspan.registry import find
+from callspan.run import Run
+from callspan.settling import Told
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEvent:
+    """What LangGraph's own events hold, where it has none.
+
+    Args:
+        run_id: The id of the graph's run.
+        status: Always `pending`.
+        checkpoint_id: The checkpoint that the graph pauses at, if that is known.
+        checkpoint_ns: The namespace of the graph.
+        interrupts: LangGraph's `Interrupt`s.
+    """
+
+    run_id: Any
+    status: str = "pending"
+    checkpoint_id: str | None = None
+    checkpoint_ns: tuple[str, ...] = ()
+    interrupts: tuple[Any, ...] = ()
+
+
+def _said(event: Any) -> Mapping[str, Any]:
+    return {
+        semconv.GRAPH_CHECKPOINT_ID: getattr(event, "checkpoint_id", None),
+        semconv.INTERRUPT_ID: [
+            str(one.id) for one in getattr(event, "interrupts", ()) if getattr(one, "id", None) is not None
+        ],
+    }
+
+
+INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said)
+RESUME = Event("on_resume", "langgraph.resume", ("event",), _said)
+
+
+def paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+    """Tell that a graph pauses: at a breakpoint nothing in it raises, so only LangGraph's own event tells."""
+    (event,) = payload_of(INTERRUPT, args, kwargs)
+    run = find(event.run_id)
+    if run is None:
+        return None
+    run.paused = run.paused or ()
+    run.told = (*run.told, INTERRUPT.hook)
+    return happened(INTERRUPT, run, event)
+
+
+def resumed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+    """Tell that a graph goes on."""
+    (event,) = payload_of(RESUME, args, kwargs)
+    run = find(event.run_id)
+    return None if run is None else happened(RESUME, run, event)
+
+
+def is_resumed(run: Run) -> bool:
+    """Tell whether a graph is told to go on: with an answer, or with nothing after a breakpoint."""
+    given = run.inputs
+    return given is None or (type(given).__name__ == "Command" and getattr(given, "resume", None) is not None)
+
+
+def after_start(run: Run, told: Telling | None) -> Telling | None:
+    """Let the resumption of a graph be heard after its start, where LangGraph does not tell of it.
+
+    Args:
+        run: The run that starts.
+        told: Who hears its start.
+    """
+    if run.row not in (WORKFLOW, AGENT) or run.subject is None or run.inputs is None or not is_resumed(run):
+        return told
+    if "langgraph.callbacks" in sys.modules:
+        return told
+    event = GraphEvent(run.id)
+    happened(RESUME, run, event)
+    calls = calls_of(run, run.subscribers, (RESUME.hook,), (event,))
+    if told is None:
+        return Telling(calls) if calls else None
+    told.calls = chain(told.calls, calls)
+    return told
+
+
+def unannounced(run: Run) -> GraphEvent | None:
+    """Write that a graph pauses, where LangGraph did not tell of it, and give what there is to hear.
+
+    Args:
+        run: The run that is about to end.
+    """
+    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told or run.parent is not None:
+        return None
+    groups = (group if isinstance(group, (tuple, list)) else () for group in run.paused or ())
+    event = GraphEvent(run.id, interrupts=tuple(chain.from_iterable(groups)))
+    happened(INTERRUPT, run, event)
+    return event
+
+
+def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | None:
+    """Let the pause be heard before the end.
+
+    Args:
+        run: The run that ends.
+        told: Who hears its end.
+        event: What there is to hear.
+    """
+    calls = calls_of(run, run.subscribers, (INTERRUPT.hook,), (event,))
+    if told is None:
+        return Telling(calls) if calls else None
+    told.calls = chain(calls, told.calls)
+    return told

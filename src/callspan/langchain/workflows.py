@@ -1,0 +1,106 @@
+"""`workflow(name)`: a run of our own around a block or a function, as LangChain's chain groups are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, TypeVar
+
+from opentelemetry.trace import INVALID_SPAN
+
+from callspan import semconv, telemetry
+from callspan.frame import reset
+from callspan.kinds import Kind
+from callspan.langchain.chains import WORKFLOW
+from callspan.langchain.own_runs import OwnRun
+from callspan.patching import Sentry, woven
+from callspan.run import Run
+from callspan.shapes import around
+from callspan.steps import tell
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+NAMED: Kind = replace(
+    WORKFLOW,
+    identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda said: said.name)),
+)
+"""A workflow whose name the program gave: none of those that LangChain makes up."""
+
+
+class workflow:  # noqa: N801 - used as a function
+    """Make a block, or each call of a function, one run: what runs inside nests under its `invoke_workflow` span.
+
+    Use it with `with` or `async with`, which bind the `Run`, or as a decorator of a function, a coroutine function or a
+    generator of either kind. Callbacks hear it as a chain. Where nothing is instrumented it does nothing.
+
+    Args:
+        name: What it is called.
+        metadata: Metadata of the run.
+        tags: Tags of the run.
+    """
+
+    def __init__(self, name: str, *, metadata: Mapping[str, Any] | None = None, tags: Sequence[str] = ()) -> None:
+        self._name, self._metadata, self._tags = name, metadata, tuple(tags)
+        self._sentry = Sentry(f"workflow {name}")
+        self._open: list[tuple[OwnRun, Any]] = []
+
+    def __call__(self, function: _Function) -> _Function:
+        """Decorate a function: each call of it is a run."""
+        decorated: _Function = woven(function, around(lambda args, kwargs: self._frame()), self._sentry)
+        return decorated
+
+    def __enter__(self) -> Run:
+        frame, token = self._entered()
+        try:
+            tell(frame)
+        except BaseException as error:
+            self._open.pop()
+            frame.finish(token, error)
+            raise
+        return self._run_of(frame)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        frame, token = self._open.pop()
+        frame.finish(token, error)
+
+    async def __aenter__(self) -> Run:
+        frame, token = self._entered()
+        told, frame.told = frame.told, None
+        try:
+            if told is not None and (pending := told.go()) is not None:
+                await pending
+        except BaseException as error:
+            self._open.pop()
+            frame.finish(token, error)
+            raise
+        return self._run_of(frame)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        frame, token = self._open.pop()
+        if token is not None:
+            reset(token)
+        if (pending := frame.close(error)) is not None:
+            await pending
+
+    def _frame(self) -> OwnRun | None:
+        if not telemetry.is_inforce():
+            return None
+        return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
+
+    def _entered(self) -> tuple[OwnRun, Any]:
+        frame = self._frame() or OwnRun(self._name, NAMED)
+        frame.watch, frame.code, frame.context, frame.var = self._sentry, None, None, None
+        frame.begun = not telemetry.is_inforce()
+        token = frame.enter()
+        self._open.append((frame, token))
+        return frame, token
+
+    def _run_of(self, frame: OwnRun) -> Run:
+        if frame.run is not None:
+            return frame.run
+        run = Run(None, None, self._name, self._metadata or {}, self._tags, None, {}, {})
+        run.row, run.span, run.identity = NAMED, INVALID_SPAN, {}  # nobody watches
+        return run
