@@ -32,7 +32,7 @@ Stopped = Callable[["Telling", Call, BaseException], None]
 """What follows when a hook stops the call: it may change what is still to be told."""
 
 
-class Stop(Exception):  # noqa: N818 - it is no error, it is an order
+class Stop(Exception):
     """Raise it, or a subclass, in any hook of a callback: the call ends, and its caller gets this very object.
 
     `with_retry`, `with_fallbacks`, the retries of LangGraph's nodes and a `ToolNode` that handles errors take it for
@@ -266,7 +266,8 @@ class _HookFrame(Frame):
 
 def _hook_frame(context: Context) -> Frame:
     frame = _HookFrame()
-    frame.context, frame.begun, frame.var, frame.code = context, True, None, None
+    frame.context, frame.begun = context, True
+    frame.var = frame.code = frame.told = None
     return frame
 
 

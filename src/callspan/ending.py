@@ -139,7 +139,8 @@ def _write_end(run: Run, attributes: dict[str, Any]) -> None:
             span.set_attribute(semconv.RUN_OUTCOME, STOPPED)
         _write_error(run, failure, at)
     # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
-    if recording and getattr(span, "dropped_attributes", 0):
+    dropped: int = getattr(span, "dropped_attributes", 0)
+    if recording and dropped:
         span.set_attributes(run.identity)
 
 

@@ -33,7 +33,7 @@ class Watch(Protocol):
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
 
-    __slots__ = ("begun", "code", "context", "var", "watch")
+    __slots__ = ("begun", "code", "context", "told", "var", "watch")
 
     watch: Watch
     context: Context | None
@@ -45,7 +45,7 @@ class Frame:
     starts: bool = False
     """Whether it starts a run itself, which somebody may hear."""
 
-    told: Told | None = None
+    told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
 
     settled: bool = True

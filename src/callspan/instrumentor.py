@@ -49,7 +49,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
         provider = kwargs.get("tracer_provider")
         telemetry.put(Telemetry(tracer, settings, Meters(kwargs.get("meter_provider")), provider=provider))
-        self._undo += _heard_by(kwargs.get("callbacks"))
+        self._undo.extend(_heard_by(kwargs.get("callbacks")))
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 

@@ -113,7 +113,7 @@ def around(opener: Opener) -> Weave:
             frame: Frame | None = watch.run(opener, args, kwargs)
             if frame is not None:
                 frame.watch, frame.code, frame.begun = watch, code, False
-                frame.context = frame.var = None
+                frame.context = frame.var = frame.told = None
             return frame
 
         if inspect.isasyncgenfunction(innermost):

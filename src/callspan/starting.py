@@ -138,10 +138,8 @@ def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseExcep
     """End all runs of the call, for LangChain does not watch over them yet; who comes later never hears them."""
     run, stopping, *_ = call
     place_of_run = next(index for index, one in enumerate(runs) if one is run)
-    if run.stopper is error:
-        outcome = ERROR
-    else:
-        outcome = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
+    cut_short = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
+    outcome = ERROR if run.stopper is error else cut_short
     run.subscribers = run.subscribers[: place(run, stopping) + 1]
     for later in runs[place_of_run + 1 :]:
         later.subscribers = ()

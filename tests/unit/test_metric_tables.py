@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callspan.rows import TokenCounts
+from callspan.kinds import TokenCounts
 from callspan.metrics.tables import BOTH, LATEST, RELEASED, Ended
 
 ROWS = {metric.name.removeprefix("gen_ai.client.inference.usage."): metric for metric in LATEST}

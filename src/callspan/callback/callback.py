@@ -32,8 +32,8 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
     """Whether every exception of a hook ends the call, as LangChain's handlers have it; a `Stop` does in any case."""
 
     kinds: Iterable[str] = ()
-    """Which runs it hears: kinds (`llm`, `chain`, `tool`, `retriever`, `embedding`) and operations (`invoke_agent` ...);
-    empty: all."""
+    """Which runs it hears: kinds (`llm`, `chain`, `tool`, `retriever`, `embedding`) and operations (`invoke_agent`
+    and its likes); empty: all."""
 
     names: Iterable[str] = ()
     """The names of the runs that it hears; empty: all."""
@@ -184,7 +184,7 @@ def _guarded(name: str, override: Callable[..., None]) -> Callable[..., None]:
                 return
         try:
             override(self, span, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the user's own code
+        except Exception as error:
             if not outermost:
                 raise
             isolate(self, name, error)

@@ -70,7 +70,7 @@ class Bus(SpanProcessor):
         """Tell those who heard the start."""
         if not len(self._open):
             return
-        listeners = self._open.pop(span.context.span_id, None)  # type: ignore[union-attr]
+        listeners = self._open.pop(span.context.span_id, None)
         for listener in () if listeners is None else listeners.subscribers:
             quietly(listener, "on_end", span)
 
@@ -107,7 +107,9 @@ def as_callback(processor: Any) -> Callback:
     if isinstance(processor, Callback):
         return processor
     if isinstance(processor, type) or not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
-        raise TypeError(f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback")
+        raise TypeError(
+            f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback"
+        )
     forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
     if forward is None:
         forward = Forward(processor)

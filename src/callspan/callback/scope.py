@@ -10,7 +10,6 @@ from typing import Any, TypeVar, overload
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 
-
 from callspan.callback.forward import Forward, as_callback, put_bus
 from callspan.frame import reset
 from callspan.subscription import BLOCK, doors

@@ -1,7 +1,7 @@
 """All that knows LangChain. Here: the callables that are patched, as data; adding one is one line.
 
-Rows are grouped by duty: who announces runs and what happens in them, where bodies begin, which frames start runs inside
-themselves.
+Rows are grouped by duty: who announces runs and what happens in them, where bodies begin, which frames start runs
+inside themselves.
 """
 
 from __future__ import annotations

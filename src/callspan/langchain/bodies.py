@@ -16,8 +16,8 @@ from opentelemetry.context import Context, attach, get_current
 from callspan.delivery import together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
-from callspan.langchain.callers import is_started_by
 from callspan.langchain.announcement import run_of
+from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.registry import RUN, find, place

@@ -232,7 +232,6 @@ def _remember_failure(run: Run) -> None:
         above.failures.put(key, failure)
 
 
-
 def _thread(said: Announcement) -> Hashable:
     """Name the thread of a graph that no other graph runs.
 

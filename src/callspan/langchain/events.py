@@ -80,9 +80,7 @@ def told(event: Event) -> Callable[..., Told | None]:
 def payload_of(event: Event, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """Give what LangChain tells, by position or by name."""
     given = args[1:]
-    return [
-        given[place] if len(given) > place else kwargs.get(name) for place, name in enumerate(event.payload)
-    ]
+    return [given[place] if len(given) > place else kwargs.get(name) for place, name in enumerate(event.payload)]
 
 
 def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:

@@ -32,7 +32,7 @@ class OwnRun(Frame):
         tags: Its tags.
     """
 
-    __slots__ = ("inputs", "metadata", "name", "outputs", "row", "run", "subject", "tags", "told")
+    __slots__ = ("inputs", "metadata", "name", "outputs", "row", "run", "subject", "tags")
 
     starts = True
 
@@ -50,7 +50,6 @@ class OwnRun(Frame):
         self.metadata: Mapping[str, Any] = metadata or {}
         self.outputs: Any = NOTHING
         self.run: Run | None = None
-        self.told: Told | None = None
 
     def outset(self) -> Context | None:
         current = get_current()

@@ -60,7 +60,9 @@ class workflow:  # noqa: N801 - used as a function
             raise
         return self._run_of(frame)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         frame, token = self._open.pop()
         frame.finish(token, error)
 

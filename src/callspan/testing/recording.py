@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.ending import reap
+from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.testing.tree import span_tree
 
 
