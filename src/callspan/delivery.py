@@ -206,11 +206,15 @@ def emit(run: Run, event: str, *payload: Any) -> Telling | None:
 
 def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
     """Tell a subscriber of a span; a processor's exception reaches nobody."""
-    if is_dropped(subscriber):
-        return
+    if not is_dropped(subscriber):
+        guard(subscriber, event, getattr(subscriber, event), *payload)
+
+
+def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """Call what a subscriber does, where nobody may see its exception."""
     try:
-        getattr(subscriber, event)(*payload)
-    except Exception as error:  # noqa: BLE001 - the user's processor
+        function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - the user's own code
         isolate(subscriber, event, error)
 
 

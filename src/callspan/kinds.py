@@ -127,9 +127,12 @@ class Subscriber(Protocol):
 
     def wants(self, run: Any) -> bool:
         """Tell whether it hears this run; asked once, when it starts."""
+        ...
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Hear that a span started."""
+        ...
 
     def on_end(self, span: Any) -> None:
         """Hear that a span ended."""
+        ...

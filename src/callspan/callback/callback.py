@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from callspan.callback import foreign
 from callspan.callback.selection import check_kinds, is_selected
 from callspan.callback.shim import LangChainHandler
-from callspan.delivery import isolate
+from callspan.delivery import guard
 from callspan.run import Run
 from callspan.subscription import doors
 
@@ -176,18 +176,13 @@ def _guarded(name: str, override: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(override)
     def method(self: Callback, span: Any, *args: Any, **kwargs: Any) -> None:
-        outermost = getattr(type(self), name) is method
-        if outermost:
-            if name == "on_start":
-                foreign.is_run(self, args[0] if args else kwargs.get("parent_context"))
-            if not foreign.is_first(self, span, name):
-                return
-        try:
+        if getattr(type(self), name) is not method:  # a subclass overrides it too, and is guarded
             override(self, span, *args, **kwargs)
-        except Exception as error:
-            if not outermost:
-                raise
-            isolate(self, name, error)
+            return
+        if name == "on_start":
+            foreign.is_run(self, args[0] if args else kwargs.get("parent_context"))
+        if foreign.is_first(self, span, name):
+            guard(self, name, override, self, span, *args, **kwargs)
 
     return method
 

@@ -70,7 +70,7 @@ class Bus(SpanProcessor):
         """Tell those who heard the start."""
         if not len(self._open):
             return
-        listeners = self._open.pop(span.context.span_id, None)
+        listeners = None if span.context is None else self._open.pop(span.context.span_id, None)
         for listener in () if listeners is None else listeners.subscribers:
             quietly(listener, "on_end", span)
 

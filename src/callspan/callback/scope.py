@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, overload
 
@@ -50,9 +50,11 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
 @overload
 def callbacks(processor: _Processor, /) -> AbstractContextManager[_Processor]: ...
 @overload
-def callbacks(*processors: SpanProcessor) -> AbstractContextManager[tuple[SpanProcessor, ...]]: ...
+def callbacks(
+    processor: SpanProcessor, second: SpanProcessor, /, *more: SpanProcessor
+) -> AbstractContextManager[tuple[SpanProcessor, ...]]: ...
 @contextmanager
-def callbacks(*processors: SpanProcessor) -> Iterator[Any]:
+def callbacks(*processors: SpanProcessor) -> Generator[Any]:
     """Let callbacks, or any span processors, hear the runs that start in this block, and all that they call.
 
     It follows whatever the spans follow: into threads, tasks and generators that are begun in the block.
