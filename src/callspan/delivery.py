@@ -89,7 +89,7 @@ class Telling:
                 return self.later(call, awaitable)
             _discard(awaitable)
         for then in self.then:
-            then()
+            _ours(then)
         error_of_hook, self.error = self.error, None
         if error_of_hook is not None:
             raise error_of_hook
@@ -129,7 +129,15 @@ class Telling:
     def _stop(self, call: Call, error: BaseException) -> None:
         self.error = self.error or error
         if self.stopped is not None:
-            self.stopped(self, call, error)
+            _ours(self.stopped, self, call, error)
+
+
+def _ours(function: Callable[..., None], *args: Any) -> None:
+    """Call our own code among the hooks, where nothing else guards it."""
+    try:
+        function(*args)
+    except Exception as fault:  # noqa: BLE001 - the user's call goes on
+        telemetry.failed("telling callbacks", fault)
 
 
 def together(tellings: Iterable[Telling]) -> Telling | None:

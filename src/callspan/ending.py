@@ -48,7 +48,9 @@ def end(
     run.ended_at = at or time_ns()
     if outcome is None:
         outcome = OK if error is None else ERROR
-    if outcome == ERROR and error is run.stopper:
+    if error is not run.stopper:
+        run.stopper = None  # somebody caught what a hook raised in the middle of it
+    elif outcome == ERROR:
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)

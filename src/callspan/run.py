@@ -207,7 +207,9 @@ class Run:
     @property
     def is_stoppable(self) -> bool:
         """Whether a hook can stop it: not once it has ended otherwise than with a result or an error."""
-        return not self.is_foreign and self.stopper is None and self.outcome in (None, OK, ERROR)
+        if self.is_foreign:
+            return False
+        return self.outcome is None or (self.stopper is None and self.outcome in (OK, ERROR))
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Write an attribute on its span, which is of no effect if that is not recorded or has ended.
