@@ -273,13 +273,14 @@ class _HookFrame(Frame):
 
     __slots__ = ()
 
-    watch = _Trusting()
+
+_TRUSTING = _Trusting()
 
 
 def _hook_frame(context: Context) -> Frame:
     frame = _HookFrame()
+    frame.prepare(_TRUSTING)
     frame.context, frame.begun = context, True
-    frame.var = frame.code = frame.told = None
     return frame
 
 

@@ -51,6 +51,16 @@ class Frame:
     settled: bool = True
     """Whether the context that is kept is the one for the next step; else `settle` is asked after each."""
 
+    def prepare(self, watch: Watch, code: CodeType | None = None) -> None:
+        """Get ready for one call.
+
+        Args:
+            watch: Who watches over our code.
+            code: The code of what is called.
+        """
+        self.watch, self.code, self.begun = watch, code, False
+        self.context = self.var = self.told = None
+
     def outset(self) -> Context | None:
         """Give the context the body begins in; None leaves the caller's in place."""
         return None

@@ -112,8 +112,7 @@ def around(opener: Opener) -> Weave:
         def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
             frame: Frame | None = watch.run(opener, args, kwargs)
             if frame is not None:
-                frame.watch, frame.code, frame.begun = watch, code, False
-                frame.context = frame.var = frame.told = None
+                frame.prepare(watch, code)
             return frame
 
         if inspect.isasyncgenfunction(innermost):
