@@ -7,7 +7,7 @@ from collections import deque
 from time import time_ns
 from typing import Any
 
-from callspan import errors, lease, registry, semconv, spans, telemetry
+from callspan import capture, errors, lease, registry, semconv, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, hooks, quietly
 from callspan.kinds import MODEL_CALLS, Subscriber
 from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
@@ -110,6 +110,8 @@ def _report(run: Run, outputs: Any) -> dict[str, Any]:
             said[semconv.REQUEST_STREAM] = True
             if (waited := run.time_to_first_token) is not None:
                 said[semconv.TIME_TO_FIRST_CHUNK] = waited
+        if row.answered and (mode := capture.mode(run.context)) != capture.NO_CONTENT:
+            capture.write_answered(run, mode, None if outputs is NOTHING else outputs, attributes)
         if said:
             span.set_attributes(said)
     _add_up(run)

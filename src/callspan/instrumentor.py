@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import metrics, trace
+from opentelemetry._logs import LoggerProvider, get_logger
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
@@ -15,6 +16,7 @@ from opentelemetry.trace import TracerProvider
 from callspan import ending, langchain, telemetry
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
+from callspan.redaction import Redact
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import check_keywords, read_settings
 from callspan.subscription import doors
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("callspan")
 
 
-_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "detail", "metadata")
+SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys")
+
+_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *SETTINGS)
 
 _CALLBACKS = "CALLSPAN_CALLBACKS"
 
@@ -45,10 +49,12 @@ class CallspanInstrumentor(BaseInstrumentor):
         return ("langchain-core >= 0.3",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        settings = read_settings(detail=kwargs.get("detail"), metadata=kwargs.get("metadata"))
+        settings = read_settings(**{name: kwargs.get(name) for name in SETTINGS})
         tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
         provider = kwargs.get("tracer_provider")
-        telemetry.put(Telemetry(tracer, settings, Meters(kwargs.get("meter_provider")), provider=provider))
+        logger = get_logger("callspan", __version__, kwargs.get("logger_provider"), SCHEMA_URL)
+        meters = Meters(kwargs.get("meter_provider"))
+        telemetry.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
         self._undo.extend(_heard_by(kwargs.get("callbacks")))
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
@@ -90,8 +96,13 @@ def instrument(
     callbacks: SpanProcessor | str | Iterable[SpanProcessor | str] = (),
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
     detail: str | None = None,
     metadata: str | Sequence[str] | None = None,
+    content: str | None = None,
+    content_limit: int | None = None,
+    redact: str | Redact | None = None,
+    redact_keys: str | Sequence[str] | None = None,
 ) -> None:
     """Instrument LangChain and LangGraph, imported already or later.
 
@@ -103,8 +114,15 @@ def instrument(
         tracer_provider: Where spans go; the global provider by default, also if it is set later.
         meter_provider: Where metrics go; the global provider by default, also if it is set later. Without one
             nothing is measured.
+        logger_provider: Where events go, if content does; the global provider by default, also if it is set later.
         detail: Which runs get a span: `all` (default), `steps` (no plain chains), `calls` (no graph nodes either).
         metadata: Which keys of a run's metadata are written: `*` (default), `none`, or the keys.
+        content: Whether what was said is written, and where: `no_content` (default), `span_only`, `event_only` or
+            `span_and_event`.
+        content_limit: Bytes of one attribute of it, at least 1024; 65536 by default.
+        redact: What is done to it: `secrets` (default), `all`, `none`, or a function that gets each part and its
+            place and gives it back, changed or not, or None to drop it; also as `module:function`.
+        redact_keys: Keys whose values are secrets, besides the usual ones.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
@@ -113,10 +131,15 @@ def instrument(
         "callbacks": _loaded(callbacks),
         "tracer_provider": tracer_provider,
         "meter_provider": meter_provider,
+        "logger_provider": logger_provider,
         "detail": detail,
         "metadata": metadata,
+        "content": content,
+        "content_limit": content_limit,
+        "redact": redact,
+        "redact_keys": redact_keys,
     }
-    check_keywords(detail=detail, metadata=metadata)
+    check_keywords(**{name: given[name] for name in SETTINGS})
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):

@@ -91,6 +91,8 @@ class Kind:
         operation: The conventions' operation, if it has one.
         messages: Gives the messages that a model is asked, from the run.
         message: Gives the message that it answers with, from what LangChain reported.
+        asked: The content that is known at the start (`capture.Said`).
+        answered: The content that is known at the end.
     """
 
     name: str
@@ -108,6 +110,8 @@ class Kind:
     operation: str | None = None
     messages: Callable[[Any], Sequence[Any]] = _none
     message: Callable[[Any], Any] = _nothing
+    asked: tuple[Any, ...] = ()
+    answered: tuple[Any, ...] = ()
 
 
 class Subscriber(Protocol):

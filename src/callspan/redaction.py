@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from callspan import telemetry
 from callspan.text import PRINTED, without_secrets
 
 Redact = Callable[[Any, "Place"], Any]
@@ -42,25 +41,16 @@ class Place:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Redaction:
-    """What is done to each part.
+def redactor(setting: str | Redact, keys: Iterable[str]) -> Redact | None:
+    """Give the redactor that a setting asks for; None: nothing is redacted.
 
     Args:
-        redact: The function; None: nothing is done.
+        setting: `secrets`, `all`, `none`, or a function.
+        keys: Keys whose values are secrets, besides the usual ones.
     """
-
-    redact: Redact | None
-
-    def of(self, part: Any, place: Place) -> Any:
-        """Give the part as it may be written; None if it is dropped."""
-        if self.redact is None:
-            return part
-        try:
-            return self.redact(part, place)
-        except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content
-            telemetry.refused("redact what was said", error)
-            return FAILED
+    if not isinstance(setting, str):
+        return setting
+    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else secrets(keys)
 
 
 def secrets(keys: Iterable[str] = ()) -> Redact:

@@ -46,7 +46,7 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "by_sdk", "context", "conversation",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context", "conversation",
         "counted", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into",
         "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
         "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started", "stopper", "streamed", "subject",
@@ -109,8 +109,9 @@ class Run:
         self.outside: Context | None
         self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = None
-        # Of what happens in it: how it ended and its result, also taken apart, when its first chunk came, what runs
+        # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when its first chunk came, what runs
         # inside it add up to, what they tried in vain, what they pause it for, and the exceptions that they passed on.
+        self.asked: Mapping[str, Any] | None
         self.outcome: str | None
         self.outputs: Any
         self.error: BaseException | None
@@ -122,7 +123,7 @@ class Run:
         self.paused: tuple[Any, ...] | None
         self.seen: deque[tuple[errors.Origin, int]] | None
         self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
-        self.totals = self.failures = self.paused = self.seen = None
+        self.totals = self.failures = self.paused = self.seen = self.asked = None
 
     def __repr__(self) -> str:
         return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"

@@ -6,11 +6,17 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 _log = logging.getLogger("callspan")
 
 DETAILS = ("all", "steps", "calls")
+
+CONTENTS = ("no_content", "span_only", "event_only", "span_and_event")
+
+_SMALLEST = 1024
+"""Bytes: the least that is of use for one attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +26,19 @@ class Settings:
     Args:
         detail: Which runs get a span: `all`, `steps` (no plain chains) or `calls` (no graph nodes either).
         metadata: Which keys of a run's metadata are written; None: all; empty: none.
+        content: Whether what was said is written, and where.
+        content_limit: Bytes of one attribute of it.
+        redact: What is done to it: `secrets`, `all`, `none`, or a function.
+        redact_keys: Keys whose values are secrets, besides the usual ones.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
 
     detail: str = "all"
     metadata: tuple[str, ...] | None = None
+    content: str = "no_content"
+    content_limit: int = 65536
+    redact: str | Callable[[Any, Any], Any] = "secrets"
+    redact_keys: tuple[str, ...] = ()
     strict: bool = False
 
 
@@ -68,9 +82,54 @@ def _keys(value: Any) -> tuple[str, ...] | None:
     return tuple(keys)
 
 
+def _bytes(value: Any) -> int:
+    number = int(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int) or number < _SMALLEST:
+        raise ValueError(value)
+    return number
+
+
+def _redactor(value: Any) -> Any:
+    """Read one of the words, or a function: itself, or `module:function`."""
+    if callable(value):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(value)
+    if value.strip().lower() in ("secrets", "all", "none"):
+        return value.strip().lower()
+    module, _, path = value.strip().partition(":")
+    try:
+        found: Any = import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except Exception as error:
+        raise ValueError(value) from error
+    if not callable(found):
+        raise ValueError(value)
+    return found
+
+
+def read_content(value: Any) -> str:
+    """Read a mode of content.
+
+    Raises:
+        ValueError: It is none; so is `true`, which OpenTelemetry's variable once allowed.
+    """
+    try:
+        return _one_of(CONTENTS)(value)
+    except ValueError:
+        raise ValueError(f"content={value!r} is not allowed: {' | '.join(CONTENTS)}") from None
+
+
 _SETTINGS = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS)),
     _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys),
+    _Setting(
+        "content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS)
+    ),
+    _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
+    _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
+    _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", lambda value: _keys(value) or ()),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )
 

@@ -8,7 +8,7 @@ from threading import Lock
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
-from callspan import lease, registry, semconv, spans, telemetry
+from callspan import capture, lease, registry, semconv, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, quietly
 from callspan.ending import at_exit, end, place, reap
 from callspan.kinds import Cause, Kind, Subscriber
@@ -174,6 +174,8 @@ def _start_span(
         span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
     run.span = span
     recording = span.is_recording()
+    if recording and row.asked and (mode := capture.mode(parent)) != capture.NO_CONTENT:
+        capture.write_asked(run, mode)
     if recording and not eager:
         span.set_attributes(spans.read(row.start, run))
     for cause in causes:

@@ -6,9 +6,11 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from opentelemetry._logs import Logger
 from opentelemetry.trace import Tracer, TracerProvider
 
 from callspan.kinds import VISIBLE
+from callspan.redaction import Redact, redactor
 from callspan.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Telemetry:
         visible: The highest `Kind.depth` that gets a span.
         roots_record: One item: whether the last span without a run above it was recorded.
         provider: The provider that was given; None: the global one.
+        logger: Writes events.
+        redact: What is done to content, from the settings.
     """
 
     tracer: Tracer
@@ -38,9 +42,12 @@ class Telemetry:
     visible: int = field(init=False)
     roots_record: list[bool] = field(default_factory=lambda: [False])
     provider: TracerProvider | None = None
+    logger: Logger | None = None
+    redact: Redact | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
+        object.__setattr__(self, "redact", redactor(self.settings.redact, self.settings.redact_keys))
 
 
 _current: Telemetry | None = None

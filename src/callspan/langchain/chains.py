@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, ROOT_ANSWERED, ROOT_ASKED
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
 _MADE_UP = re.compile(
@@ -44,6 +45,8 @@ CHAIN = Kind(
     depth=2,
     target=None,
     start=(*ALWAYS, (semconv.RUN_TYPE, run_type)),
+    asked=CHAIN_ASKED,
+    answered=CHAIN_ANSWERED,
 )
 
 WORKFLOW = replace(
@@ -56,4 +59,6 @@ WORKFLOW = replace(
         (semconv.WORKFLOW_NAME, given_name),
     ),
     operation=semconv.INVOKE_WORKFLOW,
+    asked=ROOT_ASKED,
+    answered=ROOT_ANSWERED,
 )

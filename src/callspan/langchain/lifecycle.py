@@ -168,6 +168,8 @@ def ended(outputs_name: str) -> Hook:
         if run is None or run.ended:
             return None
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
+        if "inputs" in kwargs:  # of a stream, which is announced before it has any
+            run.inputs = kwargs["inputs"]
         outcome = OK
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from callspan.content import plain
+from callspan.jsontext import plain
 from callspan.langchain.media import MEDIA, media
 
 Part = dict[str, Any]

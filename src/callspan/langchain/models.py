@@ -15,6 +15,7 @@ from callspan.langchain.endpoints import server
 from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
+from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 
 
 def request_model(said: Announcement) -> object:
@@ -56,11 +57,15 @@ CHAT = Kind(
     ),
     end=RESPONSE,
     answer=answer,
+    messages=lambda run: run.inputs if isinstance(run.inputs, (list, tuple)) else (),
+    message=lambda outputs: answer(outputs).message,
+    asked=MODEL_ASKED,
+    answered=MODEL_ANSWERED,
 )
 
 TEXT_COMPLETION = replace(
     CHAT, operation=semconv.TEXT_COMPLETION, word=semconv.TEXT_COMPLETION, identity=_identity(semconv.TEXT_COMPLETION)
 )
 
-DECISION = replace(CHAT, answer=decision)
+DECISION = replace(CHAT, answer=decision, asked=CHAIN_ASKED, answered=CHAIN_ANSWERED)
 """A model call that LangChain announces as a chain (core 1.8); its output carries the usage itself."""

@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.kinds import TOOL_CALLS, Kind
 from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
+from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
 
 
 def tool_name(said: Announcement) -> object:
@@ -34,6 +35,8 @@ TOOL = Kind(
         (semconv.TOOL_CALL_ID, tool_call_id),
         (semconv.TOOL_DESCRIPTION, lambda said: said.serialized.get("description")),
     ),
+    asked=TOOL_ASKED,
+    answered=TOOL_ANSWERED,
     calls=TOOL_CALLS,
     operation=semconv.EXECUTE_TOOL,
 )

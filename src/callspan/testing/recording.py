@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from opentelemetry._logs import LoggerProvider
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -14,6 +15,7 @@ from opentelemetry.trace import Tracer
 
 from callspan.ending import reap
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
+from callspan.redaction import Redact
 from callspan.testing.tree import span_tree
 
 
@@ -64,6 +66,11 @@ def record(
     detail: str | None = None,
     metadata: str | Sequence[str] | None = None,
     meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
+    content: str | None = None,
+    content_limit: int | None = None,
+    redact: str | Redact | None = None,
+    redact_keys: str | Sequence[str] | None = None,
     **provider: Any,
 ) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
@@ -73,6 +80,11 @@ def record(
         detail: Likewise.
         metadata: Likewise.
         meter_provider: Likewise.
+        logger_provider: Likewise.
+        content: Likewise.
+        content_limit: Likewise.
+        redact: Likewise.
+        redact_keys: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
@@ -84,6 +96,11 @@ def record(
         meter_provider=meter_provider,
         detail=detail,
         metadata=metadata,
+        logger_provider=logger_provider,
+        content=content,
+        content_limit=content_limit,
+        redact=redact,
+        redact_keys=redact_keys,
     )
     try:
         yield recording
