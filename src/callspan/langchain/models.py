@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import Any
 
 from opentelemetry.trace import SpanKind
 
@@ -25,6 +26,16 @@ def request_model(said: Announcement) -> object:
     if not isinstance(params, Mapping):
         return None
     return params.get("model") or params.get("model_name") or params.get("model_id")
+
+
+def messages(said: Announcement) -> Sequence[Any]:
+    """Give the messages that a chat model is asked."""
+    return said.inputs if isinstance(said.inputs, (list, tuple)) else ()
+
+
+def message(result: Any) -> Any:
+    """Give the message of a chat model's first answer."""
+    return answer(result).message
 
 
 def _identity(operation: str) -> Table:
@@ -56,6 +67,8 @@ CHAT = Kind(
     ),
     end=RESPONSE,
     answer=answer,
+    messages=messages,
+    message=message,
 )
 
 TEXT_COMPLETION = replace(
