@@ -56,12 +56,8 @@ def tell(frame: Frame) -> None:
 async def begun(frame: Frame, body: Any) -> Any:
     """Let the start of the frame's own run be heard, and run the body."""
     told, frame.told = frame.told, None
-    try:
-        if told is not None and (pending := told.go()) is not None:
-            await pending
-    except BaseException:
-        body.close()  # it never begins, and Python warns of a coroutine that nobody awaits
-        raise
+    if told is not None and (pending := told.go()) is not None:
+        await pending
     return await body
 
 

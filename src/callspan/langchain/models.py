@@ -16,6 +16,7 @@ from callspan.langchain.endpoints import server
 from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
+from callspan.run import Run
 
 
 def request_model(said: Announcement) -> object:
@@ -28,13 +29,12 @@ def request_model(said: Announcement) -> object:
     return params.get("model") or params.get("model_name") or params.get("model_id")
 
 
-def messages(said: Announcement) -> Sequence[Any]:
-    """Give the messages that a chat model is asked."""
-    return said.inputs if isinstance(said.inputs, (list, tuple)) else ()
+def _messages(run: Run) -> Sequence[Any]:
+    """Give what a chat model is asked; a completion model gets a text, a decision model a record."""
+    return run.inputs if isinstance(run.inputs, (list, tuple)) else ()
 
 
-def message(result: Any) -> Any:
-    """Give the message of a chat model's first answer."""
+def _message(result: Any) -> Any:
     return answer(result).message
 
 
@@ -67,8 +67,8 @@ CHAT = Kind(
     ),
     end=RESPONSE,
     answer=answer,
-    messages=messages,
-    message=message,
+    messages=_messages,
+    message=_message,
 )
 
 TEXT_COMPLETION = replace(
