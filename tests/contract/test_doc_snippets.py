@@ -89,6 +89,18 @@ def test_the_table_of_the_run_has_every_public_attribute():
     table = text.partition("\n## The run\n")[2].partition("\n\nWhat a callback must")[0]
     first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     listed = {name for cell in first_cells for name in re.findall(r"`(\w+)", cell)}
-    given = {"id", "parent_id", "name", "tags", "metadata", "inputs", "outputs", "error", "outcome", "span", "is_foreign"}
+    given = {
+        "id",
+        "parent_id",
+        "name",
+        "tags",
+        "metadata",
+        "inputs",
+        "outputs",
+        "error",
+        "outcome",
+        "span",
+        "is_foreign",
+    }
     offered = {name for name, value in vars(callspan.Run).items() if isinstance(value, property)}
     assert listed == given | offered | {"set_attribute", "add_event"}
