@@ -237,4 +237,4 @@ class Run:
 def current_run() -> Run | None:
     """Give the run whose body the caller is in, or None outside of every run."""
     here: Any = get_current().get(RUN)
-    return here if here is not None and not here.ended else None
+    return None if here is None or (here.ended and here.context is None) else here
