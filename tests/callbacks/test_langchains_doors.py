@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager, trace_as_chain_group
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, CallbackManager
+from langchain_core.callbacks.manager import trace_as_chain_group
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 from tests.callbacks.forms import FORMS, in_form, in_node
@@ -18,6 +19,7 @@ from tests.modes.retrievers.embedders import RetrieverNative
 
 import callspan
 from callspan import telemetry
+from callspan.callback import shim
 from callspan.testing import record
 
 Fn = Callable[..., Any]
@@ -38,13 +40,12 @@ class TestObject:
 
     def test_model(self, form: str) -> None:
         by_constructor, by_config = Recorder(), Recorder()
-        model: Any = ChatNative(body=lambda text: inner.invoke(text), callbacks=[by_constructor])
+        model: Any = ChatNative(callbacks=[by_constructor])
         with record():
             in_form(form, model.with_config(callbacks=[by_config]), "hello")
             in_form(form, ChatNative(), "hello")
         assert started(by_constructor) == ["ChatNative"]
-        assert started(by_config)[:2] == ["ChatNative", "inner"]
-        assert set(started(by_config)) == {"ChatNative", "inner"}
+        assert started(by_config) == ["ChatNative"]
 
     def test_model_in_a_chain(self, form: str) -> None:
         by_constructor, by_config = Recorder(), Recorder()
@@ -65,12 +66,12 @@ class TestObject:
         assert started(by_config) == ["look", "inner"]
 
     def test_retriever(self, form: str) -> None:
-        by_constructor, by_config = Recorder(), Recorder()
-        retriever: Any = RetrieverNative(body=lambda: None, callbacks=[by_constructor])
+        recorder = Recorder()
+        retriever = RetrieverNative(body=lambda: None)  # its constructor takes no callbacks
         with record():
-            in_form(form, retriever.with_config(callbacks=[by_config]), "bears")
-        assert started(by_constructor) == ["RetrieverNative"]
-        assert started(by_config) == ["RetrieverNative"]
+            in_form(form, retriever.with_config(callbacks=[recorder]), "bears")
+            in_form(form, retriever, "bears")
+        assert started(recorder) == ["RetrieverNative"]
 
     def test_chain(self, form: str) -> None:
         recorder = Recorder()
@@ -86,8 +87,9 @@ def test_the_config_of_a_call(form: str) -> None:
     recorder = Recorder()
     with record():
         in_form(form, inner | ChatNative(), "hello", {"callbacks": [recorder]})
-    graph = ["graph", "node"] * form.endswith("graph")
-    assert started(recorder) == [*graph, "RunnableSequence", "inner", "ChatNative"]
+    names = [name for name in started(recorder) if name not in ("graph", "node")]
+    assert names == ["RunnableSequence", "inner", "ChatNative"]
+    assert started(recorder)[:2] == (["graph", "node"] if form.endswith("graph") else names[:2])
     assert bool(recorder.only("llm_new_token")) is form.endswith("stream")
 
 
@@ -198,20 +200,20 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
     assert alone.heard
     assert sorted(before.heard) == sorted(alone.heard) if handler is Plain else before.heard == alone.heard
     assert sorted(after.heard) == sorted(alone.heard) if handler is Plain else after.heard == alone.heard
-    assert started_or_failed(callback) == 4 + form.endswith("graph") * 4
+    starts = [line for line in alone.heard if line.split()[0] in ("chain_start", "chat_model_start")]
+    assert len(callback.only("run_start")) == len(callback.only("run_end", "run_error")) == len(starts)
 
 
-def started_or_failed(recorder: Any) -> int:
-    """Count the runs that were heard, from start to end or error."""
-    assert len(recorder.only("run_start")) == len(recorder.only("run_end", "run_error"))
-    return len(recorder.only("run_start"))
-
-
-def test_a_callback_in_a_list_while_nothing_is_instrumented() -> None:
-    """It hears nothing, it harms nothing."""
+@pytest.mark.may_log
+def test_a_callback_in_a_list_while_nothing_is_instrumented(monkeypatch: Any, caplog: Any) -> None:
+    """It hears nothing, it harms nothing, and that it hears nothing is said once."""
+    monkeypatch.setattr(shim, "_warned", [])
     recorder = Recorder()
-    assert inner.invoke("x", {"callbacks": [recorder]}) == "x"
+    config: Any = {"callbacks": [recorder]}
+    assert call("stream", inner, "x", config) == ["x"]
     assert ChatNative(callbacks=[recorder]).invoke("hello").content
-    assert asyncio.run(in_node(inner).ainvoke({"asked": "x"}, {"callbacks": [recorder]}))["answer"] == "x"
+    assert asyncio.run(in_node(inner).ainvoke({"asked": "x"}, config))["answer"] == "x"
     assert recorder.heard == []
-    assert call("stream", inner, "x", {"callbacks": [recorder]}) == ["x"]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "a callback in LangChain's lists hears nothing: call callspan.instrument()"
+    ]
