@@ -68,7 +68,7 @@ def _forget_all() -> None:
     lease.abandoned.clear()
     for ref in [*_newest.values(), *_shadowed.values()]:
         if (run := ref()) is not None:
-            run.ended = True
+            run.ended, run.context = True, None
     _newest.clear()
     _shadowed.clear()
 

@@ -47,10 +47,10 @@ class Run:
 
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "by_sdk", "context", "conversation",
-        "counted", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into",
-        "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
-        "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started", "stopper", "streamed", "subject",
-        "subscribers", "sums", "tags", "told", "top", "totals",
+        "counted", "declined", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity",
+        "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside",
+        "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started",
+        "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
     )  # fmt: skip
 
     row: Kind
@@ -87,13 +87,14 @@ class Run:
         self.counted = False  # whether a model inside it has counted its tokens
         self.sums = False  # whether it has totals
         self.key: int = 0  # what two announcements of one run have in common
-        # Who hears it; of these who comes by OpenTelemetry's door, and who is told of the span besides; what their
-        # hooks noted, what one of them stopped it with, and which events LangGraph told.
+        # Who hears it, and who did not want to; of these who comes by OpenTelemetry's door, and who is told of the span
+        # besides; what their hooks noted, what one of them stopped it with, and which events LangGraph told.
         self.subscribers: tuple[Subscriber, ...]
+        self.declined: tuple[Subscriber, ...]
         self.by_sdk: Sequence[Subscriber]
         self.spanning: tuple[Subscriber, ...]
         self.told: tuple[str, ...]
-        self.subscribers = self.by_sdk = self.spanning = self.told = ()
+        self.subscribers = self.declined = self.by_sdk = self.spanning = self.told = ()
         self.notes: dict[Any, Any] | None
         self.stopper: BaseException | None
         self.notes = self.stopper = None
@@ -239,4 +240,4 @@ class Run:
 def current_run() -> Run | None:
     """Give the run whose body the caller is in, or None outside of every run."""
     here: Any = get_current().get(RUN)
-    return here if here is not None and not here.ended else None
+    return None if here is None or (here.ended and here.context is None) else here

@@ -185,7 +185,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
-    pause = unannounced(run) if outcome == PAUSED else None
+    pause = unannounced(run) if outcome == PAUSED and error is None else None
     told = end(run, outputs, error, outcome)
     if pause is not None:
         told = before_end(run, told, pause)

@@ -12,7 +12,7 @@ from callspan import semconv
 from callspan.delivery import Telling, calls_of
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.events import Event, happened, payload_of
-from callspan.langchain.graphs import AGENT
+from callspan.langchain.graphs import AGENT, is_graph
 from callspan.registry import find
 from callspan.run import Run
 from callspan.settling import Told
@@ -81,7 +81,7 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
         run: The run that starts.
         told: Who hears its start.
     """
-    if run.row not in (WORKFLOW, AGENT) or run.subject is None or run.inputs is None or not is_resumed(run):
+    if run.row not in (WORKFLOW, AGENT) or not is_resumed(run) or not is_graph(run.subject):
         return told
     if "langgraph.callbacks" in sys.modules:
         return told
@@ -98,9 +98,9 @@ def unannounced(run: Run) -> GraphEvent | None:
     """Write that a graph pauses, where LangGraph did not tell of it, and give what there is to hear.
 
     Args:
-        run: The run that is about to end.
+        run: The run that is about to end with a result: graphs in it ended with an exception.
     """
-    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told or run.parent is not None:
+    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told:
         return None
     groups = (group if isinstance(group, (tuple, list)) else () for group in run.paused or ())
     event = GraphEvent(run.id, interrupts=tuple(chain.from_iterable(groups)))
