@@ -34,8 +34,6 @@ class OwnRun(Frame):
 
     __slots__ = ("inputs", "metadata", "name", "outputs", "row", "run", "subject", "tags")
 
-    starts = True
-
     def __init__(
         self,
         name: str,
