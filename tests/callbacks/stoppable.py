@@ -101,7 +101,9 @@ def _tool(body: Body) -> Any:
     async def acount(x: int) -> Any:
         return body(x)
 
-    return StructuredTool.from_function(lambda x: body(x), coroutine=acount, name="count", description="c", args_schema=Count)
+    return StructuredTool.from_function(
+        lambda x: body(x), coroutine=acount, name="count", description="c", args_schema=Count
+    )
 
 
 class Count(TypedDict):
