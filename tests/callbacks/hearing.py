@@ -45,7 +45,9 @@ class Witness(callspan.Callback):
         self.notes.lines.append((run, f"{self.name} error"))
 
 
-def stopper(hook: str, error: BaseException, notes: Notes, *, asynchronous: bool, **settings: Any) -> callspan.Callback:
+def stopper(
+    hook: str, error: BaseException, notes: Notes, *, asynchronous: bool, only: str | None = None, **settings: Any
+) -> callspan.Callback:
     """Make a callback that raises in one hook, after it has noted what it heard.
 
     Args:
@@ -53,14 +55,16 @@ def stopper(hook: str, error: BaseException, notes: Notes, *, asynchronous: bool
         error: What it raises.
         notes: Where it writes, as `stopper`.
         asynchronous: Whether the hook is an `async def`.
+        only: The outcome of the runs that it raises for; None: all.
         **settings: Attributes of its class.
     """
 
     def stop(self: Any, run: Run, *payload: Any) -> None:
-        raise error
+        if only in (None, run.outcome):
+            raise error
 
     async def astop(self: Any, run: Run, *payload: Any) -> None:
-        raise error
+        stop(self, run, *payload)
 
     cls = type("Stopper", (Witness,), {**settings, hook: astop if asynchronous else stop})
     made: callspan.Callback = cls("stopper", notes)
