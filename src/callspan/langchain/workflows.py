@@ -94,7 +94,8 @@ class workflow:  # noqa: N801 - used as a function
 
     def _entered(self) -> tuple[OwnRun, Any]:
         frame = self._frame() or OwnRun(self._name, NAMED)
-        frame.watch, frame.code, frame.context, frame.var = self._sentry, None, None, None
+        frame.watch, frame.code = self._sentry, None
+        frame.context = frame.var = frame.told = None
         frame.begun = not telemetry.is_inforce()
         token = frame.enter()
         self._open.append((frame, token))
