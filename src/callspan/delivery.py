@@ -227,15 +227,18 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
 
 
 def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised was an accident, which is noted, or is meant to stop the call."""
-    if not isinstance(error, Exception):
-        if run.is_stoppable and not isinstance(error, _CONTROL):
-            run.stopper = error
+    """Tell whether what a hook raised reaches nobody: an accident is noted, and what comes too late to stop the call."""
+    if isinstance(error, _CONTROL):
         return False
-    if (subscriber.raise_error or isinstance(error, Stop)) and run.is_stoppable:
+    if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:
+        isolate(subscriber, event, error)
+        return True
+    if run.is_stoppable:
         run.stopper = error
         return False
-    isolate(subscriber, event, error)
+    name = type(subscriber).__name__
+    if telemetry.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
+        _log.warning("%s.%s cannot stop a run that has ended: %s", name, event, run.outcome, exc_info=error)
     return True
 
 

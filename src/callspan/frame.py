@@ -42,9 +42,6 @@ class Frame:
     var: ContextVar[Context] | None
     """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
 
-    starts: bool = False
-    """Whether it starts a run itself, which somebody may hear."""
-
     told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
 
