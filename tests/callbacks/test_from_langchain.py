@@ -175,11 +175,11 @@ def test_several_prompts(form: str, model: Fn) -> None:
 CLOSED = {
     "function": ("chain+ chain-", "chain! chain+"),
     "generator": ("chain+ chain-", "chain! chain+"),
-    "chat": ("chat+ llm! token", "chat+ llm! token"),
+    "chat": ("chat+ llm!", "chat+ llm!"),
     "completion": ("llm! llm+", "llm! llm+"),
     "prompt, chat and parser": (
-        "chain+ chain+ chain+ chain- chain- chain- chat+ llm- token",
-        "chain! chain! chain+ chain+ chain+ chain- chat+ llm! token",
+        "chain+ chain+ chain+ chain- chain- chain- chat+ llm-",
+        "chain! chain! chain+ chain+ chain+ chain- chat+ llm!",
     ),
     "graph": (
         "chain! chain+ chain+ chain+ chain- chain- chat+ llm-",
@@ -190,7 +190,7 @@ CLOSED = {
 
 
 def _sorted(outline: str) -> str:
-    return " ".join(sorted(outline.split()))
+    return " ".join(sorted(word for word in outline.split() if word != "token"))
 
 
 @pytest.mark.parametrize("subject", CLOSED)
