@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, StdOutCallbackHandler
-from langchain_core.outputs import Generation, LLMResult
-from langchain_core.retrievers import BaseRetriever
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 from langchain_core.tracers.log_stream import LogStreamCallbackHandler
@@ -122,7 +121,7 @@ def test_a_handler_that_raises(event: str, form: str, base: type, method: Fn) ->
     """What a handler raises ends the call if it is one that says so."""
     with (
         record(callbacks=[FromLangChain(recorder(base, raise_error=True, **{event: method}))]),
-        pytest.raises(RuntimeError, match="^the handler$"),
+        pytest.raises(RuntimeError, match="the handler"),
     ):
         call(form, RunnableLambda(f), "x")
 
@@ -135,9 +134,7 @@ def test_a_handler_that_fails(caplog: pytest.LogCaptureFixture) -> None:
         assert RunnableLambda(f).invoke("x") == "x"
 
     assert outline(handler.heard) == "chain-"
-    assert [entry.getMessage() for entry in caplog.records] == [
-        "FromLangChain.on_run_start failed; the call goes on"
-    ]
+    assert [entry.getMessage() for entry in caplog.records] == ["FromLangChain.on_run_start failed; the call goes on"]
 
 
 @pytest.mark.may_log
@@ -167,7 +164,7 @@ def test_a_stop(form: str) -> None:
         call(form, RunnableLambda(f) | ChatNative(), "x")
 
     assert raised.value is stop
-    assert outline(handler.heard) == "chain+ chain+ chain- llm! chain!" or form in ("stream", "astream")
+    assert outline(handler.heard) == "chain+ chain+ chain- llm! chain!"
     assert [args for event, args, _ in handler.heard if event.endswith("_error")] == [(stop,), (stop,)]
 
 
@@ -195,15 +192,9 @@ def test_what_langchain_does_not_report() -> None:
                 raise ValueError(text)
 
         with pytest.raises(ValueError, match="b"):
-            ChatNative(body=fail).generate([[_human("a")], [_human("b")]], callbacks=config["callbacks"])
+            ChatNative(body=fail).generate([[HumanMessage("a")], [HumanMessage("b")]], callbacks=config["callbacks"])
 
     assert told_alike(failing) == "chat+ chat+ llm!"
-
-
-def _human(text: str) -> Any:
-    from langchain_core.messages import HumanMessage
-
-    return HumanMessage(text)
 
 
 def test_it_hears_in_every_scope_once() -> None:
@@ -308,14 +299,14 @@ def test_a_handler_of_the_newer_streams() -> None:
     if not hasattr(streaming, "_V2StreamingCallbackHandler"):
         pytest.skip("v3 streams of events came with langchain-core 1.4")
     handler = type("Newer", (BaseCallbackHandler, streaming._V2StreamingCallbackHandler), {})()
-    with pytest.raises(TypeError, match="^Newer cannot be adapted, "):
+    with pytest.raises(TypeError, match=r"^Newer cannot be adapted, "):
         FromLangChain(handler)
 
 
 def test_the_handler_of_message_streams() -> None:
     """LangGraph's handler for `stream_mode="messages"` is one of them."""
     messages = pytest.importorskip("langgraph.pregel._messages")
-    with pytest.raises(TypeError, match="^StreamMessagesHandler cannot be adapted, "):
+    with pytest.raises(TypeError, match=r"^StreamMessagesHandler cannot be adapted, "):
         FromLangChain(messages.StreamMessagesHandler(print, subgraphs=False))
 
 
