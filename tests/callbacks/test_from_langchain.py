@@ -12,6 +12,7 @@ import pytest
 from langchain_core.callbacks import (
     AsyncCallbackHandler,
     BaseCallbackHandler,
+    CallbackManager,
     adispatch_custom_event,
     dispatch_custom_event,
 )
@@ -24,7 +25,7 @@ from langchain_core.runnables import RunnableGenerator, RunnableLambda, Runnable
 from langchain_core.tools import StructuredTool
 from langgraph.graph import START, StateGraph
 from tests.callbacks.recorders import told_alike
-from tests.modes.models.calls import Standstill, call, cancel, settle
+from tests.modes.models.calls import EVENTS, Standstill, call, cancel, settle
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
 from tests.modes.models.completion_models import Completing, CompletingNative
 from tests.modes.retrievers.embedders import Retriever, RetrieverNative
@@ -304,3 +305,45 @@ def test_an_event_stream_of_a_chat_model() -> None:
 
     told = told_alike(calling).split()
     assert (told[0], set(told[1:-1]), told[-1]) == ("chat+", {"stream_event"}, "llm-")
+
+
+@pytest.mark.filterwarnings("ignore:astream_(log|events) ")
+@pytest.mark.parametrize("form", EVENTS)
+def test_beside_a_stream_of_events(form: str) -> None:
+    """Whoever reads LangChain's streams of events makes a model stream, and that is told too."""
+    chain = RunnableLambda(f) | ChatNative()
+    told = told_alike(lambda config: call(form, chain, "hello", config))
+
+    assert told == "chain+ chain+ chain- chat+ token llm- chain-"
+
+
+def test_a_chain_group() -> None:
+    """A chain group is told once LangChain announces it, with what is in it as its children."""
+
+    def calling(config: Any) -> None:
+        manager = config["callbacks"]
+        manager = manager if isinstance(manager, CallbackManager) else CallbackManager(manager, manager)
+        group = manager.on_chain_start({"name": "group"}, {})
+        RunnableLambda(f).invoke("x", {"callbacks": group.get_child()})
+        group.on_chain_end({"output": "x"})
+
+    assert told_alike(calling) == "chain+ chain+ chain- chain-"
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+def test_a_decision_model(form: str) -> None:
+    """A decision model is told as the chain that LangChain says it is."""
+    decisions = pytest.importorskip("langchain_core.decisions", reason="decision models came with langchain-core 1.8")
+
+    class Deciding(decisions.BaseDecisionModel):  # type: ignore[misc, name-defined]
+        model: str = "d"
+
+        @property
+        def _provider(self) -> str:
+            return "deciders"
+
+        def _classify(self, state: Any, questions: Any) -> Any:
+            return decisions.ClassifierResponse(model="d-1", answers={}, usage={"input_tokens": 3})
+
+    asked = {"state": "blue", "questions": {"blue": decisions.Noul(instructions="is it blue?")}}
+    assert told_alike(lambda config: call(form, Deciding(), asked, config)) == "chain+ chain-"
