@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -206,9 +206,25 @@ def calls_of(
     return [(run, subscriber, event, payload) for subscriber, event in hooks(subscribers, events)]
 
 
-def emit(run: Run, event: str, *payload: Any) -> Telling | None:
-    """Tell the run's subscribers of something in the middle of it."""
-    calls = calls_of(run, run.subscribers, (event,), payload)
+def payload_for(subscriber: Subscriber, payload: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Give what a subscriber gets in the middle of a run: LangChain's other keywords too, if it wants them."""
+    return (*payload, keywords) if subscriber.callspan_keywords else payload
+
+
+def emit(run: Run, event: str, payload: Iterable[Any], keywords: Mapping[str, Any]) -> Telling | None:
+    """Tell the run's subscribers of something in the middle of it.
+
+    Args:
+        run: The run.
+        event: The hook.
+        payload: What happened.
+        keywords: All keywords that LangChain told it with.
+    """
+    told = tuple(payload)
+    calls = [
+        (run, subscriber, hook, payload_for(subscriber, told, keywords))
+        for subscriber, hook in hooks(run.subscribers, (event,))
+    ]
     return Telling(calls) if calls else None
 
 

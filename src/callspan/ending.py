@@ -149,7 +149,7 @@ def _write_end(run: Run, attributes: dict[str, Any]) -> None:
 def _end_span(run: Run) -> None:
     # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
     run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = None
-    run.extra = run.serialized = _NOTHING_SAID
+    run.extra = run.extra_at_end = run.serialized = _NOTHING_SAID
     if not run.subscribers:
         run.inputs = run.error = None
     span = run.span
