@@ -75,9 +75,10 @@ def start(
     if WAITING in context:
         dict.__delitem__(context, WAITING)  # nobody has seen it yet
     if heard:
-        if above is None and doors.prepare is not None:
+        blocks = blocks_of(parent, current or parent)
+        if above is None and doors.prepare is not None and (blocks or doors.process):
             doors.prepare()
-        _open_doors(run, context, given, blocks_of(parent, current or parent))
+        _open_doors(run, context, given, blocks)
     registry.add(run)
 
 

@@ -96,8 +96,8 @@ class EveryChunk(FirstChunk):
     def _payload(self, event: Any, chunk: Any) -> tuple[Any, ...]:
         return (event,)
 
-    def __call__(self, event: Any, **more: Any) -> Any:
-        return self._go_on(self._hear(event, None), (event,), more)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._go_on(self._hear(args[0] if args else kwargs.get("event"), None), args, kwargs)
 
     def _hear(self, said: Any, chunk: Any) -> Pending | None:
         """Call the hooks up to the first that is to be awaited, and give the rest."""
