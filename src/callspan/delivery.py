@@ -9,11 +9,12 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, get_current
 
 from callspan import telemetry
 from callspan.frame import Frame, reset
 from callspan.kinds import Subscriber
+from callspan.registry import RUN
 from callspan.settling import Pending
 from callspan.steps import Steps
 
@@ -115,9 +116,12 @@ class Telling:
         """Await what a hook returned, and go on with the others."""
         run, subscriber, event, _ = call
         try:
-            await (awaitable if run.context is None else Steps(_coroutine(awaitable), _hook_frame(run.context)))
+            if run.context is None or get_current().get(RUN) is run:  # its span is current, as in a model's body
+                await awaitable
+            else:
+                await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
-            if not _isolated(subscriber, event, run, error):
+            if not is_isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:
             if subscriber.callspan_failures:
@@ -164,7 +168,7 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     try:
         result = getattr(subscriber, event)(run, *payload)
     except BaseException as error:
-        if not _isolated(subscriber, event, run, error):
+        if not is_isolated(subscriber, event, run, error):
             raise
         return None
     if result is not None and isawaitable(result):
@@ -242,8 +246,8 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
         isolate(subscriber, event, error)
 
 
-def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised reaches nobody: an accident is noted, and what comes too late to stop the call."""
+def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
+    """Tell whether what a hook raised reaches nobody: an accident, which is noted, or a stop that comes too late."""
     if isinstance(error, _CONTROL):
         return False
     if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:

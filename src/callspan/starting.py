@@ -8,7 +8,7 @@ from threading import Lock
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
-from callspan import lease, registry, semconv, spans, telemetry
+from callspan import lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, quietly
 from callspan.ending import at_exit, end, place, reap
 from callspan.kinds import Cause, Kind, Subscriber
@@ -60,7 +60,8 @@ def start(
         run.by_sdk = []
         given = Context({**parent, PENDING: run})
     if above is not None and (hidden or row.depth > inforce.visible):
-        run.span, run.identity = spans.hidden_span(parent), {}
+        run.span = spans.hidden_span(parent)
+        run.identity = spans.read(row.identity, run) if heard else {}
     else:
         # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
         # run it is known which it will be. Otherwise it is taken to be as it was the last time.
@@ -74,20 +75,22 @@ def start(
     context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
     if WAITING in context:
         dict.__delitem__(context, WAITING)  # nobody has seen it yet
+    if row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
+        shared_calls.claim(context, row.name)
     if heard:
-        if above is None and doors.prepare is not None:
-            doors.prepare()
-        _open_doors(run, context, given, blocks_of(parent, current or parent))
+        run.by_sdk = tuple(run.by_sdk)
+        blocks = blocks_of(parent, current or parent)
+        if blocks or doors.process or run.by_sdk:
+            _open_doors(run, context, given, blocks)
     registry.add(run)
 
 
 def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:
     """Let in who hears the run by the doors that are open without LangChain's lists."""
-    run.by_sdk = tuple(run.by_sdk)
+    if run.parent_ref is None and doors.prepare is not None and (blocks or doors.process):
+        doors.prepare()
     if blocks:
         dict.__setitem__(context, BLOCK, blocks)
-    if not run.identity:
-        run.identity = spans.read(run.row.identity, run)  # a hidden run has none yet
     subscribe_all(run, blocks)
     if run.subscribers:
         tell_of_span(run, run.subscribers, given)

@@ -190,7 +190,7 @@ STARTING: dict[str, tuple[str, Fn]] = {
     "retriever.ainvoke": ("retriever", lambda: RetrieverNative(body=str).ainvoke("q")),
     "embedder": ("embedding", lambda: EmbedderNative(str).aembed_query("q")),
     "lambda.ainvoke": ("chain", lambda: RunnableLambda(str).ainvoke(1)),
-    "workflow": ("chain", lambda: callspan.workflow("w")(_nothing)()),
+    "workflow": ("chain", callspan.workflow("w")(_nothing)),
 }
 
 
