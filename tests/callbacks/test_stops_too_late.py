@@ -184,6 +184,9 @@ def test_another_outcome_stands(name: str, cls: Any, asynchronous: bool, caplog:
     assert (too_late in caplog.messages) is not (outcome == "abandoned" and asynchronous)
 
 
+async def _nothing() -> None: ...
+
+
 STARTING: dict[str, tuple[str, Fn]] = {
     "chat.ainvoke": ("llm", lambda: ChatNative().ainvoke("hello")),
     "chat.astream": ("llm", lambda: _read(ChatNative().astream("hello"))),
@@ -192,9 +195,6 @@ STARTING: dict[str, tuple[str, Fn]] = {
     "lambda.ainvoke": ("chain", lambda: RunnableLambda(str).ainvoke(1)),
     "workflow": ("chain", callspan.workflow("w")(_nothing)),
 }
-
-
-async def _nothing() -> None: ...
 
 
 @pytest.mark.parametrize("event", ["start", "end"])
