@@ -204,7 +204,10 @@ def test_retry(form: str, recorder: Any, recording: Any) -> None:
         "run_end Flaky",
     ]
     assert events_of(recording, "chat m") == [
-        ("langchain.retry", {"langchain.retry.attempt": 1, "langchain.retry.wait_time": 0.0, "error.type": "ConnectionError"})
+        (
+            "langchain.retry",
+            {"langchain.retry.attempt": 1, "langchain.retry.wait_time": 0.0, "error.type": "ConnectionError"},
+        )
     ]
 
 
@@ -260,7 +263,7 @@ def test_custom_event(form: str, recorder: Any, recording: Any) -> None:
         return value
 
     in_form(form, RunnableLambda(f, af, name="f"), "x")
-    middle(recorder, "custom_event", "f", f"'found' {({'what': TEXT})!r}")
+    middle(recorder, "custom_event", "f", f"'found' { ({'what': TEXT})!r}")
     assert events_of(recording, span_name(form)) == [("found", {"langchain.event.type": "custom"})]
 
 

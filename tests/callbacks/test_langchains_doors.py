@@ -58,7 +58,7 @@ class TestObject:
     def test_tool(self, form: str) -> None:
         by_constructor, by_config = Recorder(), Recorder()
         tool: Any = StructuredTool.from_function(
-            lambda where: inner.invoke(where), name="look", description="Look.", callbacks=[by_constructor]
+            lambda where: f"{inner.invoke(where)}!", name="look", description="Look.", callbacks=[by_constructor]
         )
         with record():
             in_form(form, tool.with_config(callbacks=[by_config]), {"where": "there"})
