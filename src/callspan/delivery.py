@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ class Telling:
                 return self.later(call, awaitable)
             _discard(awaitable)
         for then in self.then:
-            then()
+            _ours(then)
         error_of_hook, self.error = self.error, None
         if error_of_hook is not None:
             raise error_of_hook
@@ -129,7 +129,15 @@ class Telling:
     def _stop(self, call: Call, error: BaseException) -> None:
         self.error = self.error or error
         if self.stopped is not None:
-            self.stopped(self, call, error)
+            _ours(self.stopped, self, call, error)
+
+
+def _ours(function: Callable[..., None], *args: Any) -> None:
+    """Call our own code among the hooks, where nothing else guards it."""
+    try:
+        function(*args)
+    except Exception as fault:  # noqa: BLE001 - the user's call goes on
+        telemetry.failed("telling callbacks", fault)
 
 
 def together(tellings: Iterable[Telling]) -> Telling | None:
@@ -198,9 +206,25 @@ def calls_of(
     return [(run, subscriber, event, payload) for subscriber, event in hooks(subscribers, events)]
 
 
-def emit(run: Run, event: str, *payload: Any) -> Telling | None:
-    """Tell the run's subscribers of something in the middle of it."""
-    calls = calls_of(run, run.subscribers, (event,), payload)
+def payload_for(subscriber: Subscriber, payload: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Give what a subscriber gets in the middle of a run: LangChain's other keywords too, if it wants them."""
+    return (*payload, keywords) if subscriber.callspan_keywords else payload
+
+
+def emit(run: Run, event: str, payload: Iterable[Any], keywords: Mapping[str, Any]) -> Telling | None:
+    """Tell the run's subscribers of something in the middle of it.
+
+    Args:
+        run: The run.
+        event: The hook.
+        payload: What happened.
+        keywords: All keywords that LangChain told it with.
+    """
+    told = tuple(payload)
+    calls = [
+        (run, subscriber, hook, payload_for(subscriber, told, keywords))
+        for subscriber, hook in hooks(run.subscribers, (event,))
+    ]
     return Telling(calls) if calls else None
 
 
@@ -219,15 +243,18 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
 
 
 def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised was an accident, which is noted, or is meant to stop the call."""
-    if not isinstance(error, Exception):
-        if run.is_stoppable and not isinstance(error, _CONTROL):
-            run.stopper = error
+    """Tell whether what a hook raised reaches nobody: an accident is noted, and what comes too late to stop the call."""
+    if isinstance(error, _CONTROL):
         return False
-    if (subscriber.raise_error or isinstance(error, Stop)) and run.is_stoppable:
+    if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:
+        isolate(subscriber, event, error)
+        return True
+    if run.is_stoppable:
         run.stopper = error
         return False
-    isolate(subscriber, event, error)
+    name = type(subscriber).__name__
+    if telemetry.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
+        _log.warning("%s.%s cannot stop a run that has ended: %s", name, event, run.outcome, exc_info=error)
     return True
 
 
@@ -265,13 +292,14 @@ class _HookFrame(Frame):
 
     __slots__ = ()
 
-    watch = _Trusting()
+
+_TRUSTING = _Trusting()
 
 
 def _hook_frame(context: Context) -> Frame:
     frame = _HookFrame()
+    frame.prepare(_TRUSTING)
     frame.context, frame.begun = context, True
-    frame.var = frame.code = frame.told = None
     return frame
 
 

@@ -48,7 +48,9 @@ def end(
     run.ended_at = at or time_ns()
     if outcome is None:
         outcome = OK if error is None else ERROR
-    if outcome == ERROR and error is run.stopper:
+    if error is not run.stopper:
+        run.stopper = None  # somebody caught what a hook raised in the middle of it
+    elif outcome == ERROR:
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
@@ -147,7 +149,7 @@ def _write_end(run: Run, attributes: dict[str, Any]) -> None:
 def _end_span(run: Run) -> None:
     # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
     run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = None
-    run.extra = run.serialized = _NOTHING_SAID
+    run.extra = run.extra_at_end = run.serialized = _NOTHING_SAID
     if not run.subscribers:
         run.inputs = run.error = None
     span = run.span

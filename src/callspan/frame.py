@@ -42,14 +42,21 @@ class Frame:
     var: ContextVar[Context] | None
     """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
 
-    starts: bool = False
-    """Whether it starts a run itself, which somebody may hear."""
-
     told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
 
     settled: bool = True
     """Whether the context that is kept is the one for the next step; else `settle` is asked after each."""
+
+    def prepare(self, watch: Watch, code: CodeType | None = None) -> None:
+        """Get ready for one call.
+
+        Args:
+            watch: Who watches over our code.
+            code: The code of what is called.
+        """
+        self.watch, self.code, self.begun = watch, code, False
+        self.context = self.var = self.told = None
 
     def outset(self) -> Context | None:
         """Give the context the body begins in; None leaves the caller's in place."""

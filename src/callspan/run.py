@@ -47,7 +47,8 @@ class Run:
 
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "by_sdk", "context", "conversation",
-        "counted", "declined", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity",
+        "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures", "first_chunk", "id",
+        "identity",
         "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside",
         "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started",
         "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
@@ -79,6 +80,7 @@ class Run:
         self.inputs = inputs
         self.serialized = serialized
         self.extra = extra
+        self.extra_at_end: Mapping[str, Any] = {}  # the other keywords of the end event
         self.started = time_ns()
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
@@ -208,7 +210,9 @@ class Run:
     @property
     def is_stoppable(self) -> bool:
         """Whether a hook can stop it: not once it has ended otherwise than with a result or an error."""
-        return not self.is_foreign and self.stopper is None and self.outcome in (None, OK, ERROR)
+        if self.is_foreign:
+            return False
+        return self.outcome is None or (self.stopper is None and self.outcome in (OK, ERROR))
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Write an attribute on its span, which is of no effect if that is not recorded or has ended.

@@ -17,7 +17,7 @@ from typing import Any
 
 from callspan.frame import Frame, Opener, Watch
 from callspan.settling import Pending, Told, settle
-from callspan.steps import AsyncDriver, Steps, begun, drive, tell
+from callspan.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
@@ -112,8 +112,7 @@ def around(opener: Opener) -> Weave:
         def opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
             frame: Frame | None = watch.run(opener, args, kwargs)
             if frame is not None:
-                frame.watch, frame.code, frame.begun = watch, code, False
-                frame.context = frame.var = frame.told = None
+                frame.prepare(watch, code)
             return frame
 
         if inspect.isasyncgenfunction(innermost):
@@ -173,7 +172,7 @@ def _coroutine(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.iscoroutine(body):
             return body
-        return Steps(begun(frame, body) if frame.starts else body, frame)
+        return Steps(body, frame)
 
     return wrapper
 

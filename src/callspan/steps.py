@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.context import attach
 
 from callspan.frame import Frame, reset
-from callspan.settling import Pending, settle
+from callspan.settling import Pending, Told, settle
 
 
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
@@ -53,11 +53,16 @@ def tell(frame: Frame) -> None:
         settle(told.go())
 
 
-async def begun(frame: Frame, body: Any) -> Any:
-    """Let the start of the frame's own run be heard, and run the body."""
-    told, frame.told = frame.told, None
-    if told is not None and (pending := told.go()) is not None:
-        await pending
+async def _begun(told: Told, body: Any, of: Any) -> Any:
+    """Let the start of the frame's own run be heard, and run the body; if it is stopped, that is over unbegun."""
+    try:
+        if (pending := told.go()) is not None:
+            await pending
+    except BaseException:
+        body.close()
+        if of is not None:
+            await of.aclose()
+        raise
     return await body
 
 
@@ -74,8 +79,13 @@ def _stepper(name: str) -> Callable[..., Any]:
 
     def step(self: Steps, *args: Any) -> Any:
         frame = self._frame
+        if name == "throw":
+            frame.begun = True  # if it has not begun, the body is over before its first line, and so is what is ours
         token = frame.enter()
         try:
+            if frame.told is not None:
+                told, frame.told = frame.told, None
+                self._body = _begun(told, self._body, self._of)
             item = getattr(self._body, name)(*args)
         except BaseException as raised:
             frame.leave(token)
@@ -189,15 +199,14 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
         return self.asend(None)
 
     def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
-        step = self._body.asend(value)
-        if self._frame.starts and not self._frame.begun:
-            step = begun(self._frame, step)
-        return Steps(step, self._frame, of=self._body)
+        return Steps(self._body.asend(value), self._frame, of=self._body)
 
     def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
+        self._frame.begun = True  # as for a coroutine; likewise when it is closed
         return Steps(self._body.athrow(*args), self._frame, of=self._body)
 
     def aclose(self) -> Coroutine[Any, Any, Any]:
+        self._frame.begun = True
         return Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
 
     def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...

@@ -41,8 +41,9 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
     tags: Iterable[str] = ()
     """It hears runs with one of these tags; empty: all."""
 
-    callspan_heard: ClassVar[frozenset[str]] = frozenset()
+    callspan_heard: frozenset[str] = frozenset()
     callspan_spans: ClassVar[bool] = False
+    callspan_keywords: ClassVar[bool] = False
     callspan_failures: int = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

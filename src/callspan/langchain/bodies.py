@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
-from callspan.delivery import together
+from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
 from callspan.langchain.announcement import run_of
@@ -168,9 +168,20 @@ class Prompts(Frame):
         cancelled = isinstance(error, CancelledError)
         outcome = CANCELLED if cancelled else UNREPORTED
         ends = [end(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
+        told = together(told for told in ends if told is not None)
+        if type(error) is AttributeError:
+            told = self._stopped(told)
         self.runs.clear()
         self.owners.clear()
-        return together(told for told in ends if told is not None)
+        return told
+
+    def _stopped(self, told: Telling | None) -> Telling | None:
+        """Let a stop get out that is no `Exception`: LangChain takes one that it has gathered for an answer."""
+        for run in self.runs:
+            if run.stopper is not None and not isinstance(run.stopper, Exception):
+                told = told or Telling(())
+                told.error = run.stopper
+        return told
 
 
 def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:

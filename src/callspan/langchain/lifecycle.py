@@ -167,6 +167,7 @@ def ended(outputs_name: str) -> Hook:
         run = run_of(args[0])
         if run is None or run.ended:
             return None
+        run.extra_at_end = kwargs
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
         outcome = OK
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
@@ -206,6 +207,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     run = run_of(args[0])
     if run is None or run.ended:
         return None
+    run.extra_at_end = kwargs
     error = _argument(args, kwargs, 1, "error")
     return _finish(run, NOTHING, error, outcome_of(error))
 

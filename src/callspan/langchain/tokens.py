@@ -13,7 +13,7 @@ from types import MethodType
 from typing import Any
 
 from callspan import telemetry
-from callspan.delivery import Telling, hear
+from callspan.delivery import Call, Telling, hear, payload_for
 from callspan.kinds import Subscriber
 from callspan.lease import SLOT
 from callspan.run import Run
@@ -97,15 +97,18 @@ class EveryChunk(FirstChunk):
             said = args[0] if args else kwargs.get("token", kwargs.get("event"))
             payload = (said, kwargs.get("chunk")) if self._method is TOKEN else (said,)
             for place, subscriber in enumerate(self._heard_by):
-                awaitable = hear(subscriber, self._method, run, payload)
+                awaitable = hear(subscriber, self._method, run, payload_for(subscriber, payload, kwargs))
                 if awaitable is not None:
-                    others = [(run, other, self._method, payload) for other in self._heard_by[place + 1 :]]
-                    pending = Telling(others).later((run, subscriber, self._method, payload), awaitable)
+                    call, *others = [self._call_of(run, other, payload, kwargs) for other in self._heard_by[place:]]
+                    pending = Telling(others).later(call, awaitable)
                     if self._asynchronous:
                         return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
                     settle(pending)
                     break
         return self._function(self._run_manager() or self._target(), *args, **kwargs)
+
+    def _call_of(self, run: Run, subscriber: Subscriber, payload: tuple[Any, ...], keywords: dict[str, Any]) -> Call:
+        return run, subscriber, self._method, payload_for(subscriber, payload, keywords)
 
 
 class _Own:
