@@ -121,6 +121,7 @@ class Telling:
             else:
                 await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
+            self.waits = self.waits and not isinstance(error, GeneratorExit)  # who closes us awaits nothing more
             if not is_isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:

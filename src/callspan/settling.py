@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any, Protocol
 
 from callspan import telemetry
@@ -22,6 +23,59 @@ class Told(Protocol):
 
     def go(self) -> Pending | None:
         """Call them; what is returned is still to be awaited."""
+
+
+class Surely(Coroutine[Any, Any, Any]):
+    """A coroutine that begins even if it is cancelled before: it is what ends a run.
+
+    LangChain gathers some of its end events: each is a task of its own, which may be cancelled before its first step.
+
+    Args:
+        body: What is awaited.
+    """
+
+    __slots__ = ("__weakref__", "_begun", "_body")
+    __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __init__(self, body: Coroutine[Any, Any, Any]) -> None:
+        self._body, self._begun = body, False
+
+    def send(self, value: Any) -> Any:
+        self._begun = True
+        return self._body.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        if not self._begun:
+            self._begin()
+        return self._body.throw(*args)
+
+    def close(self) -> None:
+        if not self._begun:
+            self._begin()
+        self._body.close()
+
+    def _begin(self) -> None:
+        try:
+            self.send(None)
+        except BaseException:  # noqa: BLE001 - it has ended, or was stopped; what cancels it wins
+            self._body = _over()
+
+    def __await__(self) -> Surely:
+        return self
+
+    def __iter__(self) -> Surely:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
+        if name in self.__slots__:  # not set
+            raise AttributeError(name)
+        return getattr(self._body, name)
+
+
+async def _over() -> None: ...
 
 
 def settle(pending: Pending | None) -> None:

@@ -16,7 +16,7 @@ from types import CodeType, CoroutineType
 from typing import Any
 
 from callspan.frame import Frame, Opener, Watch
-from callspan.settling import Pending, Told, settle
+from callspan.settling import Pending, Surely, Told, settle
 from callspan.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -60,7 +60,7 @@ def before(hook: Callable[..., Any]) -> Weave:
                 pending = told.go()
             except BaseException as stop:  # noqa: BLE001 - raised where the caller awaits us
                 return _raising(stop)
-            return wrapped(*args, **kwargs) if pending is None else and_then(pending, wrapped, args, kwargs)
+            return wrapped(*args, **kwargs) if pending is None else Surely(and_then(pending, wrapped, args, kwargs))
 
         ours: Any = function
         return Replacement(function) if _is_plain(original) else wrapper

@@ -13,9 +13,9 @@ from callspan.callback.callback import HOOKS
 
 
 class Notes(callspan.Callback):
-    """Writes down what its subclasses hear; `heard` has a line for each event: `chat_model_start ChatNative`, `tool_error look !KeyError`.
+    """Writes down what its subclasses hear, a line an event: `llm_start Completing`, `tool_error look !KeyError`.
 
-    A line ends with what was wrong, where a hook was not inside its run.
+    A line of `heard` ends with what was wrong, where a hook was not inside its run.
 
     Args:
         kinds: Which runs: as everywhere.

@@ -96,6 +96,50 @@ chain: Any = f | ChatNative()
 failing: Any = f | RunnableLambda(fails)
 
 
+def streamed(config: Any) -> None:
+    assert list(letters.stream("xyz", config)) == ["x", "y", "z"]
+
+
+def failed(config: Any) -> None:
+    with pytest.raises(LookupError):
+        failing.invoke("x", config)
+
+
+CALLS: tuple[Fn, ...] = (
+    lambda config: chain.invoke("x", config),
+    streamed,
+    lambda config: next(letters.stream("xyz", config)),  # dropped
+    lambda config: chain.batch(["x", "y"], config),
+    failed,
+)
+
+
+async def astreamed(config: Any) -> None:
+    assert [chunk async for chunk in letters.astream("xyz", config)] == ["x", "y", "z"]
+
+
+async def afailed(config: Any) -> None:
+    with pytest.raises(LookupError):
+        await failing.ainvoke("x", config)
+
+
+async def cancelled(config: Any, turns: int) -> None:
+    running = asyncio.create_task(chain.ainvoke("x", config))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+
+
+ASYNC_CALLS: tuple[Fn, ...] = (
+    lambda config: chain.ainvoke("x", config),
+    astreamed,
+    lambda config: chain.abatch(["x", "y"], config),
+    afailed,
+    *(lambda config, turns=turns: cancelled(config, turns) for turns in range(6)),
+)
+
+
 def check(everybody: Counting, others: list[Any], recording: Recording) -> None:
     """Nothing was lost, nothing doubled: who was there all the time heard exactly the spans there are."""
     runs = everybody.check()
@@ -124,19 +168,7 @@ def test_in_threads(switching: None) -> None:
     def call(number: int) -> None:
         random = Random(number)
         with callspan.callbacks(*random.sample(coming, 2)):
-            config: Any = {"callbacks": random.sample(coming, 2)}
-            match number % 5:
-                case 0:
-                    chain.invoke("x", config)
-                case 1:
-                    assert list(letters.stream("xyz", config)) == ["x", "y", "z"]
-                case 2:
-                    next(letters.stream("xyz", config))  # dropped
-                case 3:
-                    chain.batch(["x", "y"], config)
-                case 4:
-                    with pytest.raises(LookupError):
-                        failing.invoke("x", config)
+            CALLS[number % len(CALLS)]({"callbacks": random.sample(coming, 2)})
 
     with record(callbacks=[everybody]) as recording:
         with ThreadPoolExecutor(10) as pool:
@@ -171,23 +203,7 @@ def test_in_tasks() -> None:
     async def call(number: int) -> None:
         random = Random(number)
         with callspan.callbacks(*random.sample(coming, 2)):
-            config: Any = {"callbacks": random.sample(coming, 2)}
-            match number % 5:
-                case 0:
-                    await chain.ainvoke("x", config)
-                case 1:
-                    assert [chunk async for chunk in letters.astream("xyz", config)] == ["x", "y", "z"]
-                case 2:
-                    await chain.abatch(["x", "y"], config)
-                case 3:
-                    with pytest.raises(LookupError):
-                        await failing.ainvoke("x", config)
-                case 4:
-                    running = asyncio.create_task(chain.ainvoke("x", config))
-                    for _ in range(random.randrange(6)):
-                        await asyncio.sleep(0)
-                    running.cancel()
-                    await asyncio.wait([running])
+            await ASYNC_CALLS[number % len(ASYNC_CALLS)]({"callbacks": random.sample(coming, 2)})
 
     async def main() -> None:
         churning = [asyncio.create_task(come_and_go(one, Random(place))) for place, one in enumerate(coming)]

@@ -1,4 +1,4 @@
-"""Graphs that pause and go on: heard with LangGraph's own events or, before it had them, with ours of the same shape."""
+"""Graphs that pause and go on: heard with LangGraph's own events or, before it had them, with ours of that shape."""
 
 from __future__ import annotations
 

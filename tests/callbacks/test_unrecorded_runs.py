@@ -109,8 +109,8 @@ def test_opentelemetrys_door(options: Any, heard: list[str]) -> None:
 
 def test_a_tenth_is_sampled() -> None:
     """Of many runs the process hears all, OpenTelemetry's door exactly those that are recorded."""
-    everybody, recorded = callspan.Listen(on_end=lambda run: heard.append(run)), Recorder()
     heard: list[Any] = []
+    everybody, recorded = callspan.Listen(on_end=heard.append), Recorder()
     with record(callbacks=[everybody], sampler=ParentBased(TraceIdRatioBased(0.1))) as recording:
         recording.provider.add_span_processor(recorded)
         for number in range(200):
