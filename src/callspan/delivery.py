@@ -219,7 +219,7 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
 
 
 def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised reaches nobody: an accident is noted, and what comes too late to stop the call."""
+    """Tell whether what a hook raised reaches nobody: an accident, or a stop that comes too late. Both are logged."""
     if isinstance(error, _CONTROL):
         return False
     if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:

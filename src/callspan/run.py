@@ -216,8 +216,9 @@ class Run:
             key: The name; anything but a text is left out.
             value: A text, number, bool or a list of one of them; anything else is left out.
         """
-        if self.span.is_recording() and isinstance(key, str):
-            self.span.set_attributes(spans.attributes_of({key: value}))
+        name, safe = safe_name(key), spans.attribute_value(value)
+        if name is not None and safe is not None and self.span.is_recording():
+            self.span.set_attribute(name, safe)
 
     def add_event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
         """Write an event on its span, which is of no effect if that is not recorded or has ended.

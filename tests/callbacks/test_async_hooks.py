@@ -48,7 +48,7 @@ CALLS: dict[str, Fn] = {
     "embedder": lambda: EmbedderNative(str).aembed_query("q"),
     "lambda.ainvoke": lambda: RunnableLambda(str).ainvoke(1),
     "lambda.astream": lambda: _read(RunnableLambda(str).astream(1)),
-    "workflow": lambda: callspan.workflow("w")(_nothing)(),
+    "workflow": callspan.workflow("w")(_nothing),
 }
 
 

@@ -94,8 +94,7 @@ class workflow:  # noqa: N801 - used as a function
 
     def _entered(self) -> tuple[OwnRun, Any]:
         frame = self._frame() or OwnRun(self._name, NAMED)
-        frame.watch, frame.code = self._sentry, None
-        frame.context = frame.var = frame.told = None
+        frame.watch, frame.code, frame.context, frame.var, frame.told = self._sentry, None, None, None, None
         frame.begun = not telemetry.is_inforce()
         token = frame.enter()
         self._open.append((frame, token))
