@@ -202,6 +202,8 @@ class _Scripted(GenericFakeChatModel):
 def agents() -> Iterator[Case]:
     """Give agents whose model or whose tool is to be stopped; none where they are not installed."""
     try:
+        from langgraph.prebuilt import ToolNode
+
         try:
             from langchain.agents import create_agent
         except ImportError:
@@ -211,9 +213,10 @@ def agents() -> Iterator[Case]:
 
     def agent(body: Body, idle: Body, *, in_tool: bool) -> Any:
         lines = iter([AIMessage("", tool_calls=[TOOL_CALL]), AIMessage("bye")])
-        return create_agent(
-            _Scripted(messages=lines, body=idle if in_tool else body), [_threaded_tool(body if in_tool else idle)]
-        )
+        tools: Any = [_threaded_tool(body if in_tool else idle)]
+        if create_agent.__name__ == "create_react_agent":  # its default handles all errors of tools
+            tools = ToolNode(tools, handle_tool_errors=False)
+        return create_agent(_Scripted(messages=lines, body=idle if in_tool else body), tools)
 
     asked = {"messages": [("user", "hello")]}
     for kind in ("llm", "tool"):
