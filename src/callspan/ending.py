@@ -62,7 +62,7 @@ def end(
     if run.subscribers:
         run.outputs = None if outputs is NOTHING else outputs
         calls = calls_of(run, run.subscribers, events_of_end(run))
-        if calls:
+        if calls or outcome == PAUSED:  # what tells of a pause comes before
             return Telling(calls, _stopped, lambda: _close(run, attributes))
     _close(run, attributes)
     return None
@@ -76,14 +76,18 @@ def events_of_end(run: Run) -> tuple[str, str]:
 
 def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
     """Turn a run into a stopped one: whoever has not heard its end yet hears an error instead."""
-    run, stopping, *_ = call
+    run, stopping, event, _ = call
     if error is not run.stopper:  # cancelled within a hook: the others still hear what they would have
         return
-    heard = {id(one) for one, _ in hooks(run.subscribers[: place(run, stopping)], events_of_end(run))}
+    heard: set[int] = set()
+    if event in events_of_end(run):  # else it tells of a pause, before the end
+        before = run.subscribers[: place(run, stopping)]
+        heard = {id(stopping), *(id(one) for one, _ in hooks(before, events_of_end(run)))}
+    of_others = [later for later in telling.calls if later[0] is not run]
     run.outcome, run.error = STOPPED, error
-    others = [one for one in run.subscribers if one is not stopping and id(one) not in heard]
+    others = [one for one in run.subscribers if id(one) not in heard]
     now = calls_of(run, others, events_of_end(run))
-    telling.calls = iter([*now, *(later for later in telling.calls if later[0] is not run)])
+    telling.calls = iter([*now, *of_others])
 
 
 def place(run: Run, subscriber: Subscriber) -> int:

@@ -9,7 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from callspan import lease, registry, semconv, shared_calls, spans, telemetry
-from callspan.delivery import Call, Telling, calls_of, quietly
+from callspan.delivery import Call, Stopped, Telling, calls_of, quietly
 from callspan.ending import at_exit, end, place, reap
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
@@ -123,13 +123,16 @@ def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> 
     for run in runs:
         if run.subscribers:
             calls += calls_of(run, run.subscribers if of is None else of, events_of_start(run.row))
-    if not calls:
-        return None
+    return Telling(calls, stops(runs)) if calls else None
+
+
+def stops(runs: Sequence[Run]) -> Stopped:
+    """Make what follows when a hook stops the call of these runs before its body has begun."""
 
     def stopped(telling: Telling, call: Call, error: BaseException) -> None:
         _stopped(runs, telling, call, error)
 
-    return Telling(calls, stopped)
+    return stopped
 
 
 def events_of_start(row: Kind) -> tuple[str, str]:
@@ -139,11 +142,12 @@ def events_of_start(row: Kind) -> tuple[str, str]:
 
 def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseException) -> None:
     """End all runs of the call, for LangChain does not watch over them yet; who comes later never hears them."""
-    run, stopping, *_ = call
+    run, stopping, event, _ = call
     place_of_run = next(index for index, one in enumerate(runs) if one is run)
     cut_short = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
     outcome = ERROR if run.stopper is error else cut_short
-    run.subscribers = run.subscribers[: place(run, stopping) + 1]
+    if event.endswith("_start"):  # else all have heard it
+        run.subscribers = run.subscribers[: place(run, stopping) + 1]
     for later in runs[place_of_run + 1 :]:
         later.subscribers = ()
     for one in runs:
