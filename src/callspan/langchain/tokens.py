@@ -174,16 +174,19 @@ def watch(run: Run, run_manager: Any) -> None:
     first = run.first_chunk is None and (
         bool(run.subscribers) or run.span.is_recording() or telemetry.instruments() is not None
     )
+    if not first and not run.subscribers:
+        return
+    told = run_manager.__dict__
+    state = {name: value for name, value in told.items() if name != SLOT}
     for method in METHODS:
-        heard_by = [one for one in run.subscribers if method in one.callspan_heard]
-        if (first or heard_by) and hasattr(run_manager, method):
-            told = run_manager.__dict__
-            state = {name: value for name, value in told.items() if name != SLOT}
-            if heard_by:
-                every = EveryToken if method == TOKEN else EveryChunk
-                told[method] = every(run, run_manager, state, method, heard_by)
-            else:
-                told[method] = FirstChunk(run, run_manager, state, method)
+        heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
+        if not (first or heard_by) or not hasattr(run_manager, method):
+            continue
+        if heard_by:
+            every = EveryToken if method == TOKEN else EveryChunk
+            told[method] = every(run, run_manager, state, method, heard_by)
+        else:
+            told[method] = FirstChunk(run, run_manager, state, method)
 
 
 def leave(run_manager: Any) -> None:
