@@ -121,7 +121,7 @@ class Telling:
             else:
                 await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
-            if not is_isolated(subscriber, event, run, error):
+            if not _isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:
             if subscriber.callspan_failures:
@@ -160,13 +160,40 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     try:
         result = getattr(subscriber, event)(run, *payload)
     except BaseException as error:
-        if not is_isolated(subscriber, event, run, error):
+        if not _isolated(subscriber, event, run, error):
             raise
         return None
     if result is not None and isawaitable(result):
         return result
     if subscriber.callspan_failures:
         _count(subscriber, 0)
+    return None
+
+
+def hear_chunk(
+    hooks: Iterable[tuple[Subscriber, Callable[[Run, Any, Any], Any]]], event: str, run: Run, said: Any, chunk: Any
+) -> tuple[Subscriber, Awaitable[Any]] | None:
+    """Call the hooks that hear a chunk, which are many calls of few hooks: so these were looked up beforehand.
+
+    Returns:
+        The first that is to be awaited, with what it returned; those after it are not called.
+
+    Raises:
+        BaseException: A hook stops the call.
+    """
+    for subscriber, hook in hooks:
+        if subscriber.callspan_failures >= MAX_FAILURES:
+            continue
+        try:
+            result = hook(run, said, chunk)
+        except BaseException as error:
+            if not _isolated(subscriber, event, run, error):
+                raise
+            continue
+        if result is not None and isawaitable(result):
+            return subscriber, result
+        if subscriber.callspan_failures:
+            _count(subscriber, 0)
     return None
 
 
@@ -222,7 +249,7 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
         isolate(subscriber, event, error)
 
 
-def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
+def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
     """Tell whether what a hook raised was an accident, which is noted, or is meant to stop the call."""
     if not isinstance(error, Exception):
         if run.is_stoppable and not isinstance(error, _CONTROL):

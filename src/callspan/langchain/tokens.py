@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable, iscoroutinefunction
+from inspect import iscoroutinefunction
 from time import time_ns
 from types import MethodType
 from typing import Any
 
 from callspan import telemetry
-from callspan.delivery import Telling, hear, is_isolated
+from callspan.delivery import Telling, hear_chunk
 from callspan.kinds import Subscriber
 from callspan.lease import SLOT
 from callspan.run import Run
@@ -106,19 +106,8 @@ class EveryChunk(FirstChunk):
             return None
         if run.first_chunk is None:
             _note(run)
-        for subscriber, hook in self._hooks:
-            if subscriber.callspan_failures:
-                awaitable = hear(subscriber, self._method, run, self._payload(said, chunk))
-            else:
-                try:
-                    awaitable = hook(run, said, chunk)
-                except BaseException as error:
-                    if not is_isolated(subscriber, self._method, run, error):
-                        raise
-                    continue
-            if awaitable is not None and isawaitable(awaitable):
-                return self._rest(subscriber, awaitable, run, self._payload(said, chunk))
-        return None
+        waits = hear_chunk(self._hooks, self._method, run, said, chunk)
+        return None if waits is None else self._rest(*waits, run, self._payload(said, chunk))
 
     def _rest(self, first: Subscriber, awaitable: Awaitable[Any], run: Run, payload: tuple[Any, ...]) -> Pending:
         subscribers = [subscriber for subscriber, _ in self._hooks]
