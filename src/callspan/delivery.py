@@ -179,6 +179,38 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     return None
 
 
+def hear_chunk(
+    hooks: Iterable[tuple[Subscriber, Callable[..., Any]]],
+    event: str,
+    run: Run,
+    said: Any,
+    chunk: Any,
+    keywords: Mapping[str, Any],
+) -> tuple[Subscriber, Awaitable[Any]] | None:
+    """Call the hooks that hear a chunk, which are many calls of few hooks: so these were looked up beforehand.
+
+    Returns:
+        The first that is to be awaited, with what it returned; those after it are not called.
+
+    Raises:
+        BaseException: A hook stops the call.
+    """
+    for subscriber, hook in hooks:
+        if subscriber.callspan_failures >= MAX_FAILURES:
+            continue
+        try:
+            result = hook(run, said, chunk, keywords) if subscriber.callspan_keywords else hook(run, said, chunk)
+        except BaseException as error:
+            if not is_isolated(subscriber, event, run, error):
+                raise
+            continue
+        if result is not None and isawaitable(result):
+            return subscriber, result
+        if subscriber.callspan_failures:
+            _count(subscriber, 0)
+    return None
+
+
 def is_dropped(subscriber: Subscriber) -> bool:
     """Tell whether a callback failed too often to be heard."""
     return subscriber.callspan_failures >= MAX_FAILURES
@@ -259,7 +291,8 @@ def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseExcepti
         return False
     name = type(subscriber).__name__
     if telemetry.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
-        _log.warning("%s.%s cannot stop a run that has ended: %s", name, event, run.outcome, exc_info=error)
+        why = "that another instrumentation watches" if run.is_foreign else f"that has ended: {run.outcome}"
+        _log.warning("%s.%s cannot stop a run %s", name, event, why, exc_info=error)
     return True
 
 

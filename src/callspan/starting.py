@@ -51,9 +51,7 @@ def start(
     inforce = telemetry.current()
     run.row = row
     if above is not None:
-        run.parent_ref = above.ref
-        run.ancestors = (*above.ancestors, above.id)
-        run.into = above.totals or (_totals_of(above) if above.sums else above.into)
+        _put_under(run, above)
     heard = doors.handler is not None
     given = parent
     if heard:
@@ -72,17 +70,29 @@ def start(
         run.sums = recording and (above is None or row.totals)
     if row.totals and telemetry.instruments() is not None:
         run.sums = True  # an agent's are measured, whether or not it has a span
-    context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
-    if WAITING in context:
-        dict.__delitem__(context, WAITING)  # nobody has seen it yet
-    if row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
-        shared_calls.claim(context, row.name)
+    context = run.context = _body_of(run, parent, above)
     if heard:
         run.by_sdk = tuple(run.by_sdk)
         blocks = blocks_of(parent, current or parent)
         if blocks or doors.process or run.by_sdk:
             _open_doors(run, context, given, blocks)
     registry.add(run)
+
+
+def _put_under(run: Run, above: Run) -> None:
+    run.parent_ref = above.ref
+    run.ancestors = (*above.ancestors, above.id)
+    run.into = above.totals or (_totals_of(above) if above.sums else above.into)
+
+
+def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
+    """Give the context that its body runs in; until that is current nobody has seen it, and it can be changed."""
+    context = Context({**parent, _SPAN: run.span, RUN: run})
+    if WAITING in context:
+        dict.__delitem__(context, WAITING)
+    if run.row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
+        shared_calls.claim(context, run.row.name)
+    return context
 
 
 def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:

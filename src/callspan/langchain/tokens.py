@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from inspect import isawaitable, iscoroutinefunction
+from inspect import iscoroutinefunction
 from time import time_ns
 from types import MethodType
 from typing import Any
 
 from callspan import telemetry
-from callspan.delivery import Telling, hear, is_isolated, payload_for
+from callspan.delivery import Telling, hear_chunk, payload_for
 from callspan.kinds import Subscriber
 from callspan.lease import SLOT
 from callspan.run import Run
@@ -91,7 +91,7 @@ class EveryChunk(FirstChunk):
 
     def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
         hook: Any = getattr(subscriber, self._method)
-        return lambda run, event, _: hook(run, event)
+        return lambda run, event, _, *more: hook(run, event, *more)
 
     def _payload(self, event: Any, chunk: Any) -> tuple[Any, ...]:
         return (event,)
@@ -107,20 +107,8 @@ class EveryChunk(FirstChunk):
             return None
         if run.first_chunk is None:
             _note(run)
-        for subscriber, hook in self._hooks:
-            if subscriber.callspan_failures or subscriber.callspan_keywords:
-                payload = payload_for(subscriber, self._payload(said, chunk), keywords)
-                awaitable = hear(subscriber, self._method, run, payload)
-            else:
-                try:
-                    awaitable = hook(run, said, chunk)
-                except BaseException as error:
-                    if not is_isolated(subscriber, self._method, run, error):
-                        raise
-                    continue
-            if awaitable is not None and isawaitable(awaitable):
-                return self._rest(subscriber, awaitable, run, self._payload(said, chunk), keywords)
-        return None
+        waits = hear_chunk(self._hooks, self._method, run, said, chunk, keywords)
+        return None if waits is None else self._rest(*waits, run, self._payload(said, chunk), keywords)
 
     def _rest(
         self,
@@ -183,16 +171,19 @@ def watch(run: Run, run_manager: Any) -> None:
     first = run.first_chunk is None and (
         bool(run.subscribers) or run.span.is_recording() or telemetry.instruments() is not None
     )
+    if not first and not run.subscribers:
+        return
+    told = run_manager.__dict__
+    state = {name: value for name, value in told.items() if name != SLOT}
     for method in METHODS:
-        heard_by = [one for one in run.subscribers if method in one.callspan_heard]
-        if (first or heard_by) and hasattr(run_manager, method):
-            told = run_manager.__dict__
-            state = {name: value for name, value in told.items() if name != SLOT}
-            if heard_by:
-                every = EveryToken if method == TOKEN else EveryChunk
-                told[method] = every(run, run_manager, state, method, heard_by)
-            else:
-                told[method] = FirstChunk(run, run_manager, state, method)
+        heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
+        if not (first or heard_by) or not hasattr(run_manager, method):
+            continue
+        if heard_by:
+            every = EveryToken if method == TOKEN else EveryChunk
+            told[method] = every(run, run_manager, state, method, heard_by)
+        else:
+            told[method] = FirstChunk(run, run_manager, state, method)
 
 
 def leave(run_manager: Any) -> None:
