@@ -9,11 +9,12 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, get_current
 
 from callspan import telemetry
 from callspan.frame import Frame, reset
 from callspan.kinds import Subscriber
+from callspan.registry import RUN
 from callspan.settling import Pending
 from callspan.steps import Steps
 
@@ -115,10 +116,13 @@ class Telling:
         """Await what a hook returned, and go on with the others."""
         run, subscriber, event, _ = call
         try:
-            await (awaitable if run.context is None else Steps(_coroutine(awaitable), _hook_frame(run.context)))
+            if run.context is None or get_current().get(RUN) is run:  # its span is current, as in a model's body
+                await awaitable
+            else:
+                await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
             self.waits = self.waits and not isinstance(error, GeneratorExit)  # who closes us awaits nothing more
-            if not _isolated(subscriber, event, run, error):
+            if not is_isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:
             if subscriber.callspan_failures:
@@ -165,13 +169,45 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     try:
         result = getattr(subscriber, event)(run, *payload)
     except BaseException as error:
-        if not _isolated(subscriber, event, run, error):
+        if not is_isolated(subscriber, event, run, error):
             raise
         return None
     if result is not None and isawaitable(result):
         return result
     if subscriber.callspan_failures:
         _count(subscriber, 0)
+    return None
+
+
+def hear_chunk(
+    hooks: Iterable[tuple[Subscriber, Callable[..., Any]]],
+    event: str,
+    run: Run,
+    said: Any,
+    chunk: Any,
+    keywords: Mapping[str, Any],
+) -> tuple[Subscriber, Awaitable[Any]] | None:
+    """Call the hooks that hear a chunk, which are many calls of few hooks: so these were looked up beforehand.
+
+    Returns:
+        The first that is to be awaited, with what it returned; those after it are not called.
+
+    Raises:
+        BaseException: A hook stops the call.
+    """
+    for subscriber, hook in hooks:
+        if subscriber.callspan_failures >= MAX_FAILURES:
+            continue
+        try:
+            result = hook(run, said, chunk, keywords) if subscriber.callspan_keywords else hook(run, said, chunk)
+        except BaseException as error:
+            if not is_isolated(subscriber, event, run, error):
+                raise
+            continue
+        if result is not None and isawaitable(result):
+            return subscriber, result
+        if subscriber.callspan_failures:
+            _count(subscriber, 0)
     return None
 
 
@@ -243,8 +279,8 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
         isolate(subscriber, event, error)
 
 
-def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised reaches nobody: an accident is noted, and what comes too late to stop the call."""
+def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
+    """Tell whether what a hook raised reaches nobody: an accident, which is noted, or a stop that comes too late."""
     if isinstance(error, _CONTROL):
         return False
     if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:
@@ -255,7 +291,8 @@ def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException
         return False
     name = type(subscriber).__name__
     if telemetry.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
-        _log.warning("%s.%s cannot stop a run that has ended: %s", name, event, run.outcome, exc_info=error)
+        why = "that another instrumentation watches" if run.is_foreign else f"that has ended: {run.outcome}"
+        _log.warning("%s.%s cannot stop a run %s", name, event, why, exc_info=error)
     return True
 
 

@@ -95,8 +95,15 @@ class Frame:
         """Take it away, and keep it for the next step."""
         if token is None:
             return
-        self.context = get_current() if self.var is None else self.var.get()
-        reset(token)
+        if self.var is None:
+            self.context = get_current()
+            reset(token)
+        else:
+            self.context = self.var.get()
+            try:
+                self.var.reset(token)
+            except (ValueError, RuntimeError):  # a driver may have stepped us in another `Context`
+                pass
         if not self.settled:
             self.watch.run(self.settle)
 

@@ -218,11 +218,12 @@ class Run:
         """Write an attribute on its span, which is of no effect if that is not recorded or has ended.
 
         Args:
-            key: The name.
+            key: The name; anything but a text is left out.
             value: A text, number, bool or a list of one of them; anything else is left out.
         """
-        if self.span.is_recording() and (safe := spans.attribute_value(value)) is not None:
-            self.span.set_attribute(key, safe)
+        name, safe = safe_name(key), spans.attribute_value(value)
+        if name is not None and safe is not None and self.span.is_recording():
+            self.span.set_attribute(name, safe)
 
     def add_event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
         """Write an event on its span, which is of no effect if that is not recorded or has ended.
@@ -232,11 +233,7 @@ class Run:
             attributes: What is known of it.
         """
         if self.span.is_recording():
-            said = {
-                key: safe for key, value in (attributes or {}).items()
-                if (safe := spans.attribute_value(value)) is not None
-            }  # fmt: skip
-            self.span.add_event(safe_name(name) or "event", said)
+            self.span.add_event(safe_name(name) or "event", spans.attributes_of(attributes))
 
 
 def current_run() -> Run | None:

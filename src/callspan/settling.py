@@ -90,13 +90,19 @@ def settle(pending: Pending | None) -> None:
             "an async hook of a callback is run to its end within a synchronous call, in an event loop of its own; "
             "a plain `def` hook costs a hundredth of that"
         )
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _loop_is_running():  # outside of that `except`, so that a stop has no context of ours
         _run(pending)
         return
     with ThreadPoolExecutor(1, "callspan") as pool:
         pool.submit(copy_context().run, _run, pending).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run(pending: Pending) -> None:

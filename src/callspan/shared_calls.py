@@ -1,7 +1,7 @@
 """One call, one bill: other instrumentations that see the same call inside our run say nothing of it, and the reverse.
 
-OpenTelemetry's own GenAI instrumentations agree on a key of the context for that: the outer one puts a record there, and
-an inner one that finds it makes no span, no metric and no event. Others have keys of their own.
+OpenTelemetry's own GenAI instrumentations agree on a key of the context for that: the outer one puts a record there,
+and an inner one that finds it makes no span, no metric and no event. Others have keys of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ _RECORDS = {
     "retriever": ("CLIENT_RETRIEVAL_CONTEXT_KEY", "RetrievalData"),
 }
 """By kind of run: the names of the key and of the record."""
+
+KINDS = frozenset(_RECORDS)
+"""The kinds of runs that are calls of a provider's."""
 
 _SUPPRESSED = "suppress_language_model_instrumentation"
 """The key of OpenLLMetry's instrumentations of models."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextvars import ContextVar
 from typing import Any
 
 import callspan
@@ -69,3 +72,31 @@ def stopper(
     cls = type("Stopper", (Witness,), {**settings, hook: astop if asynchronous else stop})
     made: callspan.Callback = cls("stopper", notes)
     return made
+
+
+SAID: ContextVar[str] = ContextVar("said", default="nothing")
+
+
+class Hears(callspan.Callback):
+    """Notes what it hears once it has waited, and where."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.threads: set[int] = set()
+        self.said: set[str] = set()
+
+    async def _note(self, event: str, run: callspan.Run) -> None:
+        await asyncio.sleep(0)
+        assert callspan.current_run() in (run, None)
+        self.heard.append(f"{event} {run.kind}" if event == "start" else f"{event} {run.kind} {run.outcome}")
+        self.threads.add(threading.get_ident())
+        self.said.add(SAID.get())
+
+    async def on_run_start(self, run: callspan.Run) -> None:
+        await self._note("start", run)
+
+    async def on_run_end(self, run: callspan.Run) -> None:
+        await self._note("end", run)
+
+    async def on_run_error(self, run: callspan.Run) -> None:
+        await self._note("error", run)

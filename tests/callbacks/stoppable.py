@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +11,11 @@ from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel
 from langchain_core.tools import StructuredTool
+from tests.callbacks.workflow_forms import FORMS
 from tests.modes.models.calls import call
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
 from tests.modes.models.completion_models import Completing, CompletingNative
 from tests.modes.retrievers.embedders import Embedder, EmbedderNative, Retriever, RetrieverNative
-
-import callspan
 
 Fn = Callable[..., Any]
 
@@ -34,6 +32,10 @@ class Body:
         if self.error is not None:
             raise self.error
         return "done"
+
+    def work(self, x: Any) -> Any:
+        """Do it, as a function that LangChain can look at."""
+        return self()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _lambda(body: Body) -> Any:
     async def afunc(value: Any) -> Any:
         return body(value)
 
-    return RunnableLambda(lambda value: body(value), afunc, name="f")
+    return RunnableLambda(body.work, afunc, name="f")
 
 
 def _generator(body: Body) -> Any:
@@ -101,9 +103,7 @@ def _tool(body: Body) -> Any:
     async def acount(x: int) -> Any:
         return body(x)
 
-    return StructuredTool.from_function(
-        lambda x: body(x), coroutine=acount, name="count", description="c", args_schema=Count
-    )
+    return StructuredTool.from_function(body.work, coroutine=acount, name="count", description="c", args_schema=Count)
 
 
 class Count(TypedDict):
@@ -148,48 +148,6 @@ INSIDE: tuple[Case, ...] = (
     *forms("retriever in parallel", "retriever", lambda body: RunnableParallel(a=Retriever(body=body)), "q", *_CALLS),
 )  # fmt: skip
 """Runs in runs."""
-
-
-def workflows() -> Iterator[Case]:
-    """Give a workflow in each form that it has."""
-
-    def block(body: Body) -> None:
-        with callspan.workflow("w"):
-            body()
-
-    async def ablock(body: Body) -> None:
-        async with callspan.workflow("w"):
-            body()
-
-    def function(body: Body) -> None:
-        callspan.workflow("w")(body.__call__)()
-
-    async def coroutine(body: Body) -> None:
-        @callspan.workflow("w")
-        async def work() -> None:
-            body()
-
-        await work()
-
-    def generator(body: Body) -> None:
-        @callspan.workflow("w")
-        def work() -> Iterator[Any]:
-            yield body()
-
-        list(work())
-
-    async def async_generator(body: Body) -> None:
-        @callspan.workflow("w")
-        async def work() -> Any:
-            yield body()
-
-        async for _ in work():
-            pass
-
-    for form in (block, function, generator):
-        yield Case(f"workflow.{form.__name__}", "chain", form)
-    for form in (ablock, coroutine, async_generator):
-        yield Case(f"workflow.{form.__name__}", "chain", lambda body, form=form: asyncio.run(form(body)))
 
 
 def graphs() -> Iterator[Case]:
@@ -244,6 +202,8 @@ class _Scripted(GenericFakeChatModel):
 def agents() -> Iterator[Case]:
     """Give agents whose model or whose tool is to be stopped; none where they are not installed."""
     try:
+        from langgraph.prebuilt import ToolNode
+
         try:
             from langchain.agents import create_agent
         except ImportError:
@@ -253,9 +213,10 @@ def agents() -> Iterator[Case]:
 
     def agent(body: Body, idle: Body, *, in_tool: bool) -> Any:
         lines = iter([AIMessage("", tool_calls=[TOOL_CALL]), AIMessage("bye")])
-        return create_agent(
-            _Scripted(messages=lines, body=idle if in_tool else body), [_threaded_tool(body if in_tool else idle)]
-        )
+        tools: Any = [_threaded_tool(body if in_tool else idle)]
+        if create_agent.__name__ == "create_react_agent":  # its default handles all errors of tools
+            tools = ToolNode(tools, handle_tool_errors=False)
+        return create_agent(_Scripted(messages=lines, body=idle if in_tool else body), tools)
 
     asked = {"messages": [("user", "hello")]}
     for kind in ("llm", "tool"):
@@ -263,4 +224,6 @@ def agents() -> Iterator[Case]:
         yield from forms(f"agent, its {kind}", kind, make, asked, *_CALLS)
 
 
-ALL: tuple[Case, ...] = (*PLAIN, *INSIDE, *workflows(), *graphs(), *agents())
+WORKFLOWS: tuple[Case, ...] = tuple(Case(f"workflow.{name}", "chain", form) for name, form in FORMS.items())
+
+ALL: tuple[Case, ...] = (*PLAIN, *INSIDE, *WORKFLOWS, *graphs(), *agents())

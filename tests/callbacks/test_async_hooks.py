@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from langchain_core.callbacks import CallbackManager
-from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from langchain_core.runnables import RunnableLambda
+from tests.callbacks.hearing import SAID, Hears
 from tests.callbacks.stoppable import ALL, Body, Case
-from tests.modes.models.calls import Standstill, cancel
 from tests.modes.models.chat_models import ChatNative
 from tests.modes.models.completion_models import CompletingNative
 from tests.modes.retrievers.embedders import EmbedderNative, RetrieverNative
 
 import callspan
-from callspan.testing import Recording, open_runs, record
+from callspan.testing import Recording, record
 
 Fn = Callable[..., Any]
-
-SAID: ContextVar[str] = ContextVar("said", default="nothing")
 
 SYNC = [case for case in ALL if case.name in (
     "chat.invoke", "chat.stream", "chat.batch", "completion.generate", "tool.invoke", "retriever.invoke",
@@ -48,7 +43,7 @@ CALLS: dict[str, Fn] = {
     "embedder": lambda: EmbedderNative(str).aembed_query("q"),
     "lambda.ainvoke": lambda: RunnableLambda(str).ainvoke(1),
     "lambda.astream": lambda: _read(RunnableLambda(str).astream(1)),
-    "workflow": lambda: callspan.workflow("w")(_nothing)(),
+    "workflow": callspan.workflow("w")(_nothing),
 }
 
 
@@ -88,31 +83,6 @@ def test_the_task_of_a_hook(name: str) -> None:
     assert tasks.said == "by the caller"
     assert (tasks.end[0] is caller) is (name not in ("chat.ainvoke", "completion.ainvoke"))
     assert tasks.end[1] == ("by the caller" if name == "completion.ainvoke" else "by the start")
-
-
-class Hears(callspan.Callback):
-    """Notes what it hears once it has waited, and where."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.threads: set[int] = set()
-        self.said: set[str] = set()
-
-    async def _note(self, event: str, run: callspan.Run) -> None:
-        await asyncio.sleep(0)
-        assert callspan.current_run() in (run, None)
-        self.heard.append(f"{event} {run.kind}" if event == "start" else f"{event} {run.kind} {run.outcome}")
-        self.threads.add(threading.get_ident())
-        self.said.add(SAID.get())
-
-    async def on_run_start(self, run: callspan.Run) -> None:
-        await self._note("start", run)
-
-    async def on_run_end(self, run: callspan.Run) -> None:
-        await self._note("end", run)
-
-    async def on_run_error(self, run: callspan.Run) -> None:
-        await self._note("error", run)
 
 
 @pytest.mark.may_log
@@ -173,123 +143,3 @@ def test_a_stop_of_an_asynchronous_hook_where_a_loop_runs(recording: Recording) 
     with callspan.callbacks(Stops()), pytest.raises(callspan.Stop) as raised:
         asyncio.run(main())
     assert raised.value is error
-
-
-CUT_SHORT: dict[str, tuple[Fn, list[str]]] = {
-    "chat.ainvoke": (lambda still: ChatNative(pause=still).ainvoke("hello"), ["end llm cancelled"]),
-    "chat.astream": (lambda still: _read(ChatNative(pause=still).astream("hello")), ["end llm cancelled"]),
-    "chat.abatch": (lambda still: ChatNative(pause=still).abatch(["hello"]), ["end llm cancelled"]),
-    "completion.ainvoke": (lambda still: CompletingNative(pause=still).ainvoke("hello"), ["end llm cancelled"]),
-    "retriever": (lambda still: RetrieverNative(body=str, pause=still).ainvoke("q"), ["end retriever cancelled"]),
-    "embedder": (lambda still: EmbedderNative(str, still).aembed_query("q"), ["end embedding cancelled"]),
-    "workflow": (lambda still: callspan.workflow("w")(still.__call__)(), ["end chain cancelled"]),
-}
-
-
-@pytest.mark.parametrize("name", CUT_SHORT)
-def test_awaited_in_a_call_that_is_cancelled(name: str) -> None:
-    """The end is awaited before the cancel gets out of the call."""
-    make, ends = CUT_SHORT[name]
-    hears = Hears()
-
-    async def main() -> None:
-        still = Standstill()
-        await cancel(make(still), still.reached)
-        assert [line for line in hears.heard if line.startswith("end")] == ends
-
-    with record(callbacks=[hears]):
-        asyncio.run(main())
-
-
-async def _letters(values: Any) -> Any:
-    async for _ in values:
-        for letter in "abc":
-            yield letter
-
-
-def _generator() -> Any:
-    return RunnableGenerator(_letters)
-
-
-@callspan.workflow("w")
-async def _work() -> Any:
-    for letter in "abc":
-        yield letter
-
-
-STREAMS: dict[str, tuple[Fn, str]] = {
-    "chat": (lambda: ChatNative().astream("hello"), "end llm closed"),
-    "completion": (lambda: CompletingNative().astream("hello"), "end llm closed"),
-    "generator": (lambda: _generator().astream("hello"), "end chain closed"),
-    "workflow": (_work, "end chain closed"),
-}
-
-
-@pytest.mark.parametrize("name", STREAMS)
-def test_awaited_in_a_stream_that_is_closed(name: str) -> None:
-    """The end is awaited before `aclose` returns."""
-    hears = Hears()
-    make, end = STREAMS[name]
-
-    async def main() -> None:
-        stream = make()
-        await anext(stream)
-        await stream.aclose()
-        assert hears.heard[1:] == [end]
-
-    with record(callbacks=[hears]):
-        asyncio.run(main())
-
-
-@pytest.mark.parametrize("name", [name for name in STREAMS if name != "workflow"])
-def test_awaited_in_a_stream_that_is_dropped(name: str) -> None:
-    """The event loop closes what nobody reads any longer, and awaits the end with it."""
-    hears = Hears()
-    make, end = STREAMS[name]
-
-    async def main() -> None:
-        stream = make()
-        await anext(stream)
-        del stream
-        gc.collect()
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert hears.heard[1:] == [end]
-
-    with record(callbacks=[hears]):
-        asyncio.run(main())
-
-
-def test_a_workflow_that_is_dropped(tree: Fn) -> None:
-    """The loop closes the body, and nobody else is left: the run is abandoned."""
-
-    async def main() -> None:
-        stream = _work()
-        await anext(stream)
-        del stream
-        for _ in range(10):
-            await asyncio.sleep(0)
-
-    asyncio.run(main())
-    assert tree() == "invoke_workflow w ~abandoned\n"
-
-
-def test_of_an_abandoned_run(recording: Recording, recwarn: Any) -> None:
-    """Nobody is left to await it: it is called and let go, and what is no coroutine still hears."""
-    hears = Hears()
-    plain: list[Any] = []
-    with callspan.callbacks(hears, callspan.Listen(on_end=lambda run: plain.append(run.outcome))):
-        manager = CallbackManager.configure()
-        run_manager = asyncio.run(_started())
-    del run_manager, manager
-    assert open_runs() == []
-    gc.collect()
-    assert plain == ["abandoned"]
-    assert hears.heard == ["start chain"]
-    assert [str(warning.message) for warning in recwarn] == []
-
-
-async def _started() -> Any:
-    from langchain_core.callbacks import AsyncCallbackManager
-
-    return await AsyncCallbackManager.configure().on_chain_start({"name": "lost"}, {})

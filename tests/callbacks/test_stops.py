@@ -38,9 +38,9 @@ def stopped(case: Case, event: str, error: BaseException, *, asynchronous: bool,
     notes = Notes()
     body = Body(ValueError("broken") if event == "error" else None)
     hook = stopper(f"on_{case.kind}_{event}", error, notes, asynchronous=asynchronous, **settings)
-    with record(callbacks=[Witness("first", notes), hook, Witness("last", notes)]) as recording:
-        with pytest.raises(type(error)) as raised:
-            case.call(body)
+    witnesses = Witness("first", notes), hook, Witness("last", notes)
+    with record(callbacks=witnesses) as recording, pytest.raises(type(error)) as raised:
+        case.call(body)
     return raised.value, body, notes, recording
 
 
@@ -85,8 +85,9 @@ def test_the_very_object_comes_out(case: Case, event: str, asynchronous: bool, c
 
 
 FEW = [case for case in ALL if case.name in (
-    "chat.invoke", "chat.astream", "tool.ainvoke", "retriever.invoke", "embedder.embed_query", "chat in a sequence.astream",
-    "graph.stream", "graph.ainvoke", "chat in a node.astream", "agent, its tool.invoke", "workflow.ablock",
+    "chat.invoke", "chat.astream", "tool.ainvoke", "retriever.invoke", "embedder.embed_query",
+    "chat in a sequence.astream", "graph.stream", "graph.ainvoke", "chat in a node.astream",
+    "agent, its tool.invoke", "workflow.ablock",
 )]  # fmt: skip
 """Some of each kind, for what does not depend on the form."""
 
@@ -102,7 +103,7 @@ FEW = [case for case in ALL if case.name in (
 def test_any_exception_that_is_meant_to_stop(
     case: Case, error: BaseException, settings: Any, event: str, asynchronous: bool, caplog: Any
 ) -> None:
-    """A subclass of `Stop`, any exception of a callback with `raise_error`, and a BaseException stop as a `Stop` does."""
+    """A subclass of `Stop`, anything that a callback with `raise_error` raises, a BaseException: they stop alike."""
     came_out, body, notes, recording = stopped(case, event, error, asynchronous=asynchronous, **settings)
     assert came_out is error
     check(case, event, error, body, notes, recording, caplog)

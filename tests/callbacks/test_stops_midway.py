@@ -38,12 +38,10 @@ def stopped(run: Fn, hook: str, error: BaseException, *, asynchronous: bool) -> 
         spans = [span for span in recording.spans if (span.attributes or {}).get("langchain.run.outcome") == "stopped"]
     assert raised.value is error
     assert len(spans) == 1
-    runs = [run for run in notes.runs if run.outcome == "stopped"]
-    assert [run.error for run in runs] == [error]
-    for run in runs:
-        assert notes.of(run) == [
-            f"{name} {event}" for event in ("start", "error") for name in ("first", "stopper", "last")
-        ]
+    [ended] = [one for one in notes.runs if one.outcome == "stopped"]
+    assert ended.error is error
+    names = ("first", "stopper", "last")
+    assert notes.of(ended) == [f"{name} {event}" for event in ("start", "error") for name in names]
     return notes, recording
 
 

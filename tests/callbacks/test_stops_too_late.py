@@ -184,17 +184,17 @@ def test_another_outcome_stands(name: str, cls: Any, asynchronous: bool, caplog:
     assert (too_late in caplog.messages) is not (outcome == "abandoned" and asynchronous)
 
 
+async def _nothing() -> None: ...
+
+
 STARTING: dict[str, tuple[str, Fn]] = {
     "chat.ainvoke": ("llm", lambda: ChatNative().ainvoke("hello")),
     "chat.astream": ("llm", lambda: _read(ChatNative().astream("hello"))),
     "retriever.ainvoke": ("retriever", lambda: RetrieverNative(body=str).ainvoke("q")),
     "embedder": ("embedding", lambda: EmbedderNative(str).aembed_query("q")),
     "lambda.ainvoke": ("chain", lambda: RunnableLambda(str).ainvoke(1)),
-    "workflow": ("chain", lambda: callspan.workflow("w")(_nothing)()),
+    "workflow": ("chain", callspan.workflow("w")(_nothing)),
 }
-
-
-async def _nothing() -> None: ...
 
 
 @pytest.mark.parametrize("event", ["start", "end"])

@@ -26,6 +26,7 @@ FLOORS = {
     "ending": 1,
     "subscription": 1,
     "settling": 1,
+    "shared_calls": 1,
     "registry": 1,
     "totals": 1,
     "delivery": 1,

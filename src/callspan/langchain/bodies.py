@@ -30,11 +30,16 @@ def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> No
     config = args[0] if args else kwargs["config"]
     current = get_current()
     run_id = getattr(config.get("callbacks"), "parent_run_id", None)
-    body = place(run_id, current)
-    if body is current and (newest := find(run_id)) is not None and newest.context is not None:
-        here: Any = current.get(RUN)
-        if here is not None and newest.parent is here:  # the user gave a run the id of the one around it
-            body = newest.context
+    if run_id is None:
+        return
+    newest = find(run_id)
+    here: Any = current.get(RUN)
+    around = None if here is None else here.ref
+    # Nearly always it was started right here; and also if the user gave it the id of the run around it.
+    if newest is not None and newest.context is not None and newest.parent_ref is around:
+        body = newest.context
+    else:
+        body = place(run_id, current)
     if body is not current:
         attach(body)
 

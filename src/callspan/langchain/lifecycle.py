@@ -148,7 +148,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
                 run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
             runs.append(run)
-        return announce(runs) if any(run.subscribers for run in runs) else None
+        return announce(runs)
 
     return hook
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from callspan import semconv
-from callspan.delivery import Telling, calls_of
+from callspan.delivery import Call, Telling, calls_of
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.graphs import AGENT, is_graph
 from callspan.registry import find
-from callspan.run import Run
+from callspan.run import PAUSED, Run
 from callspan.settling import Told
+from callspan.starting import stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
     happened(RESUME, run, event)
     calls = calls_of(run, run.subscribers, (RESUME.hook,), (event,))
     if told is None:
-        return Telling(calls) if calls else None
+        return Telling(calls, stops((run,))) if calls else None
     told.calls = chain(told.calls, calls)
     return told
 
@@ -117,7 +118,14 @@ def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | N
         event: What there is to hear.
     """
     calls = calls_of(run, run.subscribers, (INTERRUPT.hook,), (event,))
-    if told is None:
-        return Telling(calls) if calls else None
-    told.calls = chain(calls, told.calls)
+    if told is not None and calls:
+        told.calls = _stoppable(run, calls, told.calls)
     return told
+
+
+def _stoppable(run: Run, calls: Iterable[Call], ends: Iterable[Call]) -> Iterator[Call]:
+    """Give the hooks of a pause and then those of the end; the former can stop the run, as its end has not come."""
+    run.outcome = None
+    yield from calls
+    run.outcome = PAUSED
+    yield from ends
