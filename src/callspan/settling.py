@@ -57,7 +57,7 @@ class Surely(Coroutine[Any, Any, Any]):
     def _begin(self) -> None:
         try:
             self.send(None)
-        except BaseException:  # noqa: BLE001 - it has ended, or was stopped; what cancels it wins
+        except StopIteration:  # it has ended already; what cancels it is raised all the same
             self._body = _over()
 
     def __await__(self) -> Surely:
