@@ -230,10 +230,10 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
     def __aiter__(self) -> AsyncDriver:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Any]:
+    def __anext__(self) -> Any:
         return self.asend(None)
 
-    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
+    def asend(self, value: Any) -> Any:
         step = self._body.asend(value)
         if self._frame.starts and not self._frame.begun:
             step = begun(self._frame, step)
