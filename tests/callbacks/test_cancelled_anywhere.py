@@ -1,4 +1,4 @@
-"""Calls that are cancelled at each turn of the loop, hooks that wait included: nobody misses an end, no span is lost."""
+"""Calls that are cancelled at each turn of the loop, hooks that wait included: no end is missed, no span lost."""
 
 from __future__ import annotations
 
