@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from collections import deque
+from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def end(
         run.outputs = None if outputs is NOTHING else outputs
         calls = calls_of(run, run.subscribers, events_of_end(run))
         if calls or outcome == PAUSED:  # what tells of a pause comes before
-            return Telling(calls, _stopped, lambda: _close(run, attributes, meters))
+            return Telling(calls, _stopped, partial(_close, run, attributes, meters))
     _close(run, attributes, meters)
     return None
 
@@ -126,7 +127,11 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
 def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
     """Write how it went, measure it, and end the span."""
     try:
-        _write_end(run, attributes, meters)
+        if run.outcome != OK or meters is not None:
+            _write_end(run, attributes, meters)
+        # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
+        if getattr(run.span, "dropped_attributes", 0) and run.span.is_recording():
+            run.span.set_attributes(run.identity)
     except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
         telemetry.failed("the end of a run", fault)
     finally:
@@ -135,7 +140,6 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
 
 def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
     span = run.span
-    recording = span.is_recording()
     at: Any = run.ended_at
     failure = run.error if run.outcome in FAILED else None
     if meters is not None:
@@ -143,13 +147,9 @@ def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None)
     if run.outcome == PAUSED and run.error is not None and run.parent is not None:  # a result ends the pause
         run.parent.paused = (*(run.parent.paused or ()), *run.error.args)
     if failure is not None:
-        if recording and run.outcome == STOPPED:
+        if run.outcome == STOPPED and span.is_recording():
             span.set_attribute(semconv.RUN_OUTCOME, STOPPED)
         _write_error(run, failure, at)
-    # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
-    dropped: int = getattr(span, "dropped_attributes", 0)
-    if recording and dropped:
-        span.set_attributes(run.identity)
 
 
 def _end_span(run: Run) -> None:

@@ -240,10 +240,10 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
     def __aiter__(self) -> AsyncDriver:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Any]:
+    def __anext__(self) -> Any:
         return self.asend(None)
 
-    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
+    def asend(self, value: Any) -> Any:
         step = self._body.asend(value)
         if not self._frame.begun:  # somebody may hear the start, and be awaited
             return Steps(step, self._frame, of=self._body)

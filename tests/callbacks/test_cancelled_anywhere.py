@@ -1,4 +1,4 @@
-"""Calls that are cancelled at each turn of the loop, in hooks that wait too: nobody misses an end, no span is lost."""
+"""Calls that are cancelled at each turn of the loop, hooks that wait included: no end is missed, no span lost."""
 
 from __future__ import annotations
 

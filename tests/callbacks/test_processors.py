@@ -200,7 +200,7 @@ def test_concurrent_processors() -> None:
     """With a provider that tells its processors in threads, each callback still hears each run once, and inside it."""
     several = [Recorder() for _ in range(5)]
     concurrent = ConcurrentMultiSpanProcessor(num_threads=3)
-    with record(active_span_processor=concurrent, callbacks=[several[0]]) as recording:
+    with record(active_span_processor=concurrent, shutdown_on_exit=False, callbacks=[several[0]]) as recording:
         for recorder in several:
             recording.provider.add_span_processor(recorder)
         program(recording)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from opentelemetry.context import (
@@ -185,16 +186,20 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     if outcome != OK or run.row.calls is not None:
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
-        attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
+        attempt("the usage of a stream", _explain_usage, run.subject, outputs)
     pause = unannounced(run) if outcome == PAUSED and error is None else None
     told = end(run, outputs, error, outcome)
     if pause is not None:
         told = before_end(run, told, pause)
     if told is not None:
-        told.afterwards(lambda: _leave(run, outside))
+        told.afterwards(partial(_leave, run, outside))
     else:
         _leave(run, outside)
     return told
+
+
+def _explain_usage(model: Any, outputs: Any) -> None:
+    explain_missing_usage(model, answer(outputs))
 
 
 def _leave(run: Run, outside: Context | None) -> None:
