@@ -70,7 +70,7 @@ class Notes(callspan.Callback):
 def shown(value: Any) -> str:
     """Give the text of a payload: texts and data as they are, objects by their class."""
     if hasattr(value, "attempt_number"):  # of tenacity's, which counts on in the same object
-        return f"{value.attempt_number} {value.outcome.exception()!r}"
+        return f"{value.attempt_number} {None if value.outcome is None else value.outcome.exception()!r}"
     return repr(value) if isinstance(value, (str, dict, list, type(None))) else type(value).__name__
 
 

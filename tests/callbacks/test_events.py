@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -209,6 +210,35 @@ def test_retry(form: str, recorder: Any, recording: Any) -> None:
             {"langchain.retry.attempt": 1, "langchain.retry.wait_time": 0.0, "error.type": "ConnectionError"},
         )
     ]
+
+
+@pytest.mark.may_log  # as above
+@pytest.mark.parametrize("form", ["ainvoke", "abatch", "agraph"])
+def test_retry_of_an_async_model(form: str, recorder: Any, recording: Any) -> None:
+    """LangChain tells an asynchronous manager of a retry in a task of its own; it is heard, in its run."""
+
+    class Flaky(ChatNative):
+        async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            attempts = iter([ConnectionError(TEXT), None])
+
+            async def attempt() -> ChatResult:
+                if (error := next(attempts)) is not None:
+                    raise error
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                return self._generate(messages)
+
+            guarded: Any = create_base_retry_decorator([ConnectionError], max_retries=2, run_manager=run_manager)
+            attempt = guarded(attempt)
+            attempt.retry.wait = wait_none()
+            return await attempt()
+
+    recorder.kinds = "llm"
+    in_form(form, Flaky(model="m"), "hello")
+    assert [line.split()[0] for line in recorder.heard] == [
+        "run_start", "chat_model_start", "retry", "llm_end", "run_end",
+    ]  # fmt: skip
+    assert [name for name, _ in events_of(recording, "chat m")] == ["langchain.retry"]
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
