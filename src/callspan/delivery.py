@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable
 from types import CoroutineType
@@ -13,6 +11,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan import telemetry
 from callspan.frame import Frame, reset
+from callspan.isolation import MAX_FAILURES, count, is_isolated
 from callspan.kinds import Subscriber
 from callspan.registry import RUN
 from callspan.settling import Pending
@@ -21,24 +20,11 @@ from callspan.steps import Steps
 if TYPE_CHECKING:
     from callspan.run import Run
 
-_log = logging.getLogger("callspan")
-
-MAX_FAILURES = 5
-"""After so many failures in a row a callback is heard no more."""
-
 Call = tuple["Run", Subscriber, str, tuple[Any, ...]]
 """One hook to be called: of which run it hears, whose it is, its name, and what it gets besides the run."""
 
 Stopped = Callable[["Telling", Call, BaseException], None]
 """What follows when a hook stops the call: it may change what is still to be told."""
-
-
-class Stop(Exception):
-    """Raise it, or a subclass, in any hook of a callback: the call ends, and its caller gets this very object.
-
-    `with_retry`, `with_fallbacks`, the retries of LangGraph's nodes and a `ToolNode` that handles errors take it for
-    an error of the call; docs/callbacks.md says what each does, and the way out.
-    """
 
 
 class Telling:
@@ -126,7 +112,7 @@ class Telling:
                 self._stop(call, error)
         else:
             if subscriber.callspan_failures:
-                _count(subscriber, 0)
+                count(subscriber, 0)
         rest = self.go()
         if rest is not None:
             await rest
@@ -175,7 +161,7 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     if result is not None and isawaitable(result):
         return result
     if subscriber.callspan_failures:
-        _count(subscriber, 0)
+        count(subscriber, 0)
     return None
 
 
@@ -207,22 +193,8 @@ def hear_chunk(
         if result is not None and isawaitable(result):
             return subscriber, result
         if subscriber.callspan_failures:
-            _count(subscriber, 0)
+            count(subscriber, 0)
     return None
-
-
-def is_dropped(subscriber: Subscriber) -> bool:
-    """Tell whether a callback failed too often to be heard."""
-    return subscriber.callspan_failures >= MAX_FAILURES
-
-
-def wanted(subscriber: Subscriber, run: Run) -> bool:
-    """Ask a callback whether it hears the run."""
-    try:
-        return bool(subscriber.wants(run))
-    except Exception as error:  # noqa: BLE001 - the user's own code
-        isolate(subscriber, "wants", error)
-        return False
 
 
 def hooks(subscribers: Iterable[Subscriber], events: tuple[str, ...]) -> Iterator[tuple[Subscriber, str]]:
@@ -265,54 +237,6 @@ def emit(run: Run, event: str, payload: Iterable[Any], keywords: Mapping[str, An
     return Telling(calls) if calls else None
 
 
-def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
-    """Tell a subscriber of a span; a processor's exception reaches nobody."""
-    if not is_dropped(subscriber):
-        guard(subscriber, event, getattr(subscriber, event), *payload)
-
-
-def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    """Call what a subscriber does, where nobody may see its exception."""
-    try:
-        function(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the user's own code
-        isolate(subscriber, event, error)
-
-
-def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised reaches nobody: an accident, which is noted, or a stop that comes too late."""
-    if isinstance(error, _CONTROL):
-        return False
-    if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:
-        isolate(subscriber, event, error)
-        return True
-    if run.is_stoppable:
-        run.stopper = error
-        return False
-    name = type(subscriber).__name__
-    if telemetry.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
-        why = "that another instrumentation watches" if run.is_foreign else f"that has ended: {run.outcome}"
-        _log.warning("%s.%s cannot stop a run %s", name, event, why, exc_info=error)
-    return True
-
-
-def isolate(subscriber: Subscriber, event: str, error: Exception) -> None:
-    """Note what a hook failed with: the call goes on, and who fails too often is dropped."""
-    name = type(subscriber).__name__
-    _count(subscriber, subscriber.callspan_failures + 1)
-    if telemetry.once(f"hook {type(subscriber).__module__}.{name}.{event}"):
-        _log.warning("%s.%s failed; the call goes on", name, event, exc_info=error)
-    if subscriber.callspan_failures == MAX_FAILURES:
-        _log.warning("%s is dropped: it failed %d times in a row", name, MAX_FAILURES)
-
-
-def _count(subscriber: Subscriber, failures: int) -> None:
-    object.__setattr__(subscriber, "callspan_failures", failures)  # it may be a frozen dataclass
-
-
-_CONTROL = (CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
-
-
 class _Trusting:
     """Nothing of ours is called around a hook."""
 
@@ -322,7 +246,7 @@ class _Trusting:
         return ours(*args)
 
     def failed(self, error: Exception) -> None:
-        _log.debug("around a hook", exc_info=error)
+        telemetry.failed("what stands around a hook", error)
 
 
 class _HookFrame(Frame):

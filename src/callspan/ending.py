@@ -9,7 +9,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from callspan import errors, lease, registry, semconv, spans, telemetry
-from callspan.delivery import Call, Telling, calls_of, hooks, quietly
+from callspan.delivery import Call, Telling, calls_of, hooks
+from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber
 from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
 

@@ -9,8 +9,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
 from callspan import lease, registry, semconv, shared_calls, spans, telemetry
-from callspan.delivery import Call, Stopped, Telling, calls_of, quietly
+from callspan.delivery import Call, Stopped, Telling, calls_of
 from callspan.ending import at_exit, end, place, reap
+from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
 from callspan.run import CANCELLED, CLOSED, ERROR, WAITING, Run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, create_key
 
-from callspan.delivery import is_dropped, wanted
+from callspan.isolation import is_dropped, wanted
 from callspan.kinds import Subscriber
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def test_with_retry_tries_again(form: str, tree: Tree, recording: Recording) -> 
         call(form, model, "hello")
     assert raised.value is error
     assert body.calls == 0
-    assert tree().splitlines()[1:] == ["  chat m !callspan.delivery.Stop ~stopped"] * 2
+    assert tree().splitlines()[1:] == ["  chat m !callspan.Stop ~stopped"] * 2
 
 
 @FORMS

@@ -115,4 +115,4 @@ def test_what_an_error_hook_raises_replaces_the_error(recording: Recording) -> N
     with callspan.callbacks(stopper("on_llm_error", error, Notes(), asynchronous=False)), pytest.raises(callspan.Stop):
         ALL[0].call(Body(failure))
     assert error.__context__ is failure
-    assert recording.tree() == "chat m !callspan.delivery.Stop ~stopped\n"
+    assert recording.tree() == "chat m !callspan.Stop ~stopped\n"

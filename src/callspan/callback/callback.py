@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from callspan.callback import foreign
 from callspan.callback.selection import check_kinds, is_selected
 from callspan.callback.shim import LangChainHandler
-from callspan.delivery import guard
+from callspan.isolation import guard
 from callspan.run import Run
 from callspan.subscription import doors
 

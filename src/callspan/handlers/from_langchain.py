@@ -8,8 +8,8 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.delivery import isolate
 from callspan.ending import ABANDONED
+from callspan.isolation import isolate
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
 from callspan.langchain.workflows import NAMED
