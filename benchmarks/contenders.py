@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace import Tracer
 
 import callspan
+from benchmarks.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,49 @@ class Contender:
         in_place: Holds what it is for the length of a turn.
         config: The LangChain config of its calls.
         tracer: Writes bare spans after each call, if there is one.
+        of: Whether it runs a workload.
     """
 
     name: str
     in_place: Callable[[], AbstractContextManager[None]] = nullcontext
     config: Any = None
     tracer: Tracer | None = None
+    of: Callable[[Workload], bool] = lambda workload: True
+
+
+class Runs(callspan.Callback):
+    """Hears the start and the end of every run."""
+
+    def on_run_start(self, run: callspan.Run) -> None:
+        """Do nothing with it."""
+
+    def on_run_end(self, run: callspan.Run) -> None:
+        """Do nothing with it."""
+
+
+class Tokens(callspan.Callback):
+    """Hears every token."""
+
+    def on_llm_new_token(self, run: callspan.Run, token: Any, chunk: Any) -> None:
+        """Do nothing with it."""
+
+
+class AsyncTokens(callspan.Callback):
+    """Hears every token, and is awaited."""
+
+    async def on_llm_new_token(self, run: callspan.Run, token: Any, chunk: Any) -> None:
+        """Do nothing with it."""
+
+
+class InlineHandler(BaseCallbackHandler):
+    """LangChain's handler that does nothing, called where the event is and not in a thread pool."""
+
+    run_inline = True
 
 
 @contextmanager
-def _instrumented(provider: TracerProvider) -> Iterator[None]:
-    callspan.instrument(tracer_provider=provider, detail="all")
+def _instrumented(provider: TracerProvider, *heard_by: callspan.Callback) -> Iterator[None]:
+    callspan.instrument(tracer_provider=provider, detail="all", callbacks=heard_by)
     try:
         yield
     finally:
@@ -52,13 +85,31 @@ PLAIN = "plain"
 FLOOR, CALLSPAN = "floor", "callspan"
 FLOOR_OFF, CALLSPAN_OFF = "floor, sampled out", "callspan, sampled out"
 UNINSTRUMENTED = "uninstrumented"
-HANDLER = "LangChain handler"
+RUNS_HEARD, RUNS_HEARD_OFF = "start and end heard", "heard, sampled out"
+TOKENS_HEARD, TOKENS_AWAITED = "tokens heard by a def", "... by an async def"
+HANDLER, INLINE_HANDLER, ASYNC_HANDLER = "LangChain handler", "... run_inline", "... async"
+
+
+def _streams(workload: Workload) -> bool:
+    return workload.tokens > 0
+
+
+def _calls(workload: Workload) -> bool:
+    return not workload.tokens
+
+
+def _streams_async(workload: Workload) -> bool:
+    return _streams(workload) and workload.mode == "async"
 
 
 def all_contenders() -> list[Contender]:
-    """Give every contender. No provider has a processor: what exporting costs is not the instrumentation's."""
-    on = TracerProvider(sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False)
-    off = TracerProvider(sampler=ParentBased(ALWAYS_OFF), shutdown_on_exit=False)
+    """Give every contender. Handlers and callbacks do nothing with what they hear.
+
+    No provider has a processor: what exporting costs is not the instrumentation's. Who listens has one of its own, as
+    callspan adds a processor to it.
+    """
+    on, heard = (TracerProvider(sampler=ParentBased(ALWAYS_ON), shutdown_on_exit=False) for _ in range(2))
+    off, heard_off = (TracerProvider(sampler=ParentBased(ALWAYS_OFF), shutdown_on_exit=False) for _ in range(2))
     return [
         Contender(PLAIN),
         Contender(FLOOR, tracer=on.get_tracer("floor")),
@@ -66,5 +117,11 @@ def all_contenders() -> list[Contender]:
         Contender(FLOOR_OFF, tracer=off.get_tracer("floor")),
         Contender(CALLSPAN_OFF, lambda: _instrumented(off)),
         Contender(UNINSTRUMENTED, lambda: _uninstrumented(on)),
+        Contender(RUNS_HEARD, lambda: _instrumented(heard, Runs()), of=_calls),
+        Contender(RUNS_HEARD_OFF, lambda: _instrumented(heard_off, Runs()), of=_calls),
+        Contender(TOKENS_HEARD, lambda: _instrumented(heard, Tokens()), of=_streams),
+        Contender(TOKENS_AWAITED, lambda: _instrumented(heard, AsyncTokens()), of=_streams_async),
         Contender(HANDLER, config={"callbacks": [BaseCallbackHandler()]}),
+        Contender(INLINE_HANDLER, config={"callbacks": [InlineHandler()]}, of=_streams),
+        Contender(ASYNC_HANDLER, config={"callbacks": [AsyncCallbackHandler()]}, of=_streams_async),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.contenders import CALLSPAN, CALLSPAN_OFF, FLOOR, FLOOR_OFF, PLAIN, UNINSTRUMENTED
+from benchmarks.contenders import CALLSPAN, CALLSPAN_OFF, FLOOR, FLOOR_OFF, PLAIN, TOKENS_HEARD, UNINSTRUMENTED
 from benchmarks.rotation import Result
 
 AIM, GATE = 1.3, 1.5
@@ -55,6 +55,12 @@ def _unheard_tokens(result: Result) -> tuple[float, str, float] | None:
     return per_token(result, CALLSPAN) - per_token(result, FLOOR), "µs a token", 0.1
 
 
+def _heard_tokens(result: Result) -> tuple[float, str, float] | None:
+    if not result.workload.tokens:
+        return None
+    return per_token(result, TOKENS_HEARD) - per_token(result, CALLSPAN), "µs a token", 1.0
+
+
 def _sampled_out(result: Result) -> tuple[float, str, float] | None:
     if result.workload.tokens:
         return None
@@ -68,6 +74,7 @@ def _uninstrumented(result: Result) -> tuple[float, str, float]:
 _GATES: tuple[tuple[str, Callable[[Result], tuple[float, str, float] | None]], ...] = (
     ("callspan / floor", _within_the_floor),
     ("a token that nobody hears, above the floor", _unheard_tokens),
+    ("a token that a def hears, above one that nobody hears", _heard_tokens),
     ("sampled out, above the floor", _sampled_out),
     ("after uninstrument(), above plain", _uninstrumented),
 )

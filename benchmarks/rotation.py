@@ -59,7 +59,7 @@ def measure(workloads: Sequence[Workload], *, rounds: int, turn: int) -> list[Re
     contenders = all_contenders()
     with asyncio.Runner() as runner:
         for result in results:
-            result.times = {contender.name: [] for contender in contenders}
+            result.times = {contender.name: [] for contender in contenders if contender.of(result.workload)}
             result.calls = _calls_in(turn, result, contenders[0], runner)
         gc.collect()
         gc.freeze()  # what is imported is not looked through again and again
@@ -74,6 +74,8 @@ def _turn(contender: Contender, results: list[Result], runner: asyncio.Runner) -
     """Give a contender its turn at every workload; so what it puts in place is put there once a round."""
     with contender.in_place():
         for result in results:
+            if not contender.of(result.workload):
+                continue
             _time(contender, result, runner, result.calls // _WARM + 1)
             gc.collect()
             result.times[contender.name].append(_time(contender, result, runner, result.calls))

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from callspan.callback.callback import Callback
     from callspan.callback.forward import Forward
     from callspan.callback.scope import add_callback, callbacks
-    from callspan.delivery import Stop
     from callspan.handlers.from_langchain import FromLangChain
     from callspan.handlers.listen import Listen
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
+    from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
     from callspan.langchain.workflows import workflow
     from callspan.run import Run, current_run
@@ -44,7 +44,7 @@ _HOME = {
     "FromLangChain": "handlers.from_langchain",
     "Listen": "handlers.listen",
     "Run": "run",
-    "Stop": "delivery",
+    "Stop": "isolation",
     "TokenCounts": "kinds",
     "__version__": "version",
     "add_callback": "callback.scope",

@@ -12,8 +12,8 @@ from opentelemetry.context import Context, attach, create_key, get_current
 from callspan import logs, spans, telemetry
 from callspan.frame import reset
 from callspan.jsontext import cut_text, plain, written
-from callspan.redaction import FAILED, Place
 from callspan.kinds import MODEL_CALLS
+from callspan.redaction import FAILED, Place
 from callspan.settings import read_content
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = "no_content", "span_only", "event_only", "span_and_event"

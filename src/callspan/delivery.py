@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach
+from opentelemetry.context import Context, attach, get_current
 
 from callspan import telemetry
 from callspan.frame import Frame, reset
+from callspan.isolation import MAX_FAILURES, count, is_isolated
 from callspan.kinds import Subscriber
+from callspan.registry import RUN
 from callspan.settling import Pending
 from callspan.steps import Steps
 
 if TYPE_CHECKING:
     from callspan.run import Run
 
-_log = logging.getLogger("callspan")
-
-MAX_FAILURES = 5
-"""After so many failures in a row a callback is heard no more."""
-
 Call = tuple["Run", Subscriber, str, tuple[Any, ...]]
 """One hook to be called: of which run it hears, whose it is, its name, and what it gets besides the run."""
 
 Stopped = Callable[["Telling", Call, BaseException], None]
 """What follows when a hook stops the call: it may change what is still to be told."""
-
-
-class Stop(Exception):
-    """Raise it, or a subclass, in any hook of a callback: the call ends, and its caller gets this very object.
-
-    `with_retry`, `with_fallbacks`, the retries of LangGraph's nodes and a `ToolNode` that handles errors take it for
-    an error of the call; docs/callbacks.md says what each does, and the way out.
-    """
 
 
 class Telling:
@@ -115,13 +102,17 @@ class Telling:
         """Await what a hook returned, and go on with the others."""
         run, subscriber, event, _ = call
         try:
-            await (awaitable if run.context is None else Steps(_coroutine(awaitable), _hook_frame(run.context)))
+            if run.context is None or get_current().get(RUN) is run:  # its span is current, as in a model's body
+                await awaitable
+            else:
+                await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
-            if not _isolated(subscriber, event, run, error):
+            self.waits = self.waits and not isinstance(error, GeneratorExit)  # who closes us awaits nothing more
+            if not is_isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:
             if subscriber.callspan_failures:
-                _count(subscriber, 0)
+                count(subscriber, 0)
         rest = self.go()
         if rest is not None:
             await rest
@@ -164,28 +155,46 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
     try:
         result = getattr(subscriber, event)(run, *payload)
     except BaseException as error:
-        if not _isolated(subscriber, event, run, error):
+        if not is_isolated(subscriber, event, run, error):
             raise
         return None
     if result is not None and isawaitable(result):
         return result
     if subscriber.callspan_failures:
-        _count(subscriber, 0)
+        count(subscriber, 0)
     return None
 
 
-def is_dropped(subscriber: Subscriber) -> bool:
-    """Tell whether a callback failed too often to be heard."""
-    return subscriber.callspan_failures >= MAX_FAILURES
+def hear_chunk(
+    hooks: Iterable[tuple[Subscriber, Callable[..., Any]]],
+    event: str,
+    run: Run,
+    said: Any,
+    chunk: Any,
+    keywords: Mapping[str, Any],
+) -> tuple[Subscriber, Awaitable[Any]] | None:
+    """Call the hooks that hear a chunk, which are many calls of few hooks: so these were looked up beforehand.
 
+    Returns:
+        The first that is to be awaited, with what it returned; those after it are not called.
 
-def wanted(subscriber: Subscriber, run: Run) -> bool:
-    """Ask a callback whether it hears the run."""
-    try:
-        return bool(subscriber.wants(run))
-    except Exception as error:  # noqa: BLE001 - the user's own code
-        isolate(subscriber, "wants", error)
-        return False
+    Raises:
+        BaseException: A hook stops the call.
+    """
+    for subscriber, hook in hooks:
+        if subscriber.callspan_failures >= MAX_FAILURES:
+            continue
+        try:
+            result = hook(run, said, chunk, keywords) if subscriber.callspan_keywords else hook(run, said, chunk)
+        except BaseException as error:
+            if not is_isolated(subscriber, event, run, error):
+                raise
+            continue
+        if result is not None and isawaitable(result):
+            return subscriber, result
+        if subscriber.callspan_failures:
+            count(subscriber, 0)
+    return None
 
 
 def hooks(subscribers: Iterable[Subscriber], events: tuple[str, ...]) -> Iterator[tuple[Subscriber, str]]:
@@ -206,54 +215,26 @@ def calls_of(
     return [(run, subscriber, event, payload) for subscriber, event in hooks(subscribers, events)]
 
 
-def emit(run: Run, event: str, *payload: Any) -> Telling | None:
-    """Tell the run's subscribers of something in the middle of it."""
-    calls = calls_of(run, run.subscribers, (event,), payload)
+def payload_for(subscriber: Subscriber, payload: tuple[Any, ...], keywords: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Give what a subscriber gets in the middle of a run: LangChain's other keywords too, if it wants them."""
+    return (*payload, keywords) if subscriber.callspan_keywords else payload
+
+
+def emit(run: Run, event: str, payload: Iterable[Any], keywords: Mapping[str, Any]) -> Telling | None:
+    """Tell the run's subscribers of something in the middle of it.
+
+    Args:
+        run: The run.
+        event: The hook.
+        payload: What happened.
+        keywords: All keywords that LangChain told it with.
+    """
+    told = tuple(payload)
+    calls = [
+        (run, subscriber, hook, payload_for(subscriber, told, keywords))
+        for subscriber, hook in hooks(run.subscribers, (event,))
+    ]
     return Telling(calls) if calls else None
-
-
-def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
-    """Tell a subscriber of a span; a processor's exception reaches nobody."""
-    if not is_dropped(subscriber):
-        guard(subscriber, event, getattr(subscriber, event), *payload)
-
-
-def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-    """Call what a subscriber does, where nobody may see its exception."""
-    try:
-        function(*args, **kwargs)
-    except Exception as error:  # noqa: BLE001 - the user's own code
-        isolate(subscriber, event, error)
-
-
-def _isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
-    """Tell whether what a hook raised was an accident, which is noted, or is meant to stop the call."""
-    if not isinstance(error, Exception):
-        if run.is_stoppable and not isinstance(error, _CONTROL):
-            run.stopper = error
-        return False
-    if (subscriber.raise_error or isinstance(error, Stop)) and run.is_stoppable:
-        run.stopper = error
-        return False
-    isolate(subscriber, event, error)
-    return True
-
-
-def isolate(subscriber: Subscriber, event: str, error: Exception) -> None:
-    """Note what a hook failed with: the call goes on, and who fails too often is dropped."""
-    name = type(subscriber).__name__
-    _count(subscriber, subscriber.callspan_failures + 1)
-    if telemetry.once(f"hook {type(subscriber).__module__}.{name}.{event}"):
-        _log.warning("%s.%s failed; the call goes on", name, event, exc_info=error)
-    if subscriber.callspan_failures == MAX_FAILURES:
-        _log.warning("%s is dropped: it failed %d times in a row", name, MAX_FAILURES)
-
-
-def _count(subscriber: Subscriber, failures: int) -> None:
-    object.__setattr__(subscriber, "callspan_failures", failures)  # it may be a frozen dataclass
-
-
-_CONTROL = (CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class _Trusting:
@@ -265,7 +246,7 @@ class _Trusting:
         return ours(*args)
 
     def failed(self, error: Exception) -> None:
-        _log.debug("around a hook", exc_info=error)
+        telemetry.failed("what stands around a hook", error)
 
 
 class _HookFrame(Frame):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import atexit
 from collections import deque
+from functools import partial
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from callspan import capture, errors, lease, registry, semconv, spans, telemetry
-from callspan.delivery import Call, Telling, calls_of, hooks, quietly
+from callspan.delivery import Call, Telling, calls_of, hooks
+from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber
 from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
+
+if TYPE_CHECKING:
+    from callspan.metrics import Instruments
 
 ABANDONED = "abandoned"
 
@@ -54,17 +59,18 @@ def end(
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
+    meters = telemetry.instruments() if run.row.operation is not None else None
     try:
-        attributes = _report(run, outputs)
+        attributes = _report(run, outputs, meters)
     except BaseException:
         _end_span(run)
         raise
     if run.subscribers:
         run.outputs = None if outputs is NOTHING else outputs
         calls = calls_of(run, run.subscribers, events_of_end(run))
-        if calls:
-            return Telling(calls, _stopped, lambda: _close(run, attributes))
-    _close(run, attributes)
+        if calls or outcome == PAUSED:  # what tells of a pause comes before
+            return Telling(calls, _stopped, partial(_close, run, attributes, meters))
+    _close(run, attributes, meters)
     return None
 
 
@@ -76,14 +82,18 @@ def events_of_end(run: Run) -> tuple[str, str]:
 
 def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
     """Turn a run into a stopped one: whoever has not heard its end yet hears an error instead."""
-    run, stopping, *_ = call
+    run, stopping, event, _ = call
     if error is not run.stopper:  # cancelled within a hook: the others still hear what they would have
         return
-    heard = {id(one) for one, _ in hooks(run.subscribers[: place(run, stopping)], events_of_end(run))}
+    heard: set[int] = set()
+    if event in events_of_end(run):  # else it tells of a pause, before the end
+        before = run.subscribers[: place(run, stopping)]
+        heard = {id(stopping), *(id(one) for one, _ in hooks(before, events_of_end(run)))}
+    of_others = [later for later in telling.calls if later[0] is not run]
     run.outcome, run.error = STOPPED, error
-    others = [one for one in run.subscribers if one is not stopping and id(one) not in heard]
+    others = [one for one in run.subscribers if id(one) not in heard]
     now = calls_of(run, others, events_of_end(run))
-    telling.calls = iter([*now, *(later for later in telling.calls if later[0] is not run)])
+    telling.calls = iter([*now, *of_others])
 
 
 def place(run: Run, subscriber: Subscriber) -> int:
@@ -91,11 +101,10 @@ def place(run: Run, subscriber: Subscriber) -> int:
     return next(index for index, one in enumerate(run.subscribers) if one is subscriber)
 
 
-def _report(run: Run, outputs: Any) -> dict[str, Any]:
+def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any]:
     """Write what is known at the end, and add to the totals of the runs around; gives the attributes."""
     row, span = run.row, run.span
     recording = span.is_recording()
-    meters = telemetry.instruments() if row.operation is not None else None
     if row.end and outputs is not NOTHING and (recording or run.into is not None or meters is not None):
         run.answer = spans.attempt("a result", row.answer, outputs)
     wanted = run.answer is not None and (recording or meters is not None)
@@ -118,40 +127,38 @@ def _report(run: Run, outputs: Any) -> dict[str, Any]:
     return attributes
 
 
-def _close(run: Run, attributes: dict[str, Any]) -> None:
+def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
     """Write how it went, measure it, and end the span."""
     try:
-        _write_end(run, attributes)
+        if run.outcome != OK or meters is not None:
+            _write_end(run, attributes, meters)
+        # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
+        if getattr(run.span, "dropped_attributes", 0) and run.span.is_recording():
+            run.span.set_attributes(run.identity)
     except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
         telemetry.failed("the end of a run", fault)
     finally:
         _end_span(run)
 
 
-def _write_end(run: Run, attributes: dict[str, Any]) -> None:
+def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
     span = run.span
-    recording = span.is_recording()
     at: Any = run.ended_at
     failure = run.error if run.outcome in FAILED else None
-    meters = telemetry.instruments() if run.row.operation is not None else None
     if meters is not None:
         meters.record(run, attributes, at, failure)
     if run.outcome == PAUSED and run.error is not None and run.parent is not None:  # a result ends the pause
         run.parent.paused = (*(run.parent.paused or ()), *run.error.args)
     if failure is not None:
-        if recording and run.outcome == STOPPED:
+        if run.outcome == STOPPED and span.is_recording():
             span.set_attribute(semconv.RUN_OUTCOME, STOPPED)
         _write_error(run, failure, at)
-    # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
-    dropped: int = getattr(span, "dropped_attributes", 0)
-    if recording and dropped:
-        span.set_attributes(run.identity)
 
 
 def _end_span(run: Run) -> None:
     # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
     run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = None
-    run.extra = run.serialized = _NOTHING_SAID
+    run.extra = run.extra_at_end = run.serialized = _NOTHING_SAID
     if not run.subscribers:
         run.inputs = run.error = None
     span = run.span

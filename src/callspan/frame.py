@@ -42,9 +42,6 @@ class Frame:
     var: ContextVar[Context] | None
     """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
 
-    starts: bool = False
-    """Whether it starts a run itself, which somebody may hear."""
-
     told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
 
@@ -98,8 +95,15 @@ class Frame:
         """Take it away, and keep it for the next step."""
         if token is None:
             return
-        self.context = get_current() if self.var is None else self.var.get()
-        reset(token)
+        if self.var is None:
+            self.context = get_current()
+            reset(token)
+        else:
+            self.context = self.var.get()
+            try:
+                self.var.reset(token)
+            except (ValueError, RuntimeError):  # a driver may have stepped us in another `Context`
+                pass
         if not self.settled:
             self.watch.run(self.settle)
 

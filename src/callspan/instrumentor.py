@@ -26,6 +26,8 @@ from callspan.version import __version__
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
 
+    from callspan.callback.callback import Callback
+
 _log = logging.getLogger("callspan")
 
 
@@ -50,12 +52,13 @@ class CallspanInstrumentor(BaseInstrumentor):
 
     def _instrument(self, **kwargs: Any) -> None:
         settings = read_settings(**{name: kwargs.get(name) for name in SETTINGS})
-        tracer = trace.get_tracer("callspan", __version__, kwargs.get("tracer_provider"), SCHEMA_URL)
+        heard_by = _heard_by(kwargs.get("callbacks"))  # first: a wrong name raises, and then nothing is in force
         provider = kwargs.get("tracer_provider")
+        tracer = trace.get_tracer("callspan", __version__, provider, SCHEMA_URL)
         logger = get_logger("callspan", __version__, kwargs.get("logger_provider"), SCHEMA_URL)
         meters = Meters(kwargs.get("meter_provider"))
         telemetry.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
-        self._undo.extend(_heard_by(kwargs.get("callbacks")))
+        self._undo.extend(_let_in(heard_by))
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
@@ -67,15 +70,22 @@ class CallspanInstrumentor(BaseInstrumentor):
         CallspanInstrumentor.options = {}
 
 
-def _heard_by(given: Any) -> list[Undo]:
-    """Let the callbacks of the process in: those that were given, else those that the environment names."""
+def _heard_by(given: Any) -> list[Callback]:
+    """Give the callbacks of the process: those that were given, else those that the environment names."""
     text = os.environ.get(_CALLBACKS, "")
     if not given and not text.strip():
         return []
     from callspan.callback.loading import load, load_named  # here: whoever has no callbacks pays no import of the SDK
+
+    return load(given) if given else load_named(text, _CALLBACKS)
+
+
+def _let_in(heard_by: list[Callback]) -> list[Undo]:
+    if not heard_by:
+        return []
     from callspan.callback.scope import add_callback
 
-    return [add_callback(callback) for callback in (load(given) if given else load_named(text, _CALLBACKS))]
+    return [add_callback(callback) for callback in heard_by]
 
 
 def _loaded(given: Any) -> Any:

@@ -126,6 +126,9 @@ class Subscriber(Protocol):
     callspan_spans: bool
     """Whether it is told of spans too, as a span processor."""
 
+    callspan_keywords: bool
+    """Whether hooks in the middle of a run get, last of all, the other keywords that LangChain told it with."""
+
     callspan_failures: int
     """How often its hooks failed in a row."""
 

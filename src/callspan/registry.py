@@ -22,18 +22,21 @@ _shadowed: dict[int, weakref.ref[Run]] = {}  # by identity: open runs whose id a
 
 def add(run: Run) -> None:
     """Put a run that has started into the table."""
-    older = _newest.get(run.id)
-    if older is not None and (shadowed := older()) is not None:
-        _shadowed[id(shadowed)] = older
-    _newest[run.id] = run.ref
+    older = _newest.setdefault(run.id, run.ref)  # one look-up: the hash of a UUID is a call
+    if older is not run.ref:
+        if (shadowed := older()) is not None:
+            _shadowed[id(shadowed)] = older
+        _newest[run.id] = run.ref
 
 
 def forget(run: Run) -> None:
     """Take a run that has ended out of the table."""
+    if not _shadowed:
+        _newest.pop(run.id, None)
+        return
     if _newest.get(run.id) is run.ref:
         del _newest[run.id]
-    if _shadowed:
-        _shadowed.pop(id(run), None)
+    _shadowed.pop(id(run), None)
 
 
 def find(run_id: Any) -> Run | None:
@@ -68,7 +71,7 @@ def _forget_all() -> None:
     lease.abandoned.clear()
     for ref in [*_newest.values(), *_shadowed.values()]:
         if (run := ref()) is not None:
-            run.ended = True
+            run.ended, run.context = True, None
     _newest.clear()
     _shadowed.clear()
 

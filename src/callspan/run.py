@@ -46,11 +46,11 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context", "conversation",
-        "counted", "ended", "ended_at", "error", "extra", "failures", "first_chunk", "id", "identity", "inputs", "into",
-        "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
-        "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started", "stopper", "streamed", "subject",
-        "subscribers", "sums", "tags", "told", "top", "totals",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context",
+        "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
+        "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome",
+        "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span",
+        "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
     )  # fmt: skip
 
     row: Kind
@@ -79,6 +79,7 @@ class Run:
         self.inputs = inputs
         self.serialized = serialized
         self.extra = extra
+        self.extra_at_end: Mapping[str, Any] = {}  # the other keywords of the end event
         self.started = time_ns()
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
@@ -87,13 +88,14 @@ class Run:
         self.counted = False  # whether a model inside it has counted its tokens
         self.sums = False  # whether it has totals
         self.key: int = 0  # what two announcements of one run have in common
-        # Who hears it; of these who comes by OpenTelemetry's door, and who is told of the span besides; what their
-        # hooks noted, what one of them stopped it with, and which events LangGraph told.
+        # Who hears it, and who did not want to; of these who comes by OpenTelemetry's door, and who is told of the span
+        # besides; what their hooks noted, what one of them stopped it with, and which events LangGraph told.
         self.subscribers: tuple[Subscriber, ...]
+        self.declined: tuple[Subscriber, ...]
         self.by_sdk: Sequence[Subscriber]
         self.spanning: tuple[Subscriber, ...]
         self.told: tuple[str, ...]
-        self.subscribers = self.by_sdk = self.spanning = self.told = ()
+        self.subscribers = self.declined = self.by_sdk = self.spanning = self.told = ()
         self.notes: dict[Any, Any] | None
         self.stopper: BaseException | None
         self.notes = self.stopper = None
@@ -216,11 +218,12 @@ class Run:
         """Write an attribute on its span, which is of no effect if that is not recorded or has ended.
 
         Args:
-            key: The name.
+            key: The name; anything but a text is left out.
             value: A text, number, bool or a list of one of them; anything else is left out.
         """
-        if self.span.is_recording() and (safe := spans.attribute_value(value)) is not None:
-            self.span.set_attribute(key, safe)
+        name, safe = safe_name(key), spans.attribute_value(value)
+        if name is not None and safe is not None and self.span.is_recording():
+            self.span.set_attribute(name, safe)
 
     def add_event(self, name: str, attributes: Mapping[str, AttributeValue] | None = None) -> None:
         """Write an event on its span, which is of no effect if that is not recorded or has ended.
@@ -230,14 +233,10 @@ class Run:
             attributes: What is known of it.
         """
         if self.span.is_recording():
-            said = {
-                key: safe for key, value in (attributes or {}).items()
-                if (safe := spans.attribute_value(value)) is not None
-            }  # fmt: skip
-            self.span.add_event(safe_name(name) or "event", said)
+            self.span.add_event(safe_name(name) or "event", spans.attributes_of(attributes))
 
 
 def current_run() -> Run | None:
     """Give the run whose body the caller is in, or None outside of every run."""
     here: Any = get_current().get(RUN)
-    return here if here is not None and not here.ended else None
+    return None if here is None or (here.ended and here.context is None) else here

@@ -124,9 +124,7 @@ def read_content(value: Any) -> str:
 _SETTINGS = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS)),
     _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys),
-    _Setting(
-        "content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS)
-    ),
+    _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS)),
     _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
     _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", lambda value: _keys(value) or ()),

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any, Protocol
 
 from callspan import telemetry
@@ -24,6 +25,59 @@ class Told(Protocol):
         """Call them; what is returned is still to be awaited."""
 
 
+class Surely(Coroutine[Any, Any, Any]):
+    """A coroutine that begins even if it is cancelled before: it is what ends a run.
+
+    LangChain gathers some of its end events: each is a task of its own, which may be cancelled before its first step.
+
+    Args:
+        body: What is awaited.
+    """
+
+    __slots__ = ("__weakref__", "_begun", "_body")
+    __class__ = property(lambda self: CoroutineType)  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    def __init__(self, body: Coroutine[Any, Any, Any]) -> None:
+        self._body, self._begun = body, False
+
+    def send(self, value: Any) -> Any:
+        self._begun = True
+        return self._body.send(value)
+
+    def throw(self, *args: Any) -> Any:
+        if not self._begun:
+            self._begin()
+        return self._body.throw(*args)
+
+    def close(self) -> None:
+        if not self._begun:
+            self._begin()
+        self._body.close()
+
+    def _begin(self) -> None:
+        try:
+            self.send(None)
+        except StopIteration:  # it has ended already; what cancels it is raised all the same
+            self._body = _over()
+
+    def __await__(self) -> Surely:
+        return self
+
+    def __iter__(self) -> Surely:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
+        if name in self.__slots__:  # not set
+            raise AttributeError(name)
+        return getattr(self._body, name)
+
+
+async def _over() -> None: ...
+
+
 def settle(pending: Pending | None) -> None:
     """Run the rest of the hooks to their end here: the call is synchronous, and a guard that is skipped is a hole.
 
@@ -36,13 +90,19 @@ def settle(pending: Pending | None) -> None:
             "an async hook of a callback is run to its end within a synchronous call, in an event loop of its own; "
             "a plain `def` hook costs a hundredth of that"
         )
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _loop_is_running():  # outside of that `except`, so that a stop has no context of ours
         _run(pending)
         return
     with ThreadPoolExecutor(1, "callspan") as pool:
         pool.submit(copy_context().run, _run, pending).result()
+
+
+def _loop_is_running() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run(pending: Pending) -> None:

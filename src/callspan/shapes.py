@@ -16,8 +16,8 @@ from types import CodeType, CoroutineType
 from typing import Any
 
 from callspan.frame import Frame, Opener, Watch
-from callspan.settling import Pending, Told, settle
-from callspan.steps import AsyncDriver, Steps, begun, drive, tell
+from callspan.settling import Pending, Surely, Told, settle
+from callspan.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
@@ -60,7 +60,7 @@ def before(hook: Callable[..., Any]) -> Weave:
                 pending = told.go()
             except BaseException as stop:  # noqa: BLE001 - raised where the caller awaits us
                 return _raising(stop)
-            return wrapped(*args, **kwargs) if pending is None else and_then(pending, wrapped, args, kwargs)
+            return wrapped(*args, **kwargs) if pending is None else Surely(and_then(pending, wrapped, args, kwargs))
 
         ours: Any = function
         return Replacement(function) if _is_plain(original) else wrapper
@@ -172,7 +172,7 @@ def _coroutine(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.iscoroutine(body):
             return body
-        return Steps(begun(frame, body) if frame.starts else body, frame)
+        return Steps(body, frame)
 
     return wrapper
 

@@ -19,7 +19,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
 from callspan.kinds import Cause, Table
-from callspan.text import NAME_LIMIT, encodable
+from callspan.text import NAME_LIMIT, encodable, safe_name
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
@@ -50,6 +50,17 @@ def attribute_value(value: object) -> AttributeValue | None:
     if isinstance(value, float):
         return float.__float__(value)
     return None
+
+
+def attributes_of(given: object) -> dict[str, AttributeValue]:
+    """Give those of a program's own attributes that a span can hold; it may have given anything at all."""
+    if not isinstance(given, Mapping):
+        return {}
+    return {
+        name: value
+        for key, one in given.items()
+        if (name := safe_name(key)) is not None and (value := attribute_value(one)) is not None
+    }
 
 
 def read(table: Table, subject: Any) -> dict[str, AttributeValue]:

@@ -8,9 +8,10 @@ from threading import Lock
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 
-from callspan import capture, lease, registry, semconv, spans, telemetry
-from callspan.delivery import Call, Telling, calls_of, quietly
+from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
+from callspan.delivery import Call, Stopped, Telling, calls_of
 from callspan.ending import at_exit, end, place, reap
+from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
 from callspan.run import CANCELLED, CLOSED, ERROR, WAITING, Run
@@ -51,16 +52,15 @@ def start(
     inforce = telemetry.current()
     run.row = row
     if above is not None:
-        run.parent_ref = above.ref
-        run.ancestors = (*above.ancestors, above.id)
-        run.into = above.totals or (_totals_of(above) if above.sums else above.into)
+        _put_under(run, above)
     heard = doors.handler is not None
     given = parent
     if heard:
         run.by_sdk = []
         given = Context({**parent, PENDING: run})
     if above is not None and (hidden or row.depth > inforce.visible):
-        run.span, run.identity = spans.hidden_span(parent), {}
+        run.span = spans.hidden_span(parent)
+        run.identity = spans.read(row.identity, run) if heard else {}
     else:
         # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
         # run it is known which it will be. Otherwise it is taken to be as it was the last time.
@@ -71,23 +71,37 @@ def start(
         run.sums = recording and (above is None or row.totals)
     if row.totals and telemetry.instruments() is not None:
         run.sums = True  # an agent's are measured, whether or not it has a span
-    context = run.context = Context({**parent, _SPAN: run.span, RUN: run})
-    if WAITING in context:
-        dict.__delitem__(context, WAITING)  # nobody has seen it yet
+    context = run.context = _body_of(run, parent, above)
     if heard:
-        if above is None and doors.prepare is not None:
-            doors.prepare()
-        _open_doors(run, context, given, blocks_of(parent, current or parent))
+        run.by_sdk = tuple(run.by_sdk)
+        blocks = blocks_of(parent, current or parent)
+        if blocks or doors.process or run.by_sdk:
+            _open_doors(run, context, given, blocks)
     registry.add(run)
+
+
+def _put_under(run: Run, above: Run) -> None:
+    run.parent_ref = above.ref
+    run.ancestors = (*above.ancestors, above.id)
+    run.into = above.totals or (_totals_of(above) if above.sums else above.into)
+
+
+def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
+    """Give the context that its body runs in; until that is current nobody has seen it, and it can be changed."""
+    context = Context({**parent, _SPAN: run.span, RUN: run})
+    if WAITING in context:
+        dict.__delitem__(context, WAITING)
+    if run.row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
+        shared_calls.claim(context, run.row.name)
+    return context
 
 
 def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:
     """Let in who hears the run by the doors that are open without LangChain's lists."""
-    run.by_sdk = tuple(run.by_sdk)
+    if run.parent_ref is None and doors.prepare is not None and (blocks or doors.process):
+        doors.prepare()
     if blocks:
         dict.__setitem__(context, BLOCK, blocks)
-    if not run.identity:
-        run.identity = spans.read(run.row.identity, run)  # a hidden run has none yet
     subscribe_all(run, blocks)
     if run.subscribers:
         tell_of_span(run, run.subscribers, given)
@@ -120,13 +134,16 @@ def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> 
     for run in runs:
         if run.subscribers:
             calls += calls_of(run, run.subscribers if of is None else of, events_of_start(run.row))
-    if not calls:
-        return None
+    return Telling(calls, stops(runs)) if calls else None
+
+
+def stops(runs: Sequence[Run]) -> Stopped:
+    """Make what follows when a hook stops the call of these runs before its body has begun."""
 
     def stopped(telling: Telling, call: Call, error: BaseException) -> None:
         _stopped(runs, telling, call, error)
 
-    return Telling(calls, stopped)
+    return stopped
 
 
 def events_of_start(row: Kind) -> tuple[str, str]:
@@ -136,11 +153,12 @@ def events_of_start(row: Kind) -> tuple[str, str]:
 
 def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseException) -> None:
     """End all runs of the call, for LangChain does not watch over them yet; who comes later never hears them."""
-    run, stopping, *_ = call
+    run, stopping, event, _ = call
     place_of_run = next(index for index, one in enumerate(runs) if one is run)
     cut_short = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
     outcome = ERROR if run.stopper is error else cut_short
-    run.subscribers = run.subscribers[: place(run, stopping) + 1]
+    if event.endswith("_start"):  # else all have heard it
+        run.subscribers = run.subscribers[: place(run, stopping) + 1]
     for later in runs[place_of_run + 1 :]:
         later.subscribers = ()
     for one in runs:

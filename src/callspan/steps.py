@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from types import AsyncGeneratorType, CoroutineType
+from types import AsyncGeneratorType, CoroutineType, coroutine
 from typing import Any
 
 from opentelemetry.context import attach
 
 from callspan.frame import Frame, reset
-from callspan.settling import Pending, settle
+from callspan.settling import Pending, Told, settle
 
 
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
@@ -53,14 +53,15 @@ def tell(frame: Frame) -> None:
         settle(told.go())
 
 
-async def begun(frame: Frame, body: Any) -> Any:
-    """Let the start of the frame's own run be heard, and run the body."""
-    told, frame.told = frame.told, None
+async def _begun(told: Told, body: Any, of: Any) -> Any:
+    """Let the start of the frame's own run be heard, and run the body; if it is stopped, that is over unbegun."""
     try:
-        if told is not None and (pending := told.go()) is not None:
+        if (pending := told.go()) is not None:
             await pending
     except BaseException:
-        body.close()  # it was stopped before it began
+        body.close()
+        if of is not None:
+            await of.aclose()
         raise
     return await body
 
@@ -78,8 +79,13 @@ def _stepper(name: str) -> Callable[..., Any]:
 
     def step(self: Steps, *args: Any) -> Any:
         frame = self._frame
+        if name == "throw":
+            frame.begun = True  # if it has not begun, the body is over before its first line, and so is what is ours
         token = frame.enter()
         try:
+            if frame.told is not None:
+                told, frame.told = frame.told, None
+                self._body = _begun(told, self._body, self._of)
             item = getattr(self._body, name)(*args)
         except BaseException as raised:
             frame.leave(token)
@@ -165,6 +171,51 @@ class Steps(Coroutine[Any, Any, Any]):
         return getattr(self._body, name)
 
 
+@coroutine
+def one_step(step: Any, frame: Frame, of: Any) -> Generator[Any, Any, Any]:
+    """Run one step of an async generator in the frame's context: as `Steps` does, at half the price.
+
+    A stream has a step for each of its tokens.
+
+    Args:
+        step: What is awaited.
+        frame: The frame around the generator.
+        of: The async generator.
+    """
+    value: Any = None
+    thrown: BaseException | None = None
+    while True:
+        token = frame.enter()
+        try:
+            item = step.send(value) if thrown is None else step.throw(thrown)
+        except StopIteration as done:
+            frame.leave(token)
+            return done.value
+        except BaseException as raised:
+            frame.leave(token)
+            thrown = pending = None
+            if type(raised) is StopAsyncIteration:
+                pending = frame.close(None)
+            elif getattr(of, "ag_frame", None) is None:  # two steps at once are refused, and leave it as it was
+                pending = frame.close(raised)
+            if pending is not None:
+                yield from pending
+            raise
+        frame.leave(token)
+        thrown = None
+        try:
+            value = yield item
+        except GeneratorExit:
+            token = frame.enter()
+            try:
+                step.close()
+            finally:
+                frame.leave(token)
+            raise
+        except BaseException as raised:  # noqa: BLE001 - it goes into the step
+            thrown, value = raised, None
+
+
 class AsyncDriver(AsyncGenerator[Any, Any]):
     """Runs an async generator in the frame's context, step by step.
 
@@ -189,19 +240,21 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
     def __aiter__(self) -> AsyncDriver:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Any]:
+    def __anext__(self) -> Any:
         return self.asend(None)
 
-    def asend(self, value: Any) -> Coroutine[Any, Any, Any]:
+    def asend(self, value: Any) -> Any:
         step = self._body.asend(value)
-        if self._frame.starts and not self._frame.begun:
-            step = begun(self._frame, step)
-        return Steps(step, self._frame, of=self._body)
+        if not self._frame.begun:  # somebody may hear the start, and be awaited
+            return Steps(step, self._frame, of=self._body)
+        return one_step(step, self._frame, self._body)
 
     def athrow(self, *args: Any) -> Coroutine[Any, Any, Any]:
+        self._frame.begun = True  # as for a coroutine; likewise when it is closed
         return Steps(self._body.athrow(*args), self._frame, of=self._body)
 
     def aclose(self) -> Coroutine[Any, Any, Any]:
+        self._frame.begun = True
         return Steps(self._body.aclose(), self._frame, of=self._body, ending=GeneratorExit())
 
     def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, create_key
 
-from callspan.delivery import is_dropped, wanted
+from callspan.isolation import is_dropped, wanted
 from callspan.kinds import Subscriber
 
 if TYPE_CHECKING:
@@ -61,9 +61,12 @@ doors = Doors()
 def subscribe(run: Run, subscriber: Subscriber) -> None:
     """Let a callback hear the run, if it wants to and does not already."""
     heard_by = run.subscribers
-    if is_dropped(subscriber) or any(known is subscriber for known in heard_by) or not wanted(subscriber, run):
+    if is_dropped(subscriber) or any(known is subscriber for known in (*heard_by, *run.declined)):
         return
-    run.subscribers = (*heard_by, subscriber)
+    if wanted(subscriber, run):
+        run.subscribers = (*heard_by, subscriber)
+    else:
+        run.declined = (*run.declined, subscriber)  # not to be asked again at another door
 
 
 def subscribe_all(run: Run, blocks: Iterable[Subscriber]) -> None:

@@ -172,7 +172,9 @@ def test_nobody_can_stop_it(recording, caplog):
     ):
         pass
     assert recording.tree() == "chat m\n"
-    assert [entry.getMessage() for entry in caplog.records] == ["Listen.on_run_start failed; the call goes on"]
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "Listen.on_run_start cannot stop a run that another instrumentation watches"
+    ]
 
 
 def test_a_span_that_never_ends_keeps_nothing(recording, heard):

@@ -108,7 +108,7 @@ def test_a_stop_of_its_start_gets_out_and_nothing_runs(call, tree):
         call()
     assert caught.value is stop
     assert get_current() is before
-    assert tree() == "invoke_workflow report !callspan.delivery.Stop ~stopped\n"
+    assert tree() == "invoke_workflow report !callspan.Stop ~stopped\n"
 
 
 def test_a_block_is_one_run(tree):

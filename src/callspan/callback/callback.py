@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from callspan.callback import foreign
 from callspan.callback.selection import check_kinds, is_selected
 from callspan.callback.shim import LangChainHandler
-from callspan.delivery import guard
+from callspan.isolation import guard
 from callspan.run import Run
 from callspan.subscription import doors
 
@@ -41,8 +41,9 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
     tags: Iterable[str] = ()
     """It hears runs with one of these tags; empty: all."""
 
-    callspan_heard: ClassVar[frozenset[str]] = frozenset()
+    callspan_heard: frozenset[str] = frozenset()
     callspan_spans: ClassVar[bool] = False
+    callspan_keywords: ClassVar[bool] = False
     callspan_failures: int = 0
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

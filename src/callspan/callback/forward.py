@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from callspan import telemetry
 from callspan.callback.callback import Callback
-from callspan.delivery import quietly
+from callspan.isolation import quietly
 from callspan.kinds import Subscriber
 from callspan.subscription import BLOCK, PENDING, doors
 

@@ -36,8 +36,8 @@ class Listen(Callback):
         names: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> None:
-        check_kinds(kinds)
         self.kinds, self.names, self.tags = several(kinds), several(names), several(tags)
+        check_kinds(self.kinds)
         self._start, self._end, self._error = on_start, on_end, on_error
 
     def on_run_start(self, run: Run) -> Any:

@@ -14,7 +14,8 @@ from callspan.registry import find
 from callspan.run import Run
 from callspan.text import NAME_LIMIT, cut, encodable
 
-_NO_DICT: Mapping[str, Any] = {}
+NO_DICT: Mapping[str, Any] = {}
+"""Stands for a description, or metadata, of which LangChain says None."""
 
 _CONVERSATION = ("thread_id", "session_id", "conversation_id")
 """Where a program says which conversation this is, in the order of the conventions' own package."""
@@ -56,13 +57,13 @@ def announced(
         fallback: The name of a run that has none.
     """
     if type(serialized) is not dict:
-        serialized = serialized if isinstance(serialized, Mapping) else _NO_DICT
+        serialized = serialized if isinstance(serialized, Mapping) else NO_DICT
     name = extra.get("name")
     return Run(
         run_manager.run_id,
         manager.parent_run_id,
         name if type(name) is str else _name(extra, serialized) or fallback,
-        run_manager.metadata or _NO_DICT,
+        run_manager.metadata or NO_DICT,
         run_manager.tags or (),
         inputs,
         serialized,
@@ -119,7 +120,7 @@ def task_id(said: Announcement) -> str | None:
 
 def tool_call_id(said: Announcement) -> str | None:
     """Give the id of the call that a tool answers; before core 1.2 only its own frame is told."""
-    call = said.extra.get("tool_call_id") or (said.arguments or _NO_DICT).get("tool_call_id")
+    call = said.extra.get("tool_call_id") or (said.arguments or NO_DICT).get("tool_call_id")
     return call if isinstance(call, str) and call else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
-from callspan.delivery import together
+from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
 from callspan.langchain.announcement import run_of
@@ -30,11 +30,16 @@ def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> No
     config = args[0] if args else kwargs["config"]
     current = get_current()
     run_id = getattr(config.get("callbacks"), "parent_run_id", None)
-    body = place(run_id, current)
-    if body is current and (newest := find(run_id)) is not None and newest.context is not None:
-        here: Any = current.get(RUN)
-        if here is not None and newest.parent is here:  # the user gave a run the id of the one around it
-            body = newest.context
+    if run_id is None:
+        return
+    newest = find(run_id)
+    here: Any = current.get(RUN)
+    around = None if here is None else here.ref
+    # Nearly always it was started right here; and also if the user gave it the id of the run around it.
+    if newest is not None and newest.context is not None and newest.parent_ref is around:
+        body = newest.context
+    else:
+        body = place(run_id, current)
     if body is not current:
         attach(body)
 
@@ -168,9 +173,20 @@ class Prompts(Frame):
         cancelled = isinstance(error, CancelledError)
         outcome = CANCELLED if cancelled else UNREPORTED
         ends = [end(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
+        told = together(told for told in ends if told is not None)
+        if type(error) is AttributeError:
+            told = self._stopped(told)
         self.runs.clear()
         self.owners.clear()
-        return together(told for told in ends if told is not None)
+        return told
+
+    def _stopped(self, told: Telling | None) -> Telling | None:
+        """Let a stop get out that is no `Exception`: LangChain takes one that it has gathered for an answer."""
+        for run in self.runs:
+            if run.stopper is not None and not isinstance(run.stopper, Exception):
+                told = told or Telling(())
+                told.error = run.stopper
+        return told
 
 
 def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:

@@ -76,8 +76,8 @@ class _Embedding(OwnRun):
 
     __slots__ = ("embedder",)
 
-    def __init__(self, embedder: Any) -> None:
-        super().__init__(type(embedder).__name__, EMBEDDINGS, subject=embedder)
+    def __init__(self, embedder: Any, inputs: Any) -> None:
+        super().__init__(type(embedder).__name__, EMBEDDINGS, subject=embedder, inputs=inputs)
         self.embedder = embedder
 
     def outset(self) -> Context | None:
@@ -87,7 +87,12 @@ class _Embedding(OwnRun):
         return None if context is None else Context({**context, _EMBEDDER: self.embedder})
 
 
-_WEAVE = around(lambda args, kwargs: _Embedding(args[0]))
+def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Embedding:
+    given = args[1:] or tuple(kwargs.values())  # one text, or several, whatever the method calls it
+    return _Embedding(args[0], given[0] if given else None)
+
+
+_WEAVE = around(_opened)
 
 
 def watch(module: ModuleType) -> Undo:

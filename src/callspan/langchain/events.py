@@ -20,6 +20,8 @@ from callspan.spans import attempt
 
 Said = Mapping[str, Any]
 
+_NO_KEYWORDS: Said = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -60,11 +62,11 @@ FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",))
 CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"))
 
 
-def happened(event: Event, run: Run, *payload: Any) -> Told | None:
+def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORDS) -> Told | None:
     """Write the event on the run's span, and give who hears it."""
     if run.span.is_recording():
         run.add_event(event.name, attempt(f"the event {event.name}", event.said, *payload) or {})
-    return emit(run, event.hook, *payload) if run.subscribers else None
+    return emit(run, event.hook, payload, keywords) if run.subscribers else None
 
 
 def told(event: Event) -> Callable[..., Told | None]:
@@ -72,7 +74,9 @@ def told(event: Event) -> Callable[..., Told | None]:
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         run = run_of(args[0])
-        return None if run is None or run.ended else happened(event, run, *payload_of(event, args, kwargs))
+        if run is None or run.ended:
+            return None
+        return happened(event, run, *payload_of(event, args, kwargs), keywords=kwargs)
 
     return hook
 
@@ -90,4 +94,6 @@ def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         return None
     name, data = payload_of(CUSTOM, args, kwargs)
     run.add_event(str(name), {semconv.EVENT_TYPE: "custom"})
-    return emit(run, CUSTOM.hook, name, data) if run.subscribers else None
+    if not run.subscribers:
+        return None
+    return emit(run, CUSTOM.hook, (name, data), {"tags": args[0].tags, "metadata": args[0].metadata})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from opentelemetry.context import (
@@ -148,7 +149,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
                 run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
             runs.append(run)
-        return announce(runs) if any(run.subscribers for run in runs) else None
+        return announce(runs)
 
     return hook
 
@@ -167,6 +168,7 @@ def ended(outputs_name: str) -> Hook:
         run = run_of(args[0])
         if run is None or run.ended:
             return None
+        run.extra_at_end = kwargs
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
@@ -186,16 +188,20 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     if outcome != OK or run.row.calls is not None:
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.streamed and outcome == OK and run.subject is not None:
-        attempt("the usage of a stream", lambda: explain_missing_usage(run.subject, answer(outputs)))
-    pause = unannounced(run) if outcome == PAUSED else None
+        attempt("the usage of a stream", _explain_usage, run.subject, outputs)
+    pause = unannounced(run) if outcome == PAUSED and error is None else None
     told = end(run, outputs, error, outcome)
     if pause is not None:
         told = before_end(run, told, pause)
     if told is not None:
-        told.afterwards(lambda: _leave(run, outside))
+        told.afterwards(partial(_leave, run, outside))
     else:
         _leave(run, outside)
     return told
+
+
+def _explain_usage(model: Any, outputs: Any) -> None:
+    explain_missing_usage(model, answer(outputs))
 
 
 def _leave(run: Run, outside: Context | None) -> None:
@@ -208,6 +214,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     run = run_of(args[0])
     if run is None or run.ended:
         return None
+    run.extra_at_end = kwargs
     error = _argument(args, kwargs, 1, "error")
     return _finish(run, NOTHING, error, outcome_of(error))
 

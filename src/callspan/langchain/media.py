@@ -42,7 +42,11 @@ def _located(part: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any] | 
     for name in ("url", "uri", "file_uri", "fileUri", "image_url", "s3Location"):
         link = said.get(name)
         if isinstance(link, str):
-            return _blob(part, link) if link.startswith("data:") else {**part, "type": "uri", "uri": plain(link[:_LINK_LIMIT])}
+            return (
+                _blob(part, link)
+                if link.startswith("data:")
+                else {**part, "type": "uri", "uri": plain(link[:_LINK_LIMIT])}
+            )
     for name in ("base64", "data", "file_data", "bytes"):
         if isinstance(said.get(name), (str, bytes, bytearray)):
             return _blob(part, said[name])

@@ -50,7 +50,11 @@ def parts_of(message: Any) -> list[Part]:
     more = more if isinstance(more, Mapping) else {}
     parts = [
         *_beside(more),
-        *(part for part in content_parts(content) if not (part["type"] == "tool_call" and _is_known(part, called, calls))),
+        *(
+            part
+            for part in content_parts(content)
+            if not (part["type"] == "tool_call" and _is_known(part, called, calls))
+        ),
         *calls,
     ]
     if not calls:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import Any
 
 from opentelemetry.trace import SpanKind
 
@@ -16,6 +17,7 @@ from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
+from callspan.run import Run
 
 
 def request_model(said: Announcement) -> object:
@@ -26,6 +28,15 @@ def request_model(said: Announcement) -> object:
     if not isinstance(params, Mapping):
         return None
     return params.get("model") or params.get("model_name") or params.get("model_id")
+
+
+def _messages(run: Run) -> Sequence[Any]:
+    """Give what a chat model is asked; a completion model gets a text, a decision model a record."""
+    return run.inputs if isinstance(run.inputs, (list, tuple)) else ()
+
+
+def _message(result: Any) -> Any:
+    return answer(result).message
 
 
 def _identity(operation: str) -> Table:
@@ -57,8 +68,8 @@ CHAT = Kind(
     ),
     end=RESPONSE,
     answer=answer,
-    messages=lambda run: run.inputs if isinstance(run.inputs, (list, tuple)) else (),
-    message=lambda outputs: answer(outputs).message,
+    messages=_messages,
+    message=_message,
     asked=MODEL_ASKED,
     answered=MODEL_ANSWERED,
 )

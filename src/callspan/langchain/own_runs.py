@@ -14,6 +14,7 @@ from callspan.kinds import Kind
 from callspan.langchain.announcement import stand_in
 from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.outcomes import outcome_of
+from callspan.lease import Lease
 from callspan.registry import RUN
 from callspan.run import Run
 from callspan.settling import Told
@@ -32,9 +33,7 @@ class OwnRun(Frame):
         tags: Its tags.
     """
 
-    __slots__ = ("inputs", "metadata", "name", "outputs", "row", "run", "subject", "tags")
-
-    starts = True
+    __slots__ = ("inputs", "lease", "metadata", "name", "outputs", "row", "run", "subject", "tags")
 
     def __init__(
         self,
@@ -57,6 +56,7 @@ class OwnRun(Frame):
             return None
         above: Any = current.get(RUN)
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
+        self.lease = Lease(run)  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         stand_in(run, above)
         start(run, self.row, current, above=above)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from callspan import semconv
-from callspan.delivery import Telling, calls_of
+from callspan.delivery import Call, Telling, calls_of
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.events import Event, happened, payload_of
-from callspan.langchain.graphs import AGENT
+from callspan.langchain.graphs import AGENT, is_graph
 from callspan.registry import find
-from callspan.run import Run
+from callspan.run import PAUSED, Run
 from callspan.settling import Told
+from callspan.starting import stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
         run: The run that starts.
         told: Who hears its start.
     """
-    if run.row not in (WORKFLOW, AGENT) or run.subject is None or run.inputs is None or not is_resumed(run):
+    if run.row not in (WORKFLOW, AGENT) or not is_resumed(run) or not is_graph(run.subject):
         return told
     if "langgraph.callbacks" in sys.modules:
         return told
@@ -89,7 +90,7 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
     happened(RESUME, run, event)
     calls = calls_of(run, run.subscribers, (RESUME.hook,), (event,))
     if told is None:
-        return Telling(calls) if calls else None
+        return Telling(calls, stops((run,))) if calls else None
     told.calls = chain(told.calls, calls)
     return told
 
@@ -98,9 +99,9 @@ def unannounced(run: Run) -> GraphEvent | None:
     """Write that a graph pauses, where LangGraph did not tell of it, and give what there is to hear.
 
     Args:
-        run: The run that is about to end.
+        run: The run that is about to end with a result: graphs in it ended with an exception.
     """
-    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told or run.parent is not None:
+    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told:
         return None
     groups = (group if isinstance(group, (tuple, list)) else () for group in run.paused or ())
     event = GraphEvent(run.id, interrupts=tuple(chain.from_iterable(groups)))
@@ -117,7 +118,14 @@ def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | N
         event: What there is to hear.
     """
     calls = calls_of(run, run.subscribers, (INTERRUPT.hook,), (event,))
-    if told is None:
-        return Telling(calls) if calls else None
-    told.calls = chain(calls, told.calls)
+    if told is not None and calls:
+        told.calls = _stoppable(run, calls, told.calls)
     return told
+
+
+def _stoppable(run: Run, calls: Iterable[Call], ends: Iterable[Call]) -> Iterator[Call]:
+    """Give the hooks of a pause and then those of the end; the former can stop the run, as its end has not come."""
+    run.outcome = None
+    yield from calls
+    run.outcome = PAUSED
+    yield from ends

@@ -120,7 +120,9 @@ def _document(document: Any, place: int) -> dict[str, Any]:
     metadata = getattr(document, "metadata", None)
     metadata = metadata if isinstance(metadata, Mapping) else {}
     identity = getattr(document, "id", None) or metadata.get("id") or metadata.get("source")
-    score = next((metadata[name] for name in ("score", "relevance_score", "_score") if _is_number(metadata.get(name))), 0.0)
+    score = next(
+        (metadata[name] for name in ("score", "relevance_score", "_score") if _is_number(metadata.get(name))), 0.0
+    )
     return {
         "id": str(plain(identity)) if identity is not None else str(place),
         "score": float(score),

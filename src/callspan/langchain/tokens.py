@@ -7,17 +7,18 @@ chunk came hears one, and then LangChain's own method is back in its place; a ca
 from __future__ import annotations
 
 import weakref
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import iscoroutinefunction
 from time import time_ns
 from types import MethodType
 from typing import Any
 
 from callspan import telemetry
-from callspan.delivery import Telling, hear
+from callspan.delivery import Telling, hear_chunk, payload_for
 from callspan.kinds import Subscriber
 from callspan.lease import SLOT
 from callspan.run import Run
-from callspan.settling import settle
+from callspan.settling import Pending, settle
 from callspan.shapes import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
@@ -76,36 +77,77 @@ class FirstChunk:
 class EveryChunk(FirstChunk):
     """Stands there as long as the run manager lives, and tells whoever hears.
 
-    No context is attached: the body of a model is in its span already.
+    No context is attached: the body of a model is in its span already. What can be looked up once is, in `__init__`.
     """
 
-    __slots__ = ("_asynchronous", "_function", "_heard_by")
+    __slots__ = ("_function", "_hooks")
 
     def __init__(
         self, run: Run, run_manager: Any, state: dict[str, Any], method: str, heard_by: list[Subscriber]
     ) -> None:
         super().__init__(run, run_manager, state, method)
-        self._heard_by = heard_by
+        self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in heard_by]
         self._function: Any = getattr(self._class, method)
-        self._asynchronous = iscoroutinefunction(self._function)
+
+    def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
+        hook: Any = getattr(subscriber, self._method)
+        return lambda run, event, _, *more: hook(run, event, *more)
+
+    def _payload(self, event: Any, chunk: Any) -> tuple[Any, ...]:
+        return (event,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        event = args[0] if args else kwargs.get("event")
+        return self._go_on(self._hear(event, None, kwargs), args, kwargs)
+
+    def _hear(self, said: Any, chunk: Any, keywords: Mapping[str, Any]) -> Pending | None:
+        """Call the hooks up to the first that is to be awaited, and give the rest."""
         run = self._run()
-        if run is not None and not run.ended:
-            if run.first_chunk is None:
-                _note(run)
-            said = args[0] if args else kwargs.get("token", kwargs.get("event"))
-            payload = (said, kwargs.get("chunk")) if self._method is TOKEN else (said,)
-            for place, subscriber in enumerate(self._heard_by):
-                awaitable = hear(subscriber, self._method, run, payload)
-                if awaitable is not None:
-                    others = [(run, other, self._method, payload) for other in self._heard_by[place + 1 :]]
-                    pending = Telling(others).later((run, subscriber, self._method, payload), awaitable)
-                    if self._asynchronous:
-                        return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
-                    settle(pending)
-                    break
-        return self._function(self._run_manager() or self._target(), *args, **kwargs)
+        if run is None or run.ended:
+            return None
+        if run.first_chunk is None:
+            _note(run)
+        waits = hear_chunk(self._hooks, self._method, run, said, chunk, keywords)
+        return None if waits is None else self._rest(*waits, run, self._payload(said, chunk), keywords)
+
+    def _rest(
+        self,
+        first: Subscriber,
+        awaitable: Awaitable[Any],
+        run: Run,
+        payload: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Pending:
+        subscribers = [subscriber for subscriber, _ in self._hooks]
+        place = next(index for index, one in enumerate(subscribers) if one is first)
+        call, *others = [(run, one, self._method, payload_for(one, payload, keywords)) for one in subscribers[place:]]
+        return Telling(others).later(call, awaitable)
+
+    def _go_on(self, pending: Pending | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call LangChain's own method, once everybody has heard."""
+        if pending is not None and iscoroutinefunction(self._function):
+            return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
+        settle(pending)
+        return self._function(self._target(), *args, **kwargs)
+
+
+class EveryToken(EveryChunk):
+    """The same for tokens, of which there are most: arguments taken as they come would cost as much as the hook."""
+
+    __slots__ = ()
+
+    def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
+        hook: Any = getattr(subscriber, self._method)
+        return hook  # type: ignore[no-any-return]
+
+    def _payload(self, event: Any, chunk: Any) -> tuple[Any, ...]:
+        return event, chunk
+
+    def __call__(self, token: Any, *, chunk: Any = None, **more: Any) -> Any:
+        pending = self._hear(token, chunk, more)
+        if pending is None and chunk is not None and not more:
+            return self._function(self._run_manager() or self._target(), token, chunk=chunk)
+        return self._go_on(pending, (token,), more if chunk is None else {"chunk": chunk, **more})
 
 
 class _Own:
@@ -129,16 +171,19 @@ def watch(run: Run, run_manager: Any) -> None:
     first = run.first_chunk is None and (
         bool(run.subscribers) or run.span.is_recording() or telemetry.instruments() is not None
     )
+    if not first and not run.subscribers:
+        return
+    told = run_manager.__dict__
+    state = {name: value for name, value in told.items() if name != SLOT}
     for method in METHODS:
-        heard_by = [one for one in run.subscribers if method in one.callspan_heard]
-        if (first or heard_by) and hasattr(run_manager, method):
-            told = run_manager.__dict__
-            state = {name: value for name, value in told.items() if name != SLOT}
-            told[method] = (
-                EveryChunk(run, run_manager, state, method, heard_by)
-                if heard_by
-                else FirstChunk(run, run_manager, state, method)
-            )
+        heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
+        if not (first or heard_by) or not hasattr(run_manager, method):
+            continue
+        if heard_by:
+            every = EveryToken if method == TOKEN else EveryChunk
+            told[method] = every(run, run_manager, state, method, heard_by)
+        else:
+            told[method] = FirstChunk(run, run_manager, state, method)
 
 
 def leave(run_manager: Any) -> None:

@@ -1,0 +1,106 @@
+"""The snippets of the documentation run as they stand, and print what they say they print.
+
+The rule: the ```python blocks of one `##` section run in order, in one namespace, after those of the page's section
+`## Set-up`, if it has one. What they print, line by line, is what stands behind `# ->` in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import callspan
+
+ROOT = Path(__file__).parents[2]
+PAGE = "docs/callbacks.md"
+LOG = {"Order and async", "Failures", "Other instrumentations"}
+"""The sections whose subject is what callspan logs."""
+
+
+def sections(page: str) -> dict[str, str]:
+    """Give the code of each section that has any, by its heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found: dict[str, str] = {}
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        heading, _, rest = section.partition("\n")
+        found[heading] = "\n".join(re.findall(r"^```python\n(.*?)^```", rest, flags=re.MULTILINE | re.DOTALL))
+    return {heading: code for heading, code in found.items() if code}
+
+
+def said(code: str) -> list[str]:
+    """Give what the snippets say that they print."""
+    return re.findall(r"# -> (.*)", code)
+
+
+def cases() -> Iterator[object]:
+    """Give the sections: of the page all, of README.md the one on callbacks."""
+    for page, headings in ((PAGE, list(sections(PAGE))), ("README.md", ["Callbacks"])):
+        for heading in headings:
+            marks = [pytest.mark.may_log] if heading in LOG else []
+            yield pytest.param(page, heading, id=f"{page} {heading}", marks=marks)
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    """Nothing is instrumented before, nor after."""
+    assert not callspan.CallspanInstrumentor().is_instrumented_by_opentelemetry
+    yield
+    callspan.uninstrument()
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize(("page", "heading"), list(cases()))
+def test_the_snippets_of_a_section_run_and_print_what_they_say(page, heading, capsys):
+    """What a reader copies works, and shows what the page shows."""
+    written = sections(page)
+    code = written[heading]
+    namespace: dict[str, object] = {"__name__": "snippet"}
+    if heading != "Set-up":
+        exec(compile(written.get("Set-up", ""), f"{page} Set-up", "exec"), namespace)
+    exec(compile(code, f"{page} {heading}", "exec"), namespace)
+    assert capsys.readouterr().out.splitlines() == said(code)
+
+
+def test_every_public_name_of_callbacks_is_explained():
+    """Whatever has to do with callbacks and can be imported from `callspan` stands on the page."""
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    elsewhere = {"CallspanInstrumentor", "__version__", "uninstrument"}
+    assert [name for name in callspan.__all__ if name not in elsewhere and name not in text] == []
+
+
+def test_the_table_of_hooks_has_every_hook():
+    """No hook is missing among those that the page lists."""
+    from callspan.callback.callback import HOOKS
+
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    table = text.partition("\n## Hooks\n")[2].partition("\n\nLangGraph tells")[0]
+    listed = set(re.findall(r"`(on_\w+)`", table))
+    for kind in re.findall(r"`on_(\w+)_start`, `_end`, `_error`", table):
+        listed |= {f"on_{kind}_end", f"on_{kind}_error"}
+    assert listed == set(HOOKS)
+
+
+def test_the_table_of_the_run_has_every_public_attribute():
+    """What a `Run` offers is explained, and nothing else."""
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    table = text.partition("\n## The run\n")[2].partition("\n\nWhat a callback must")[0]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    listed = {name for cell in first_cells for name in re.findall(r"`(\w+)", cell)}
+    given = {
+        "id",
+        "parent_id",
+        "name",
+        "tags",
+        "metadata",
+        "inputs",
+        "outputs",
+        "error",
+        "outcome",
+        "span",
+        "is_foreign",
+    }
+    offered = {name for name, value in vars(callspan.Run).items() if isinstance(value, property)}
+    assert listed == given | offered | {"set_attribute", "add_event"}
