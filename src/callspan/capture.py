@@ -1,4 +1,4 @@
-"""What was said in a run, on its span and in its event: only if that is switched on, and as the user's redaction has it."""
+"""What was said in a run, on its span and in its event: only if that is on, and as the user's redaction has it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SHORTEST = 32
 """Texts are not cut to fewer characters than this before items are left out."""
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
     """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
 
     Binary data is its size and digest, never itself.

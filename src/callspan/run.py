@@ -111,8 +111,9 @@ class Run:
         self.outside: Context | None
         self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = None
-        # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when its first chunk came, what runs
-        # inside it add up to, what they tried in vain, what they pause it for, and the exceptions that they passed on.
+        # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
+        # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, and the
+        # exceptions that they passed on.
         self.asked: Mapping[str, Any] | None
         self.outcome: str | None
         self.outputs: Any

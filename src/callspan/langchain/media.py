@@ -75,9 +75,9 @@ def _described(data: Any) -> dict[str, Any]:
         return {"size": len(data), "sha256": sha256(data.encode("utf-8", "replace")).hexdigest()}
 
 
-def _flat(block: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def _flat(block: Mapping[Any, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Give what a block and the objects in it say, the outer ones last: they are LangChain's own words."""
-    for key, value in block.items():
+    for value in block.values():
         if isinstance(value, Mapping) and depth < 3:  # noqa: PLR2004 - image -> source -> s3Location
             yield from _flat(value, depth + 1)
     for key, value in block.items():

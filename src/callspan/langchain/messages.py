@@ -1,4 +1,4 @@
-"""LangChain's messages in the words of the conventions: a message is a role and parts, whatever the provider's dialect."""
+"""LangChain's messages in the conventions' words: a message is a role and parts, whatever the provider's dialect."""
 
 from __future__ import annotations
 
@@ -29,10 +29,8 @@ def chat_message(message: Any) -> dict[str, Any]:
         return {"role": "user", "parts": [_text(message)]}
     role = role_of(message)
     call = getattr(message, "tool_call_id", None)
-    if isinstance(call, str):
-        parts = [_response(call, getattr(message, "content", None))]
-    else:
-        parts = parts_of(message)
+    answers = isinstance(call, str)
+    parts = [_response(call, getattr(message, "content", None))] if answers else parts_of(message)
     said: dict[str, Any] = {"role": role, "parts": parts}
     name = getattr(message, "name", None)
     if isinstance(name, str) and name:

@@ -49,7 +49,7 @@ def _instructions(run: Any, outputs: Any) -> Any:
 
 
 def _tools(run: Any, outputs: Any) -> Any:
-    tools = _parameters(run).get("tools") or _parameters(run).get("functions")
+    tools: Any = _parameters(run).get("tools") or _parameters(run).get("functions")
     return [_definition(tool) for tool in tools if isinstance(tool, Mapping)] or None if _is_list(tools) else None
 
 
@@ -134,7 +134,7 @@ def _document(document: Any, place: int) -> dict[str, Any]:
 # Chains, graphs and their nodes
 
 
-def value_of(value: Any, depth: int = 0) -> Any:
+def value_of(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
     """Give any value of a program: messages and documents as such, everything else as JSON can hold it."""
     if hasattr(value, "content") and hasattr(value, "additional_kwargs"):
         return chat_message(value)
@@ -200,7 +200,7 @@ def _changed(inputs: Any, outputs: Any) -> Any:
 def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
     if value is None or value == "":
         return None
-    found = value.get("messages") if isinstance(value, Mapping) else value
+    found: Any = value.get("messages") if isinstance(value, Mapping) else value
     if hasattr(found, "to_messages"):
         found = found.to_messages()
     if hasattr(found, "content") and hasattr(found, "additional_kwargs"):
