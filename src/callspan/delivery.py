@@ -61,6 +61,8 @@ class Telling:
         """
         while (call := next(self.calls, None)) is not None:
             run, subscriber, event, payload = call
+            if run.ended and event.endswith("_start"):  # it was ended while its start was told
+                continue
             token = None if run.context is None else attach(run.context)
             try:
                 awaitable = hear(subscriber, event, run, payload)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from asyncio import CancelledError
 from collections import deque
 from functools import partial
 from time import time_ns
@@ -240,8 +241,12 @@ def end_all() -> None:
 def _end_alone(run: Run, at: int | None) -> None:
     """End a run that nobody is left to await anything for: its asynchronous hooks are not heard."""
     told = end(run, outcome=ABANDONED, at=at)
-    if told is not None:
+    if told is None:
+        return
+    try:
         told.go_now()
+    except (CancelledError, GeneratorExit, SystemExit) as error:  # of a hook; the call that we are in is another one
+        telemetry.refused("tell of an abandoned run", error)
 
 
 def open_runs() -> list[Run]:

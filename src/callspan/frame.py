@@ -113,6 +113,13 @@ class Frame:
         self.context = None  # it may hold this frame
         return None if told is None else told.go()
 
+    def close_now(self, error: BaseException | None) -> None:
+        """Tell that the body is over, where nobody is left to await anything."""
+        told: Told | None = self.watch.run(self.over, error)
+        self.context = None
+        if told is not None:
+            told.go_now()
+
     def finish(self, token: Any, error: BaseException | None) -> None:
         """Take it away for good: the body is a function, and over."""
         if token is not None:

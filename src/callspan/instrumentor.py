@@ -65,9 +65,11 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
-        ending.end_all()
-        telemetry.put(None)
-        CallspanInstrumentor.options = {}
+        try:
+            ending.end_all()
+        finally:  # hooks are told
+            telemetry.put(None)
+            CallspanInstrumentor.options = {}
 
 
 def _heard_by(given: Any) -> list[Callback]:

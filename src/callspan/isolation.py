@@ -33,17 +33,26 @@ Stop.__module__ = "callspan"  # where users find it: spans say its name
 
 
 def quietly(subscriber: Subscriber, event: str, *payload: Any) -> None:
-    """Tell a subscriber of a span; a processor's exception reaches nobody."""
-    if not is_dropped(subscriber):
-        guard(subscriber, event, getattr(subscriber, event), *payload)
+    """Tell a subscriber of a span: what a class overrides is guarded there, and its failures are counted there."""
+    if is_dropped(subscriber):
+        return
+    try:
+        getattr(subscriber, event)(*payload)
+    except Exception as error:  # noqa: BLE001 - whatever is left
+        isolate(subscriber, event, error)
 
 
 def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     """Call what a subscriber does, where nobody may see its exception."""
+    if is_dropped(subscriber):
+        return
     try:
         function(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - the user's own code
         isolate(subscriber, event, error)
+    else:
+        if subscriber.callspan_failures:
+            count(subscriber, 0)
 
 
 def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:

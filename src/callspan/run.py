@@ -211,7 +211,7 @@ class Run:
     @property
     def is_stoppable(self) -> bool:
         """Whether a hook can stop it: not once it has ended otherwise than with a result or an error."""
-        if self.is_foreign:
+        if self.is_foreign or (self.outcome is not None and self.context is None):
             return False
         return self.outcome is None or (self.stopper is None and self.outcome in (OK, ERROR))
 

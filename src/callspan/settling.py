@@ -23,6 +23,11 @@ class Told(Protocol):
 
     def go(self) -> Pending | None:
         """Call them; what is returned is still to be awaited."""
+        ...
+
+    def go_now(self) -> None:
+        """Call those that need not be awaited: nobody is left to do so."""
+        ...
 
 
 class Surely(Coroutine[Any, Any, Any]):

@@ -1,4 +1,4 @@
-"""One call, one bill: other instrumentations that see the same call inside our run say nothing of it, and the reverse.
+"""One call, one bill: other instrumentations that see the same call inside our run say nothing of it.
 
 OpenTelemetry's own GenAI instrumentations agree on a key of the context for that: the outer one puts a record there,
 and an inner one that finds it makes no span, no metric and no event. Others have keys of their own.
@@ -50,18 +50,3 @@ def claim(context: Context, kind: str) -> None:
             dict.__setitem__(context, key, getattr(agreed, record)())
         elif key in context and other == "llm":
             dict.__delitem__(context, key)
-
-
-def is_claimed(context: Context, kind: str) -> bool:
-    """Tell whether another instrumentation already watches the call that a run of this kind would be.
-
-    Args:
-        context: The context that the run is started in, outside of every run of that kind.
-        kind: The kind of the run.
-    """
-    agreed: Any = sys.modules.get(_AGREED)
-    if agreed is None or kind not in _RECORDS:
-        return False
-    key_name, record = _RECORDS[kind]
-    found = context.get(getattr(agreed, key_name, ""))
-    return found is not None and isinstance(found, getattr(agreed, record, ()))

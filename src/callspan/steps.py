@@ -135,8 +135,8 @@ class Steps(Coroutine[Any, Any, Any]):
             self._body.close()
         finally:
             frame.leave(token)
-            if self._of is None and self._is_over() and (pending := frame.close(GeneratorExit())) is not None:
-                pending.close()  # nobody awaits a coroutine that is closed
+            if self._of is None and self._is_over():
+                frame.close_now(GeneratorExit())  # nobody awaits a coroutine that is closed
 
     def _verdict(self, raised: BaseException) -> tuple[bool, BaseException | None]:
         """Tell whether the body is over, and with which exception."""

@@ -52,6 +52,8 @@ class Telemetry:
 
 _current: Telemetry | None = None
 
+_said: set[str] = set()  # while nothing is in force: callbacks of a provider hear others' spans even then
+
 
 def current() -> Telemetry:
     """Give what is in force.
@@ -88,9 +90,10 @@ def put(telemetry: Telemetry | None) -> None:
 
 def once(what: str) -> bool:
     """Tell whether this is to be said now: the first time only."""
-    if _current is None or what in _current.said:
+    said = _said if _current is None else _current.said
+    if what in said:
         return False
-    _current.said.add(what)
+    said.add(what)
     return True
 
 

@@ -51,8 +51,9 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
         check_kinds(cls.kinds)
         cls.callspan_heard = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Callback, hook))
         for name in ("on_start", "on_end"):
-            if name in vars(cls):
-                setattr(cls, name, _guarded(name, vars(cls)[name]))
+            method = getattr(cls, name)
+            if method is not getattr(Callback, name) and not hasattr(method, "callspan_guarded"):  # also a mixin's
+                setattr(cls, name, _guarded(name, method))
                 cls.callspan_spans = True
 
     def wants(self, run: Run) -> bool:
@@ -185,6 +186,7 @@ def _guarded(name: str, override: Callable[..., None]) -> Callable[..., None]:
         if foreign.is_first(self, span, name):
             guard(self, name, override, self, span, *args, **kwargs)
 
+    method.callspan_guarded = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
     return method
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import SpanKind, StatusCode, format_span_id, set_span_in_context
+from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_current_span, set_span_in_context
 
 from callspan import semconv
 from callspan.delivery import Telling, calls_of
@@ -93,7 +93,8 @@ def started(callback: Subscriber, span: Any, parent_context: Context | None) -> 
         return
     context = get_current() if parent_context is None else parent_context
     around: Any = context.get(RUN)
-    if around is not None and around.kind == row.name and row.name in _SAME_CALL:
+    outer = _open.get(get_current_span(context).get_span_context().span_id)
+    if row.name in _SAME_CALL and any(one is not None and one.kind == row.name for one in (around, outer)):
         return
     run = _open.get(span.context.span_id)
     if run is None:

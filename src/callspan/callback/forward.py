@@ -108,7 +108,8 @@ def as_callback(processor: Any) -> Callback:
         return processor
     if isinstance(processor, type) or not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
         raise TypeError(
-            f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback"
+            f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback, "
+            "and a handler of LangChain's is given as callspan.FromLangChain(handler)"
         )
     forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
     if forward is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from opentelemetry.context import Context, attach, get_current
 from opentelemetry.sdk.trace import SpanProcessor
@@ -84,7 +84,8 @@ def flush(timeout: float) -> bool:
     Args:
         timeout: Seconds to wait at most, for each.
     """
-    results = [callback.force_flush(int(timeout * 1000)) for callback in doors.process if isinstance(callback, Forward)]
+    process = cast("Iterable[SpanProcessor]", doors.process)
+    results = [callback.force_flush(int(timeout * 1000)) for callback in process]
     return all(results)
 
 

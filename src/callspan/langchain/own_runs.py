@@ -66,6 +66,5 @@ class OwnRun(Frame):
 
     def over(self, error: BaseException | None) -> Told | None:
         """End the run as the body ended."""
-        if self.run is None:
-            return None
-        return end(self.run, self.outputs, error, outcome_of(error))
+        run, self.run = self.run, None
+        return None if run is None else end(run, self.outputs, error, outcome_of(error))

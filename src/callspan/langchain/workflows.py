@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
+from opentelemetry.context import get_current
 from opentelemetry.trace import INVALID_SPAN
 
 from callspan import semconv, telemetry
@@ -15,6 +16,7 @@ from callspan.kinds import Kind
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.own_runs import OwnRun
 from callspan.patching import Sentry, woven
+from callspan.registry import RUN
 from callspan.run import Run
 from callspan.shapes import around
 from callspan.steps import tell
@@ -55,7 +57,7 @@ class workflow:  # noqa: N801 - used as a function
         try:
             tell(frame)
         except BaseException as error:
-            self._open.pop()
+            self._open.remove((frame, token))
             frame.finish(token, error)
             raise
         return self._run_of(frame)
@@ -63,7 +65,7 @@ class workflow:  # noqa: N801 - used as a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        frame, token = self._open.pop()
+        frame, token = self._left()
         frame.finish(token, error)
 
     async def __aenter__(self) -> Run:
@@ -73,7 +75,7 @@ class workflow:  # noqa: N801 - used as a function
             if told is not None and (pending := told.go()) is not None:
                 await pending
         except BaseException as error:
-            self._open.pop()
+            self._open.remove((frame, token))
             frame.finish(token, error)
             raise
         return self._run_of(frame)
@@ -81,7 +83,7 @@ class workflow:  # noqa: N801 - used as a function
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        frame, token = self._open.pop()
+        frame, token = self._left()
         if token is not None:
             reset(token)
         if (pending := frame.close(error)) is not None:
@@ -99,6 +101,12 @@ class workflow:  # noqa: N801 - used as a function
         token = frame.enter()
         self._open.append((frame, token))
         return frame, token
+
+    def _left(self) -> tuple[OwnRun, Any]:
+        """Give what was entered last in this context: several tasks and threads may be in blocks of one object."""
+        here: Any = get_current().get(RUN)
+        place = next((place for place in reversed(range(len(self._open))) if self._open[place][0].run is here), -1)
+        return self._open.pop(place)
 
     def _run_of(self, frame: OwnRun) -> Run:
         if frame.run is not None:
