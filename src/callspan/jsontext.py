@@ -71,7 +71,7 @@ class _Reading:
         except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
             return _name(value)
 
-    def _read(self, value: Any, depth: int) -> Any:
+    def _read(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
         self.left -= 1
         cls: Any = type(value)
         if cls is str and (self.known is None or len(value) < _LONG):
@@ -103,8 +103,8 @@ def _number(value: Any) -> Any:
     if isinstance(value, int):
         number = int.__int__(value)
         return number if number.bit_length() <= _BITS else f"<int of {number.bit_length()} bits>"
-    number = float.__float__(value)
-    return number if number - number == 0 else float.__repr__(number)  # JSON has no NaN
+    real = float.__float__(value)
+    return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
 
 
 def _name(value: Any) -> str:

@@ -97,7 +97,7 @@ def tool_call(call: Block) -> Part:
 
 
 def _arguments(found: Any, block: Block) -> Any:
-    """Give arguments as an object, if they are one; those of a stream's block may be beside it, in pieces put together."""
+    """Give arguments as an object, if they are one; those of a stream's block may stand beside it, as JSON."""
     if not found and isinstance(block.get("partial_json"), str):
         found = block["partial_json"]
     if isinstance(found, str):

@@ -67,7 +67,7 @@ def _located(part: Part, said: Mapping[str, Any]) -> Part | None:
     return None
 
 
-_LINKS = ("url", "uri", "file_uri", "fileUri", "image_url", "document_url")
+_LINKS = ("url", "uri", "file_uri", "fileUri", "file_url", "image_url", "document_url")
 _DATA = ("base64", "data", "file_data", "bytes")
 
 

@@ -57,7 +57,7 @@ def _asked_for(run: Run, event: Any) -> Any:
 def _resumed_with(run: Run, event: Any) -> Any:
     """Give what a graph is told to go on with, if it is told anything."""
     given = run.inputs
-    return value_of(given.resume) if sort_of(type(given)) == "command" else None
+    return value_of(given.resume) if sort_of(given) == "command" else None
 
 
 _ABOUT_PAUSE = (capture.Said(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)

@@ -71,7 +71,7 @@ def _result(run: Any, outputs: Any) -> Any:
     """Give what a tool gave back: an object, or its text as it is."""
     if outputs is None:
         return None
-    said = response(None, plain(outputs.content))["response"] if sort_of(type(outputs)) == "message" else outputs
+    said = response(None, plain(outputs.content))["response"] if sort_of(outputs) == "message" else outputs
     if isinstance(said, str) and said.lstrip().startswith("{"):
         held = from_json(said, None)
         said = held if isinstance(held, dict) else said

@@ -24,9 +24,14 @@ _SORTS = {
 """Classes that are known by their names, themselves or as a base: nothing is imported for them."""
 
 
+def sort_of(value: Any) -> str | None:
+    """Tell what a value is; its class is asked, since an instance may answer anything."""
+    cls: Any = type(value)
+    return _sort(cls)
+
+
 @lru_cache(maxsize=1024)
-def sort_of(cls: type) -> str | None:
-    """Tell what values of a class are; asked of the class, since an instance may answer anything."""
+def _sort(cls: Any) -> str | None:
     names = [base.__name__ for base in cls.__mro__]
     found = next((_SORTS[name] for name in names if name in _SORTS and name != "BaseModel"), None)
     if found is None and ("BaseModel" in names or hasattr(cls, "__dataclass_fields__")):
@@ -45,7 +50,7 @@ def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
     if isinstance(value, dict):
         part = media(plain(value)) if value.get("type") in MEDIA else None
         return UNKNOWN if part is None else part
-    sort = sort_of(type(value))
+    sort = sort_of(value)
     if sort == "message":
         return chat_message(value)
     if sort == "document":
@@ -94,12 +99,12 @@ def last_of(value: Any) -> Any:
 
 
 def _found(value: Any) -> list[Any]:
-    found = value
+    found: Any = value
     if isinstance(value, dict):
         found = value.get("messages")
-    elif sort_of(type(value)) == "record":
+    elif sort_of(value) == "record":
         found = fields_of(value).get("messages")
-    if sort_of(type(found)) == "prompt":
+    if sort_of(found) == "prompt":
         found = found.to_messages()
     said = list(found) if isinstance(found, list) else [found]
     return said if all(_is_message(one) for one in said) else []
@@ -111,7 +116,7 @@ def _is_message(value: Any) -> bool:
         return "content" in value and (isinstance(role, str) or value.get("type") in _SPEAKERS)
     if isinstance(value, tuple):
         return len(value) == 2 and isinstance(value[0], str) and value[0] in _SPEAKERS  # noqa: PLR2004 - role, text
-    return sort_of(type(value)) == "message"
+    return sort_of(value) == "message"
 
 
 _SPEAKERS = frozenset({"human", "user", "ai", "assistant", "system", "developer", "tool", "function", "placeholder"})
