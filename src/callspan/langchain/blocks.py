@@ -211,7 +211,7 @@ def _other(block: Block) -> Part:
         said["id"] = block["id"]
     if not isinstance(kind, str) and len(block) == 1:
         kind = next(iter(block))
-    return {**said, "type": kind if isinstance(kind, str) and kind and kind not in _SHAPES else "other"}
+    return {"type": kind if isinstance(kind, str) and kind and kind not in _SHAPES else "other", **said}
 
 
 _BLOCKS: dict[str, Reader] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import getattr_static
 from typing import Any
 
 from callspan.jsontext import plain
@@ -75,9 +76,11 @@ _SCHEMAS = ("parameters", "parametersJsonSchema", "parameters_json_schema", "inp
 
 def _of_object(tool: Any) -> Definition:
     """Give what a tool that is bound as an object, a class or a function calls itself."""
-    name = getattr(tool, "name", None) or getattr(tool, "__name__", None) or type(tool).__name__
-    said: Definition = {"type": "function", "name": plain(name) if isinstance(name, str) else type(tool).__name__}
-    words = getattr(tool, "description", None) or (tool.__doc__ if isinstance(tool, type) else None)
-    if isinstance(words, str):
+    names = (getattr_static(tool, name, None) for name in ("name", "__name__"))
+    name = next((one for one in names if isinstance(one, str)), None)
+    if name is None:
+        name = type.__getattribute__(tool if isinstance(tool, type) else type(tool), "__name__")
+    said: Definition = {"type": "function", "name": plain(name)}
+    if isinstance(words := getattr_static(tool, "description", None), str):
         said["description"] = plain(words)
     return said

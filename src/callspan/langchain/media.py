@@ -30,7 +30,7 @@ def media(block: Mapping[str, Any]) -> Part | None:
     said = dict(_flat(block))
     mime = _mime(said)
     modality = _modality((mime or "").partition("/")[0]) or _modality(kind) or "document"
-    part: Part = {"modality": modality}
+    part: Part = {"type": "", "modality": modality}
     if mime:
         part["mime_type"] = mime
     if isinstance(name := said.get("filename") or said.get("title") or said.get("name"), str):
@@ -78,7 +78,7 @@ def _has_data(said: Mapping[str, Any]) -> bool:
 def spoken(audio: Mapping[str, Any]) -> list[Part]:
     """Give what OpenAI's models say aloud, which integrations put beside the content."""
     said = {name: audio[name] for name in ("transcript",) if isinstance(audio.get(name), str)}
-    part = _located({"modality": "audio"}, audio)
+    part = _located({"type": "", "modality": "audio"}, audio)
     return [{**part, **said}] if part is not None else []
 
 

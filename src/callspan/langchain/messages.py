@@ -68,7 +68,7 @@ def _parts(message: Any, kind: str) -> list[Part]:
     call = getattr(message, "tool_call_id", None)
     if isinstance(call, str) or kind.lower().startswith("function"):
         part = response(call, content)
-        if getattr(message, "status", None) == "error":
+        if plain(getattr(message, "status", None)) == "error":
             part["status"] = "error"
         return [part]
     if kind == "remove":
@@ -105,18 +105,16 @@ def _with_calls(message: Any, said: list[Part]) -> list[Part]:
 def _beside(more: Mapping[str, Any], known: set[str]) -> list[Part]:
     """Give what integrations put beside the content, unless it stands in there too."""
     parts: list[Part] = []
+    said = {name: plain(more.get(name)) for name in ("reasoning_content", "reasoning", "refusal", "audio")}
     if "reasoning" not in known:
-        reasoning = more.get("reasoning_content") or more.get("reasoning")
-        thought = reasoning_in(plain(reasoning)) if reasoning else None
+        thought = reasoning_in(said["reasoning_content"] or said["reasoning"])
         if thought is not None and thought["content"]:
             parts.append(thought)
-    if isinstance(more.get("refusal"), str) and more["refusal"] and "refusal" not in known:
-        parts.append({"type": "refusal", "content": plain(more["refusal"])})
-    if isinstance(more.get("audio"), Mapping):
-        parts += spoken(plain(more["audio"]))
-    if more.get("tool_outputs"):
-        parts += parts_in(plain(more["tool_outputs"]))
-    return parts
+    if isinstance(said["refusal"], str) and said["refusal"] and "refusal" not in known:
+        parts.append({"type": "refusal", "content": said["refusal"]})
+    if isinstance(said["audio"], dict):
+        parts += spoken(said["audio"])
+    return parts + parts_in(plain(more.get("tool_outputs")))
 
 
 def _joined(parts: list[Part]) -> list[Part]:
