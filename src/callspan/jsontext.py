@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from callspan.text import encodable
@@ -16,6 +17,15 @@ _DEPTH = 32
 _ITEMS = 4096
 """How many items of one list or object are written at most."""
 
+_NODES = 100_000
+"""How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
+
+_LONG = 1024
+"""Characters from which a text may be something else."""
+
+_BITS = 1024
+"""Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
+
 _LEVELS = ((_ITEMS, _DEPTH), (256, _DEPTH), (64, 16), (16, 8), (4, 6), (2, 5))
 """How much is kept when an attribute is too long, ever less: items of one list or object, and depth."""
 
@@ -23,38 +33,88 @@ _SHORTEST = 32
 """Texts are not cut to fewer characters than this before items are left out."""
 
 
-def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
+Known = Callable[[Any], Any]
+"""Takes an object that JSON does not have, or a dict or a long text; gives what stands for it, or `UNKNOWN`."""
+
+UNKNOWN: Any = object()
+
+
+def plain(value: Any, known: Known | None = None) -> Any:
     """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
 
-    Binary data is its size and digest, never itself.
+    Binary data is its size and digest, never itself. Whatever the value is, this ends and does not raise.
+
+    Args:
+        value: Anything.
+        known: What knows some objects better.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Enum):
-        return plain(value.value, depth)
-    if isinstance(value, str):
-        return encodable(value)
+    if type(value) is str:
+        return encodable(value) if known is None or len(value) < _LONG else _Reading(known).read(value, 0)
+    return _Reading(known).read(value, 0)
+
+
+class _Reading:
+    """Reads one value, of which there may be no end: it may hold itself, or one thing many times.
+
+    Args:
+        known: What knows some objects better.
+    """
+
+    def __init__(self, known: Known | None) -> None:
+        self.known = known
+        self.left = _NODES
+
+    def read(self, value: Any, depth: int) -> Any:
+        """Give one value in it."""
+        try:
+            return self._read(value, depth)
+        except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
+            return _name(value)
+
+    def _read(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
+        self.left -= 1
+        cls: Any = type(value)
+        if cls is str and (self.known is None or len(value) < _LONG):
+            return encodable(value)
+        if value is None or cls is bool:
+            return value
+        if issubclass(cls, Enum):
+            return self.read(value._value_, depth + 1)
+        if issubclass(cls, (int, float)):
+            return _number(value)
+        if depth >= _DEPTH or self.left <= 0:
+            return _name(value)
+        if issubclass(cls, (bytes, bytearray, memoryview)):
+            return binary(bytes(value))
+        if self.known is not None and (found := self.known(value)) is not UNKNOWN:
+            return self.read(found, depth + 1)
+        return encodable(value) if issubclass(cls, str) else self._inside(value, cls, depth)
+
+    def _inside(self, value: Any, cls: type, depth: int) -> Any:
+        if issubclass(cls, Mapping):
+            items = dict.items(value) if issubclass(cls, dict) else value.items()
+            return {_key(key): self.read(one, depth + 1) for key, one in islice(tuple(items), min(_ITEMS, self.left))}
+        if issubclass(cls, (list, tuple, set, frozenset)):
+            return [self.read(one, depth + 1) for one in tuple(value)[: max(0, min(_ITEMS, self.left))]]
+        return _of_object(value)
+
+
+def _number(value: Any) -> Any:
     if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        number = float.__float__(value)
-        return number if number - number == 0 else encodable(float.__repr__(number))  # JSON has no NaN
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return binary(bytes(value))
-    if depth >= _DEPTH:
-        return f"<{type(value).__name__}>"
-    if isinstance(value, Mapping):
-        pairs = zip(range(_ITEMS), value.items(), strict=False)
-        return {_key(key): plain(one, depth + 1) for _, (key, one) in pairs}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(one, depth + 1) for _, one in zip(range(_ITEMS), value, strict=False)]
-    return _of_object(value)
+        number = int.__int__(value)
+        return number if number.bit_length() <= _BITS else f"<int of {number.bit_length()} bits>"
+    real = float.__float__(value)
+    return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
+
+
+def _name(value: Any) -> str:
+    return encodable(f"<{type(value).__name__}>")
 
 
 def _of_object(value: Any) -> str:
     """Give the text of one of the standard library's values, and the type of anything else."""
     cls = type(value)
-    return encodable(str(value)) if cls.__module__ in _VALUES else f"<{cls.__name__}>"
+    return encodable(str(value)) if cls.__module__ in _VALUES else _name(value)
 
 
 _VALUES = ("uuid", "datetime", "decimal", "fractions")
@@ -63,7 +123,9 @@ _VALUES = ("uuid", "datetime", "decimal", "fractions")
 def _key(key: Any) -> str:
     if isinstance(key, str):
         return encodable(key)
-    return str(key) if isinstance(key, (int, float, bool)) or key is None else f"<{type(key).__name__}>"
+    if isinstance(key, (int, float)):
+        return str(_number(key))
+    return str(key) if key is None or type(key).__module__ in _VALUES else _name(key)
 
 
 def binary(data: bytes) -> dict[str, Any]:
