@@ -8,7 +8,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
-_RUNS = bytes(120 if chr(byte).isalnum() and byte < 128 or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
+_RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
 _LINE = b"x" * 57
 """The shortest line that encoders break data into."""
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from itertools import islice
 from typing import Any
 
 from callspan.blobs import binary, without_blobs
+from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
 from callspan.text import cut, encodable
-
-_DEPTH = 32
-"""How deep a structure is written; what is deeper is named by its type."""
-
-_ITEMS = 4096
-"""How many items of one list or object are written at most."""
 
 _NODES = 100_000
 """How many values are written at most: what holds itself, or the same things again and again, has no end."""
 
 _LONGEST = 1_000_000
 """Characters of one text, whatever the limit is."""
-
-_LEVELS = ((_ITEMS, _DEPTH, 32), (256, _DEPTH, 32), (64, 16, 32), (16, 8, 32), (4, 6, 32), (2, 5, 16), (1, 5, 8))
-"""How much is kept at least when an attribute is too long, ever less: items of one list or object, depth, and
-characters of a text."""
 
 
 def _unknown(value: Any) -> Any:
@@ -48,7 +39,7 @@ def text_of(text: str) -> str:
     """Give a text as UTF-8 can carry it, without binary data; what is absurdly long is cut."""
     if len(text) > _LONGEST:
         end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
-        text = f"{text[:end]}{_missing(len(text) - end)}"
+        text = f"{text[:end]}{missing(len(text) - end)}"
     return encodable(without_blobs(text))
 
 
@@ -74,25 +65,23 @@ class _Walk:
             return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
         if isinstance(value, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
-        if depth >= _DEPTH or self._left <= 0:
+        if depth >= DEPTH or self._left <= 0:
             return _name_of(value)
-        if (found := self._known(value)) is not None:
-            return found
         if isinstance(value, Mapping):
             return self._object(value, depth + 1)
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._list(value, depth + 1)
-        return _of_object(value)
+        return _of_object(value) if (found := self._known(value)) is None else found
 
     def _object(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        pairs = list(islice(value.items(), _ITEMS))  # at once: another thread may change it
+        pairs = list(islice(value.items(), ITEMS))  # at once: another thread may change it
         found = {_key(key): self.plain(one, depth) for key, one in pairs}
         if len(value) > len(pairs):
             found["…"] = f"{len(value) - len(pairs)} keys cut"
         return found
 
     def _list(self, value: Collection[Any], depth: int) -> list[Any]:
-        items = list(islice(value, _ITEMS))
+        items = list(islice(value, ITEMS))
         found = [self.plain(one, depth) for one in items]
         if len(value) > len(items):
             found.append(f"… [{len(value) - len(items)} cut]")
@@ -126,7 +115,7 @@ _VALUES = ("uuid", "datetime", "decimal", "fractions")
 def _key(key: Any) -> str:
     if isinstance(key, str):
         return text_of(cut(str.__str__(key), _KEY_LIMIT))
-    return str(key) if isinstance(key, float) or key is None else str(_Walk(_unknown).plain(key, _DEPTH))
+    return str(key) if isinstance(key, float) or key is None else str(_Walk(_unknown).plain(key, DEPTH))
 
 
 _KEY_LIMIT = 1024
@@ -142,40 +131,40 @@ def written(value: Any, limit: int) -> str:
     text = _dumps(value)
     if _fits(text, limit):
         return text
-    for items, depth, shortest in _LEVELS:
-        least = _dumps(_shortened(value, shortest, items, depth))
+    for items, depth, shortest in LEVELS:
+        least = _dumps(shortened(value, shortest, items, depth))
         if _fits(least, limit):
             return _roomier(value, least, limit, (shortest, items, depth))
-    return _dumps(_nothing_of(value))
+    return _dumps(nothing_of(value))
+
+
+def within(value: Any, limit: int) -> Any:
+    """Give a plain value, or as much of it as is written in so many bytes."""
+    if isinstance(value, str):
+        return cut_text(value, limit)
+    return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
 
 
 def _roomier(value: Any, least: str, limit: int, kept: tuple[int, int, int]) -> str:
     """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
     shortest, items, depth = kept
-    lengths = sorted(_lengths(value))
     size = _size(least)
-    wide = size / max(len(least), 1)  # bytes of a character
-    room = (limit - size) / max(wide, 1)
-    length = float(shortest)
-    while lengths and room > 0:
-        more = min(lengths[0] - length, room / len(lengths))
-        length, room = length + max(more, 0), room - max(more, 0) * len(lengths)
-        lengths.pop(0)
+    room = (limit - size) * len(least) / size  # characters, if all are as wide as these
+    longer, length = sorted(lengths(value)), float(shortest)
+    for place, one in enumerate(longer):
+        share = room / (len(longer) - place)
+        if one - length > share:
+            length += max(share, 0)
+            break
+        room -= max(one - length, 0) * (len(longer) - place)
+        length = max(length, one)
     for part in (1.0, 0.9, 0.7, 0.5, 0.25):
         if (whole := int(length * part)) <= shortest:
             break
-        text = _dumps(_shortened(value, whole, items, depth))
+        text = _dumps(shortened(value, whole, items, depth))
         if _fits(text, limit):
             return text
     return least
-
-
-def _lengths(value: Any) -> Iterator[int]:
-    if isinstance(value, str):
-        yield len(value)
-    elif isinstance(value, (dict, list)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _lengths(one)
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -183,7 +172,7 @@ def cut_text(text: str, limit: int) -> str:
     if _fits(text, limit):
         return text
     kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
-    return f"{kept}{_missing(len(text) - len(kept))}"
+    return f"{kept}{missing(len(text) - len(kept))}"
 
 
 def _dumps(value: Any) -> str:
@@ -196,70 +185,3 @@ def _fits(text: str, limit: int) -> bool:
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-
-def _missing(count: int) -> str:
-    return f"… [{count} characters cut]"
-
-
-def _shortened(value: Any, length: int, items: int, depth: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= length else f"{value[:length]}{_missing(len(value) - length)}"
-    if isinstance(value, dict):
-        return _shorter_object(value, length, items, depth)
-    if isinstance(value, list):
-        return list(_some(value, length, items, depth)) if depth > 0 else _nothing_of(value)
-    return value
-
-
-def _shorter_object(value: dict[str, Any], length: int, items: int, depth: int) -> dict[str, Any]:
-    """Give the first keys, and all that make it what it is."""
-    keys = list(value)
-    if depth <= 0:
-        keys = [key for key in keys if key == "type"]
-    elif len(keys) > items:
-        keys = [key for place, key in enumerate(keys) if place < items or key in _SHAPE]
-    found = {cut(key, length): _shortened(value[key], length, items, depth - 1) for key in keys}
-    if len(keys) < len(value):
-        found["…"] = f"{len(value) - len(keys)} keys cut"
-    return found
-
-
-_SHAPE = frozenset(
-    {
-        *("role", "parts", "finish_reason", "type", "name", "id", "content", "response", "modality", "uri", "file_id"),
-        *("server_tool_call", "server_tool_call_response", "score"),
-    }
-)
-"""Keys that a message, a part or a document must have, or is known by."""
-
-
-def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any]:
-    """Give the first items and the last ones: the question is at one end, the answer at the other."""
-    left_out = len(value) - items
-    first = len(value) if left_out <= 0 else items // 2
-    for one in value[:first]:
-        yield _shortened(one, length, items, depth - 1)
-    if left_out > 0:
-        yield _mark(value[first], left_out)
-        for one in value[first + left_out :]:
-            yield _shortened(one, length, items, depth - 1)
-
-
-def _nothing_of(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_mark(value[0], len(value))] if value else []
-    return {"…": "cut"} if isinstance(value, dict) else "… [cut]"
-
-
-def _mark(sample: Any, count: int) -> Any:
-    """Give what stands for items that are left out: an item of the same shape."""
-    said = f"… [{count} cut]"
-    if not isinstance(sample, dict):
-        return said
-    if "role" in sample and "parts" in sample:
-        mark = {"role": "system", "parts": [{"type": "text", "content": said}]}
-        return {**mark, "finish_reason": ""} if "finish_reason" in sample else mark
-    if "type" in sample:
-        return {"type": "cut", "name": "cut", "content": said}
-    return {"id": "cut", "score": 0.0, "content": said} if "score" in sample else {"…": said}

@@ -9,7 +9,16 @@ from functools import lru_cache
 DENIED_KEYS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "secret_key"),
     *("private_key", "api_key", "api_keys", "access_key", "account_key", "signing_key", "encryption_key"),
-    *("access_token", "refresh_token", "id_token", "auth_token", "session_token", "bearer_token", "csrf_token", "token"),
+    *(
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "auth_token",
+        "session_token",
+        "bearer_token",
+        "csrf_token",
+        "token",
+    ),
     *("jwt", "auth", "authorization", "credential", "credentials", "cookie", "cookies", "set_cookie"),
     *("connection_string", "card_number", "credit_card", "cvv", "cvc", "ssn"),
 )

@@ -71,8 +71,8 @@ _LONGEST_WORD = 20
 
 _PREFIXES = r"""
     lsv2_[a-z]{2}_ | gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | ls__
-  | gh[opsur]_ | github_pat_ | gl[a-z]{2,5}- | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | npm_ | pypi- | dckr_pat_ | dop_v1_
-  | sh[a-z]{2,3}_ | sq0[a-z]{3}- | whsec_ | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX- | ya29\. | PMAK- | ATATT
+  | gh[opsur]_ | github_pat_ | gl[a-z]{2,5}- | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | npm_ | pypi-
+  | dckr_pat_ | dop_v1_ | sh[a-z]{2,3}_ | sq0[a-z]{3}- | whsec_ | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX- | ya29\. | PMAK- | ATATT
 """
 """What the keys of providers begin with; a digit or great length tells them from words."""
 
@@ -247,6 +247,10 @@ _ISSUED = re.compile(
 
 def _cards(text: str) -> Iterator[tuple[int, int]]:
     return (found.span(1) for found in _CARD.finditer(text) if is_card(found[1]))
+
+
+SMALLEST_CARD = 10**13
+"""The number of a card is larger."""
 
 
 def is_card(number: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from callspan.secret_keys import USUAL
 from callspan.secret_texts import without_secrets
 
 NAME_LIMIT = 256
@@ -13,6 +14,7 @@ ERROR_LIMIT = 1024
 """Characters of an error's text (interface.md, Errors)."""
 
 _CUT = "…"
+
 
 def encodable(text: str) -> str:
     """Give the text as plain `str` that UTF-8 can carry.
@@ -28,6 +30,25 @@ def encodable(text: str) -> str:
 def cut(text: str, limit: int) -> str:
     """Give at most `limit` characters of the text, with a sign where something is missing."""
     return text if len(text) <= limit else text[: limit - 1] + _CUT
+
+
+def safe_text(text: str, limit: int, among: frozenset[str] = USUAL) -> str:
+    """Give a text of the program's own, of at most so many characters, without secrets.
+
+    Args:
+        text: The text.
+        limit: Its characters.
+        among: The words of the keys whose values are secrets.
+    """
+    if len(text) <= _SHORT:
+        return encodable(_without_secrets(text, among)[:limit])
+    return encodable(without_secrets(text[: limit + _SHORT], among)[:limit])
+
+
+_SHORT = 256
+"""Characters of a text that is likely to come again, in the next run of the same program."""
+
+_without_secrets = lru_cache(maxsize=4096)(without_secrets)
 
 
 def safe_name(name: object) -> str | None:
