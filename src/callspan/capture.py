@@ -68,7 +68,7 @@ def write_asked(run: Any, mode: str) -> None:
         run: The run.
         mode: Where content is written.
     """
-    run.asked = captured(run.row.asked, run)
+    run.asked = captured(run.row.asked, run) or None
     if mode != EVENT_ONLY and run.asked:
         run.span.set_attributes(as_attributes(run.asked))
 
@@ -82,15 +82,28 @@ def write_answered(run: Any, mode: str, outputs: Any, said: Mapping[str, Any]) -
         outputs: What LangChain reported as the result; None: nothing.
         said: The attributes of its end.
     """
-    if not run.asked:  # the input of a stream is known at its end
+    if run.asked is None:  # the input of a stream is known at its end
         write_asked(run, mode)
-    answered = {} if outputs is None else captured(run.row.answered, run, outputs)
+    answered = captured(run.row.answered, run, outputs)
     if mode != EVENT_ONLY and answered:
         run.span.set_attributes(as_attributes(answered))
     if mode != SPAN_ONLY and run.row.calls == MODEL_CALLS:
         limit = telemetry.current().settings.content_limit
         both = {name: within(value, limit) for name, value in {**(run.asked or {}), **answered}.items()}
         logs.tell_details(run, {**said, **both})
+
+
+def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:
+    """Give what an event of a run's span is about, as its attributes; nothing with content off.
+
+    Args:
+        run: The run.
+        table: The content of the event; its readers get the run and the payload.
+        payload: What LangChain or LangGraph told.
+    """
+    if not table or mode(run.context) not in (SPAN_ONLY, SPAN_AND_EVENT):
+        return {}
+    return as_attributes(captured(table, run, payload))
 
 
 def captured(table: tuple[Said, ...], run: Any, outputs: Any = None) -> dict[str, Any]:

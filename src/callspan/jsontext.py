@@ -3,110 +3,117 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from itertools import islice
 from typing import Any
 
-from callspan.blobs import binary, without_blobs
+from callspan.blobs import binary
 from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
-from callspan.text import cut, encodable
+from callspan.text import encodable
 
 _NODES = 100_000
-"""How many values are written at most: what holds itself, or the same things again and again, has no end."""
+"""How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
 
-_LONGEST = 1_000_000
-"""Characters of one text, whatever the limit is."""
+_LONG = 1024
+"""Characters from which a text may be something else."""
+
+_BITS = 1024
+"""Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
+
+Known = Callable[[Any], Any]
+"""Takes an object that JSON does not have, or a dict or a long text; gives what stands for it, or `UNKNOWN`."""
+
+UNKNOWN: Any = object()
 
 
-def _unknown(value: Any) -> Any:
-    return None
-
-
-def plain(value: Any, known: Callable[[Any], Any] = _unknown) -> Any:
+def plain(value: Any, known: Known | None = None) -> Any:
     """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
 
-    Binary data is its size and digest, never itself, also where it stands in a text.
+    Binary data is its size and digest, never itself. Whatever the value is, this ends and does not raise.
 
     Args:
-        value: The value.
-        known: Gives, in plain values, those objects that it knows; None for the others.
+        value: Anything.
+        known: What knows some objects better.
     """
-    return text_of(value) if type(value) is str else _Walk(known).plain(value, 0)
+    if type(value) is str:
+        return encodable(value) if known is None or len(value) < _LONG else _Reading(known).read(value, 0)
+    return _Reading(known).read(value, 0)
 
 
-def text_of(text: str) -> str:
-    """Give a text as UTF-8 can carry it, without binary data; what is absurdly long is cut."""
-    if len(text) > _LONGEST:
-        end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
-        text = f"{text[:end]}{missing(len(text) - end)}"
-    return encodable(without_blobs(text))
+class _Reading:
+    """Reads one value, of which there may be no end: it may hold itself, or one thing many times.
 
+    Args:
+        known: What knows some objects better.
+    """
 
-class _Walk:
-    """One walk through a value, which ends however often that holds itself."""
+    def __init__(self, known: Known | None) -> None:
+        self.known = known
+        self.left = _NODES
 
-    def __init__(self, known: Callable[[Any], Any]) -> None:
-        self._known, self._left = known, _NODES
+    def read(self, value: Any, depth: int) -> Any:
+        """Give one value in it."""
+        try:
+            return self._read(value, depth)
+        except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
+            return _name(value)
 
-    def plain(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
-        self._left -= 1
-        if isinstance(value, Enum):
-            value = value.value
-        if value is None or isinstance(value, bool):
+    def _read(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
+        self.left -= 1
+        cls: Any = type(value)
+        if cls is str and (self.known is None or len(value) < _LONG):
+            return encodable(value)
+        if value is None or cls is bool:
             return value
-        if isinstance(value, str):
-            return text_of(str.__str__(value))
-        if isinstance(value, int):
-            number = int.__int__(value)
-            return number if number in _INT_RANGE else _of_number(number)
-        if isinstance(value, float):
-            real = float.__float__(value)
-            return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if issubclass(cls, Enum):
+            return self.read(value._value_, depth + 1)
+        if issubclass(cls, (int, float)):
+            return _number(value)
+        if depth >= DEPTH or self.left <= 0:
+            return _name(value)
+        if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
-        if depth >= DEPTH or self._left <= 0:
-            return _name_of(value)
-        if isinstance(value, Mapping):
-            return self._object(value, depth + 1)
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return self._list(value, depth + 1)
-        return _of_object(value) if (found := self._known(value)) is None else found
+        if self.known is not None and (found := self.known(value)) is not UNKNOWN:
+            return self.read(found, depth + 1)
+        return encodable(value) if issubclass(cls, str) else self._inside(value, cls, depth)
 
-    def _object(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        pairs = list(islice(value.items(), ITEMS))  # at once: another thread may change it
-        found = {_key(key): self.plain(one, depth) for key, one in pairs}
-        if len(value) > len(pairs):
-            found["…"] = f"{len(value) - len(pairs)} keys cut"
-        return found
-
-    def _list(self, value: Collection[Any], depth: int) -> list[Any]:
-        items = list(islice(value, ITEMS))
-        found = [self.plain(one, depth) for one in items]
-        if len(value) > len(items):
-            found.append(f"… [{len(value) - len(items)} cut]")
-        return found
+    def _inside(self, value: Any, cls: type, depth: int) -> Any:
+        most = max(0, min(ITEMS, self.left))
+        if issubclass(cls, Mapping):
+            items = tuple(dict.items(value) if issubclass(cls, dict) else value.items())
+            said = {_key(key): self.read(one, depth + 1) for key, one in items[:most]}
+            if len(items) > most:
+                said["…"] = f"{len(items) - most} keys cut"
+            return said
+        if issubclass(cls, (list, tuple, set, frozenset)):
+            every = tuple(value)
+            more = [f"… [{len(every) - most} cut]"] if len(every) > most else []
+            return [*(self.read(one, depth + 1) for one in every[:most]), *more]
+        return _of_object(value)
 
 
-def _name_of(value: Any) -> str:
-    return f"<{encodable(type(value).__name__)}>"
+_NUMBERS = range(-(2**63), 2**63)
+"""Those that OpenTelemetry can carry; others are texts."""
 
 
-_INT_RANGE = range(-(2**63), 2**63)
+def _number(value: Any) -> Any:
+    if isinstance(value, int):
+        number = int.__int__(value)
+        if number in _NUMBERS:
+            return number
+        return str(number) if number.bit_length() <= _BITS else f"<int of {number.bit_length()} bits>"
+    real = float.__float__(value)
+    return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
 
-_DIGITS = 1024
-"""Bits of a number that is written."""
 
-
-def _of_number(number: int) -> str:
-    """Give a number that readers would not take as one as a text; Python refuses to print really long ones."""
-    return str(number) if number.bit_length() <= _DIGITS else f"<int of {number.bit_length()} bits>"
+def _name(value: Any) -> str:
+    return encodable(f"<{type(value).__name__}>")
 
 
 def _of_object(value: Any) -> str:
     """Give the text of one of the standard library's values, and the type of anything else."""
     cls = type(value)
-    return text_of(str(value)) if cls.__module__ in _VALUES else _name_of(value)
+    return encodable(str(value)) if cls.__module__ in _VALUES else _name(value)
 
 
 _VALUES = ("uuid", "datetime", "decimal", "fractions")
@@ -114,11 +121,10 @@ _VALUES = ("uuid", "datetime", "decimal", "fractions")
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
-        return text_of(cut(str.__str__(key), _KEY_LIMIT))
-    return str(key) if isinstance(key, float) or key is None else str(_Walk(_unknown).plain(key, DEPTH))
-
-
-_KEY_LIMIT = 1024
+        return encodable(key)
+    if isinstance(key, (int, float)):
+        return str(_number(key))
+    return str(key) if key is None or type(key).__module__ in _VALUES else _name(key)
 
 
 def written(value: Any, limit: int) -> str:
@@ -176,7 +182,7 @@ def cut_text(text: str, limit: int) -> str:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_name_of)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_name)
 
 
 def _fits(text: str, limit: int) -> bool:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from callspan import telemetry
+from callspan.blobs import without_blobs
 from callspan.errors import error_type
 from callspan.jsontext import plain
 from callspan.redaction import FAILED, Place, Redact, Secrets, everything
 from callspan.secret_texts import without_secrets
+from callspan.shortening import missing
 
 _log = logging.getLogger("callspan")
 
@@ -24,7 +26,26 @@ def redacted(value: Any, kind: str) -> Any:
         kind: What it is called in a `Place`.
     """
     redact = telemetry.current().redact
+    value = _described(value)
     return value if redact is None else _walk(value, Place(kind), redact)
+
+
+def _described(value: Any) -> Any:
+    """Give a plain value in whose texts no binary data is left, and no text that is absurdly long."""
+    if isinstance(value, str):
+        return without_blobs(value if len(value) <= _LONGEST else _cut(value))
+    if isinstance(value, dict):
+        return {_described(key): _described(one) for key, one in value.items()}
+    return [_described(one) for one in value] if isinstance(value, list) else value
+
+
+_LONGEST = 1_000_000
+"""Characters of one text that are looked at, whatever the limit is."""
+
+
+def _cut(text: str) -> str:
+    end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
+    return f"{text[:end]}{missing(len(text) - end)}"
 
 
 def _walk(value: Any, place: Place, redact: Redact) -> Any:
@@ -69,7 +90,7 @@ def _item(part: Any, place: Place, redact: Redact) -> Any:
     try:
         safe = redact(part, place)
         why = None if safe is None else _fault(safe, part, place)
-        safe = None if safe is None or why is not None else plain(safe)
+        safe = None if safe is None or why is not None else _described(plain(safe))
     except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content, which never leaks
         safe, why = None, f"raised {error_type(error)}{_place_of(error)}"
     if why is None:

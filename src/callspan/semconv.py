@@ -79,6 +79,9 @@ QUERY_TEXT: Final = "gen_ai.retrieval.query.text"
 DOCUMENTS: Final = "gen_ai.retrieval.documents"
 RUN_INPUTS: Final = "langchain.run.inputs"
 RUN_OUTPUTS: Final = "langchain.run.outputs"
+INTERRUPT_VALUE: Final = "langgraph.interrupt.value"
+RESUME_VALUE: Final = "langgraph.resume.value"
+EVENT_DATA: Final = "langchain.event.data"
 
 # Values of gen_ai.operation.name
 CHAT: Final = "chat"

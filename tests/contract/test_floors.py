@@ -88,6 +88,7 @@ BROAD_EXCEPTS = {
     "delivery": "the users' hooks",
     "isolation": "the users' hooks",
     "parts": "the users' redactors",
+    "jsontext": "the users' own mappings and fields",
     "logs": "the SDK's own writing",
     "shapes": "our code around a call, where it is called most",
     "frame": "a runtime context that fails, around the user's call",

@@ -1,6 +1,6 @@
 """What happens in the middle of a run, rarely: each becomes an event of its span, and is heard by callbacks.
 
-Payloads are content: an event of a span says that something happened, and what the program calls it.
+An event of a span says that something happened, and what the program calls it. Payloads are content.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callspan import semconv
+from callspan import capture, semconv
 from callspan.delivery import emit
 from callspan.errors import error_type
 from callspan.langchain.announcement import run_of
+from callspan.langchain.values import value_of
 from callspan.registry import find
 from callspan.run import Run
 from callspan.settling import Told
-from callspan.spans import attempt
+from callspan.spans import attempt, attributes_of
 from callspan.text import safe_name
 
 Said = Mapping[str, Any]
@@ -33,12 +34,14 @@ class Event:
         name: The name of the span's event.
         payload: The names of what LangChain tells, in their order.
         said: What the span's event says, from the payload.
+        about: What it says with content on; its readers get the run and the last of the payload.
     """
 
     hook: str
     name: str
     payload: tuple[str, ...]
     said: Callable[..., Said] = lambda *payload: {}
+    about: tuple[capture.Said, ...] = ()
 
 
 def _retry(state: Any) -> Said:
@@ -56,18 +59,27 @@ def _action(action: Any) -> Said:
     return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
-TEXT = Event("on_text", "langchain.text", ("text",))
+_DATA = (capture.Said(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
+
+TEXT = Event("on_text", "langchain.text", ("text",), about=_DATA)
 RETRY = Event("on_retry", "langchain.retry", ("retry_state",), _retry)
-ACTION = Event("on_agent_action", "langchain.agent_action", ("action",), _action)
-FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",))
-CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"))
+ACTION = Event("on_agent_action", "langchain.agent_action", ("action",), _action, _DATA)
+FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",), about=_DATA)
+CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"), about=_DATA)
 
 
 def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORDS) -> Told | None:
     """Write the event on the run's span, and give who hears it."""
     if run.span.is_recording():
-        run.add_event(event.name, attempt(f"the event {event.name}", event.said, *payload) or {})
+        said = attempt(f"the event {event.name}", event.said, *payload) or {}
+        _write(run, event.name, said, event.about, payload[-1])
     return emit(run, event.hook, payload, keywords) if run.subscribers else None
+
+
+def _write(run: Run, name: str, said: Said, about: tuple[capture.Said, ...], payload: Any) -> None:
+    """Write an event, and what it is about if content is on: that has its own limit."""
+    content = capture.on_event(run, about, payload)
+    run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **content})
 
 
 def told(event: Event) -> Callable[..., Told | None]:
@@ -94,7 +106,8 @@ def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     if run is None:
         return None
     name, data = payload_of(CUSTOM, args, kwargs)
-    run.add_event(str(name), {semconv.EVENT_TYPE: "custom"})
+    if run.span.is_recording():
+        _write(run, str(name), {semconv.EVENT_TYPE: "custom"}, CUSTOM.about, data)
     if not run.subscribers:
         return None
     return emit(run, CUSTOM.hook, (name, data), {"tags": args[0].tags, "metadata": args[0].metadata})

@@ -9,7 +9,7 @@ from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import Announcement
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name
-from callspan.langchain.said import NODE_ASKED
+from callspan.langchain.said import NODE_ANSWERED
 from callspan.text import safe_name
 
 # A node that only these factories make, by the qualified name of its function.
@@ -92,5 +92,6 @@ NODE: Kind = replace(
         (semconv.GRAPH_CHECKPOINT_ID, lambda said: said.metadata.get("checkpoint_id")),
     ),
     end=((semconv.GRAPH_GOTO, _goto),),
-    asked=NODE_ASKED,
+    asked=(),
+    answered=NODE_ANSWERED,
 )

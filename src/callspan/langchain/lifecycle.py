@@ -72,6 +72,7 @@ def begin(
         run.key = id(manager.inheritable_handlers)
         before = find(run.id)
         if before is not None and before.key == run.key:
+            before.inputs = run.inputs  # what the policy lets others see
             return before, _lift(before, run_manager, manager, current)
     parent = current if run.parent_id is None else place(run.parent_id, current)
     above: Any = parent.get(RUN)

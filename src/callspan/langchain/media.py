@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from callspan.blobs import binary
-from callspan.jsontext import plain
+from callspan.jsontext import UNKNOWN
+
+Part = dict[str, Any]
 
 MEDIA = (
     *("image", "image_url", "input_image", "audio", "input_audio", "output_audio", "video", "video_url"),
-    *("file", "input_file", "document", "media"),
+    *("file", "input_file", "document", "document_url", "media"),
 )
 """Types of blocks that hold such."""
 
@@ -22,67 +25,104 @@ _MODALITIES = {"image": "image", "audio": "audio", "video": "video", "file": "do
 _LINK_LIMIT = 2048
 
 
-def media(block: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the part of a block: `blob`, `uri` or `file`; None if nothing in it says where its data is."""
+def media(block: Mapping[str, Any]) -> Part | None:
+    """Give the part of a block: `blob`, `uri`, `file` or a text; None if nothing in it says where its data is."""
     kind = next((str(value) for value in (block.get("type"), *block) if _modality(value) is not None), "file")
     said = dict(_flat(block))
     mime = _mime(said)
     modality = _modality((mime or "").partition("/")[0]) or _modality(kind) or "document"
-    part: dict[str, Any] = {"modality": modality}
+    part: Part = {"modality": modality}
     if mime:
-        part["mime_type"] = plain(mime)
+        part["mime_type"] = mime
     if isinstance(name := said.get("filename") or said.get("title") or said.get("name"), str):
-        part["name"] = plain(name)
-    return _located(part, said)
+        part["name"] = name
+    return _written(part, block, said) or _located(part, said)
 
 
-def _located(part: dict[str, Any], said: Mapping[str, Any]) -> dict[str, Any] | None:
+def _written(part: Part, block: Mapping[str, Any], said: Mapping[str, Any]) -> Part | None:
+    """Give the text of a document that is one."""
+    source = block.get("source")
+    if isinstance(source, dict) and source.get("type") == "text":  # Anthropic's
+        words = source.get("data")
+    else:
+        words = None if _has_data(said) or any(name in said for name in ("file_id", "sha256")) else said.get("text")
+    if not isinstance(words, str):
+        return None
+    title = {"title": part["name"]} if "name" in part else {}
+    return {"type": "text", "content": words, **title}
+
+
+def _located(part: Part, said: Mapping[str, Any]) -> Part | None:
     for name in ("file_id", "id"):
         if isinstance(said.get(name), str) and (name == "file_id" or not _has_data(said)):
-            return {**part, "type": "file", "file_id": plain(said[name])}
-    for name in ("url", "uri", "file_uri", "fileUri", "image_url", "s3Location"):
+            return {**part, "type": "file", "file_id": said[name]}
+    for name in _LINKS:
         link = said.get(name)
         if isinstance(link, str):
-            return (
-                _blob(part, link)
-                if link.startswith("data:")
-                else {**part, "type": "uri", "uri": plain(link[:_LINK_LIMIT])}
-            )
-    for name in ("base64", "data", "file_data", "bytes"):
-        if isinstance(said.get(name), (str, bytes, bytearray)):
+            return _blob(part, link) if link.startswith("data:") else {**part, "type": "uri", "uri": link[:_LINK_LIMIT]}
+    for name in _DATA:
+        if isinstance(said.get(name), str):
             return _blob(part, said[name])
+    if isinstance(said.get("sha256"), str):  # bytes, of which `plain` left no more
+        return {**part, "type": "blob", "content": "", "size": said.get("size"), "sha256": said["sha256"]}
     return None
 
 
+_LINKS = ("url", "uri", "file_uri", "fileUri", "file_url", "image_url", "document_url")
+_DATA = ("base64", "data", "file_data", "bytes")
+
+
 def _has_data(said: Mapping[str, Any]) -> bool:
-    return any(name in said for name in ("url", "uri", "file_uri", "base64", "data", "file_data", "bytes", "image_url"))
+    return any(isinstance(said.get(name), str) for name in (*_LINKS, *_DATA, "sha256"))
 
 
-def _blob(part: dict[str, Any], data: Any) -> dict[str, Any]:
+def spoken(audio: Mapping[str, Any]) -> list[Part]:
+    """Give what OpenAI's models say aloud, which integrations put beside the content."""
+    said = {name: audio[name] for name in ("transcript",) if isinstance(audio.get(name), str)}
+    part = _located({"modality": "audio"}, audio)
+    return [{**part, **said}] if part is not None else []
+
+
+def _blob(part: Part, data: str) -> Part:
     """Describe data that came along; the conventions ask for content, which stays empty."""
-    if isinstance(data, str) and data.startswith("data:"):
+    if data.startswith("data:"):
         head, _, data = data.partition(",")
         part = {**part, "mime_type": head[5:].partition(";")[0] or part.get("mime_type", "application/octet-stream")}
         part["modality"] = _modality(part["mime_type"].partition("/")[0]) or part["modality"]
     return {**part, "type": "blob", "content": "", **_described(data)}
 
 
-def _described(data: Any) -> dict[str, Any]:
-    if not isinstance(data, str):
-        return binary(bytes(data))
+def _described(data: str) -> dict[str, Any]:
     try:
         return binary(base64.b64decode(data, validate=True))
     except (binascii.Error, ValueError):
         return {"size": len(data), "sha256": sha256(data.encode("utf-8", "replace")).hexdigest()}
 
 
-def _flat(block: Mapping[Any, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def binary_text(value: Any) -> Any:
+    """Give what stands for a long text that is binary data, a data URL or Base64; for `jsontext.plain`."""
+    if not isinstance(value, str):
+        return UNKNOWN
+    if _DATA_URL.match(value):
+        return {name: one for name, one in _blob({"modality": "document"}, value).items() if name in _DESCRIBED}
+    if _BASE64.fullmatch(value) and all(letters.search(value) for letters in _LETTERS):
+        return _described(value.replace("\n", "").replace("\r", ""))
+    return UNKNOWN
+
+
+_DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
+_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}\s?")
+_LETTERS = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"), re.compile("[+/=]"))
+_DESCRIBED = ("mime_type", "size", "sha256")
+
+
+def _flat(block: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Give what a block and the objects in it say, the outer ones last: they are LangChain's own words."""
     for value in block.values():
-        if isinstance(value, Mapping) and depth < 3:  # noqa: PLR2004 - image -> source -> s3Location
+        if isinstance(value, dict) and depth < 3:  # noqa: PLR2004 - image -> source -> s3Location
             yield from _flat(value, depth + 1)
     for key, value in block.items():
-        if not isinstance(value, Mapping) and isinstance(key, str):
+        if not isinstance(value, dict):
             yield ("url" if key in ("image_url", "video_url") and isinstance(value, str) else key), value
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from callspan import semconv
+from callspan import capture, semconv
 from callspan.delivery import Call, Telling, calls_of
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.graphs import AGENT, is_graph
+from callspan.langchain.values import sort_of, value_of
 from callspan.registry import find
 from callspan.run import PAUSED, Run
 from callspan.settling import Told
@@ -47,8 +48,23 @@ def _said(event: Any) -> Mapping[str, Any]:
     }
 
 
-INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said)
-RESUME = Event("on_resume", "langgraph.resume", ("event",), _said)
+def _asked_for(run: Run, event: Any) -> Any:
+    """Give what a graph asks a person for: the value of its interrupt, or of each, if there are several."""
+    values = [value_of(one.value) for one in getattr(event, "interrupts", ()) if hasattr(one, "value")]
+    return values[0] if len(values) == 1 else values or None
+
+
+def _resumed_with(run: Run, event: Any) -> Any:
+    """Give what a graph is told to go on with, if it is told anything."""
+    given = run.inputs
+    return value_of(given.resume) if sort_of(given) == "command" else None
+
+
+_ABOUT_PAUSE = (capture.Said(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)
+_ABOUT_RESUMING = (capture.Said(semconv.RESUME_VALUE, "resume", _resumed_with),)
+
+INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said, _ABOUT_PAUSE)
+RESUME = Event("on_resume", "langgraph.resume", ("event",), _said, _ABOUT_RESUMING)
 
 
 def paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:

@@ -150,6 +150,11 @@ def finish_reasons(answer: Answer) -> list[str] | None:
     return [reason or MISSING for reason in reasons] if any(reasons) else None
 
 
+def reason_of(message: Any) -> str | None:
+    """Give the reason why a model ended this message, if a model did and it says it."""
+    return _finish_reason(message, _mapping(message, "response_metadata"))
+
+
 def _finish_reason(message: Any, *sources: Mapping[str, Any]) -> str | None:
     for source in sources:
         if not source:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from callspan import semconv
 from callspan.capture import Said
 from callspan.jsontext import plain
+from callspan.langchain.blocks import from_json, response
+from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
-from callspan.langchain.responses import answer, finish_reasons
+from callspan.langchain.responses import answer, finish_reasons, reason_of
+from callspan.langchain.values import last_of, messages_of, sort_of, value_of
 
 # Models
 
@@ -49,25 +52,8 @@ def _instructions(run: Any, outputs: Any) -> Any:
 
 
 def _tools(run: Any, outputs: Any) -> Any:
-    tools: Any = _parameters(run).get("tools") or _parameters(run).get("functions")
-    return [_definition(tool) for tool in tools if isinstance(tool, Mapping)] or None if _is_list(tools) else None
-
-
-def _definition(tool: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the definition of a tool: a function in whose words soever, or a tool of the provider's own."""
-    spec = next((tool[name] for name in ("function", "toolSpec") if isinstance(tool.get(name), Mapping)), tool)
-    schema = spec.get("parameters", spec.get("input_schema", spec.get("inputSchema")))
-    if isinstance(schema, Mapping) and isinstance(schema.get("json"), Mapping):
-        schema = schema["json"]
-    kind = tool.get("type")
-    if schema is None and isinstance(kind, str) and kind not in ("function", "custom"):
-        return {**plain(dict(tool)), "type": kind, "name": str(tool.get("name") or kind)}
-    said: dict[str, Any] = {"type": "function", "name": str(spec.get("name") or "")}
-    if isinstance(spec.get("description"), str):
-        said["description"] = plain(spec["description"])
-    if isinstance(schema, Mapping):
-        said["parameters"] = plain(schema)
-    return said
+    said = _parameters(run)
+    return definitions(said.get("tools") or said.get("functions"))
 
 
 # Tools
@@ -75,37 +61,22 @@ def _definition(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arguments(run: Any, outputs: Any) -> Any:
     given = run.extra.get("inputs")  # without what LangGraph injects
-    if isinstance(given, Mapping):
-        return plain(dict(given))
-    return _object(run.inputs, "input")
-
-
-def _object(value: Any, name: str) -> dict[str, Any]:
-    """Give an object: what a text holds as JSON, or the value under a name."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {name: plain(value)}
-    said = plain(value)
-    return said if isinstance(said, dict) else {name: said}
+    if not isinstance(given, Mapping):
+        given = from_json(run.inputs, run.inputs) if isinstance(run.inputs, str) else run.inputs
+    said = value_of(given)
+    return said if isinstance(said, dict) else {"input": said}
 
 
 def _result(run: Any, outputs: Any) -> Any:
     """Give what a tool gave back: an object, or its text as it is."""
-    if type(outputs).__name__ == "Command":
-        return _changes(outputs)
-    content = getattr(outputs, "content", outputs)
-    if content is None:
+    if outputs is None:
         return None
-    if isinstance(content, str):
-        try:
-            value = json.loads(content)
-        except ValueError:
-            return plain(content)
-        return plain(value) if isinstance(value, Mapping) else plain(content)
-    said = value_of(content)
-    return said if isinstance(said, dict) else {"result": said}
+    said = response(None, plain(outputs.content))["response"] if sort_of(outputs) == "message" else outputs
+    if isinstance(said, str) and said.lstrip().startswith("{"):
+        held = from_json(said, None)
+        said = held if isinstance(held, dict) else said
+    said = value_of(said)
+    return said if isinstance(said, (dict, str)) else {"result": said}
 
 
 # Retrievers
@@ -127,33 +98,11 @@ def _document(document: Any, place: int) -> dict[str, Any]:
         "id": str(plain(identity)) if identity is not None else str(place),
         "score": float(score),
         "content": plain(getattr(document, "page_content", None)),
-        "metadata": plain(dict(metadata)),
+        "metadata": value_of(metadata),
     }
 
 
 # Chains, graphs and their nodes
-
-
-def value_of(value: Any) -> Any:
-    """Give any value of a program: messages and documents as such, everything else as JSON can hold it."""
-    return plain(value, _known)
-
-
-def _known(value: Any) -> Any:
-    if hasattr(value, "content") and hasattr(value, "additional_kwargs"):
-        return chat_message(value)
-    if hasattr(value, "page_content"):
-        return {"content": plain(value.page_content), "metadata": plain(getattr(value, "metadata", None))}
-    if hasattr(value, "to_messages"):
-        return [chat_message(one) for one in value.to_messages()]
-    if type(value).__name__ == "Command" and hasattr(value, "goto"):
-        return _changes(value)
-    return None
-
-
-def _changes(command: Any) -> dict[str, Any]:
-    said = {name: value_of(getattr(command, name, None)) for name in ("update", "resume", "goto")}
-    return {name: value for name, value in said.items() if value not in (None, [], ())}
 
 
 def _inputs(run: Any, outputs: Any) -> Any:
@@ -162,7 +111,9 @@ def _inputs(run: Any, outputs: Any) -> Any:
 
 def _is_deferred(given: Any) -> bool:
     """Tell whether this is what a stream is announced with, before it has its input."""
-    return given is None or (isinstance(given, (str, dict)) and given in ("", {"input": ""}))
+    if type(given) is dict and len(given) == 1:  # what is in it may not like to be compared
+        given = given.get("input", given)
+    return given is None or (isinstance(given, str) and not given)
 
 
 def _sent(run: Any, outputs: Any) -> Any:
@@ -177,62 +128,37 @@ def _outputs(run: Any, outputs: Any) -> Any:
 
 def _first_input(run: Any, outputs: Any) -> Any:
     """Give what a root or an agent is asked: its messages, or what it gets as one message."""
-    return None if _is_deferred(run.inputs) else _messages(run.inputs, "user")
+    return None if _is_deferred(run.inputs) else messages_of(run.inputs, "user")
 
 
 def _final_output(run: Any, outputs: Any) -> Any:
     """Give what a root or an agent answers: the last message, or what it gives back as one."""
-    said = _messages(_changed(run.inputs, outputs), "assistant")
-    return None if not said else [{"finish_reason": "", **said[-1]}]
+    changed = _changed(run.inputs, outputs)
+    said = messages_of(changed, "assistant")
+    return [{**said[-1], "finish_reason": reason_of(last_of(changed)) or ""}] if said else None
 
 
 def _changed(inputs: Any, outputs: Any) -> Any:
     """Give what a graph changed of its state: the rest went in as it came out."""
     if not isinstance(inputs, Mapping) or not isinstance(outputs, Mapping):
         return outputs
-    changed = {key: value for key, value in outputs.items() if key not in inputs or inputs[key] is not value}
+    changed = {key: value for key, value in outputs.items() if key not in inputs or not _is_same(inputs[key], value)}
     return changed or outputs
 
 
-def _messages(value: Any, role: str) -> list[dict[str, Any]] | None:
-    if value is None or value == "":
-        return None
-    found: Any = value.get("messages") if isinstance(value, Mapping) else value
-    if hasattr(found, "to_messages"):
-        found = found.to_messages()
-    if hasattr(found, "content") and hasattr(found, "additional_kwargs"):
-        found = [found]
-    if _is_list(found) and found and all(_is_message(one) for one in found):
-        return [_message(one) for one in found]
-    said = value_of(value)
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return [{"role": role, "parts": [{"type": "text", "content": text}]}]
+def _is_same(before: Any, after: Any) -> bool:
+    return before is after or (type(before) is type(after) and type(before) in _SIMPLE and before == after)
 
 
-def _is_message(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return isinstance(value.get("role"), str) and "content" in value
-    return (hasattr(value, "content") and hasattr(value, "additional_kwargs")) or _is_pair(value)
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)  # noqa: PLR2004 - role, text
-
-
-def _message(value: Any) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return {"role": plain(value["role"]), "parts": content_parts(value["content"])}
-    if isinstance(value, tuple):
-        return {"role": {"human": "user", "ai": "assistant"}.get(value[0], value[0]), "parts": content_parts(value[1])}
-    return chat_message(value)
+_SIMPLE = (str, int, float, bool)
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
+    return isinstance(value, (list, tuple))
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 MODEL_ASKED = (
@@ -248,5 +174,6 @@ RETRIEVER_ANSWERED = (Said(semconv.DOCUMENTS, "documents", _documents),)
 ROOT_ASKED = (Said(semconv.INPUT_MESSAGES, "input_messages", _first_input),)
 ROOT_ANSWERED = (Said(semconv.OUTPUT_MESSAGES, "output_messages", _final_output),)
 CHAIN_ASKED = (Said(semconv.RUN_INPUTS, "inputs", _inputs),)
-NODE_ASKED = (Said(semconv.RUN_INPUTS, "inputs", _sent),)
 CHAIN_ANSWERED = (Said(semconv.RUN_OUTPUTS, "outputs", _outputs),)
+NODE_ANSWERED = (Said(semconv.RUN_INPUTS, "inputs", _sent), *CHAIN_ANSWERED)
+"""A node's input too is known at its end only: a trace policy announces it twice, and the second one is to be shown."""

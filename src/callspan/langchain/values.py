@@ -1,0 +1,130 @@
+"""Any value of a program, for content: messages and documents as such, records by their fields, the rest as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from callspan.jsontext import UNKNOWN, plain
+from callspan.langchain.media import MEDIA, binary_text, media
+from callspan.langchain.messages import chat_message, said_message
+
+_SORTS = {
+    "BaseMessage": "message",
+    "Document": "document",
+    "PromptValue": "prompt",
+    "Runnable": "runnable",
+    "Command": "command",
+    "Send": "send",
+    "Interrupt": "interrupt",
+    "BaseModel": "record",
+}
+"""Classes that are known by their names, themselves or as a base: nothing is imported for them."""
+
+
+def sort_of(value: Any) -> str | None:
+    """Tell what a value is; its class is asked, since an instance may answer anything."""
+    cls: Any = type(value)
+    return _sort(cls)
+
+
+@lru_cache(maxsize=1024)
+def _sort(cls: Any) -> str | None:
+    names = [base.__name__ for base in cls.__mro__]
+    found = next((_SORTS[name] for name in names if name in _SORTS and name != "BaseModel"), None)
+    if found is None and ("BaseModel" in names or hasattr(cls, "__dataclass_fields__")):
+        return "record"
+    return found
+
+
+def value_of(value: Any) -> Any:
+    """Give any value of a program as JSON can hold it."""
+    return plain(value, _known)
+
+
+def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
+    if isinstance(value, str):
+        return binary_text(value)
+    if isinstance(value, dict):
+        part = media(plain(value)) if value.get("type") in MEDIA else None
+        return UNKNOWN if part is None else part
+    sort = sort_of(value)
+    if sort == "message":
+        return chat_message(value)
+    if sort == "document":
+        return {"content": value.page_content, "metadata": value.metadata}
+    if sort == "prompt":
+        return [chat_message(one) for one in value.to_messages()]
+    if sort == "command":
+        said = {name: getattr(value, name, None) for name in ("update", "resume", "goto")}
+        return {name: one for name, one in said.items() if one is not None and one != ()}
+    if sort == "send":
+        return {"node": value.node, "arg": value.arg}
+    if sort == "interrupt":
+        return {"value": value.value, "id": getattr(value, "id", None)}
+    return fields_of(value) if sort == "record" else UNKNOWN
+
+
+def fields_of(record: Any) -> Mapping[str, Any]:
+    """Give the fields of a pydantic model or a dataclass, without asking its code."""
+    fields: Any = getattr(type(record), "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: getattr(record, name, None) for name in fields}
+    return {name: one for name, one in vars(record).items() if not name.startswith("_")}
+
+
+def messages_of(value: Any, role: str) -> list[dict[str, Any]] | None:
+    """Give the messages of what goes into a root or an agent or comes out of it, or all of it as one message.
+
+    Args:
+        value: A state, messages, one message, or anything.
+        role: Whose message it is, if there is none in it.
+    """
+    if value is None or (isinstance(value, str) and not value):
+        return None
+    said = _found(value)
+    if said:
+        return [_message(one) for one in said]
+    plainly = value_of(value)
+    text = plainly if isinstance(plainly, str) else json.dumps(plainly, ensure_ascii=False)
+    return [{"role": role, "parts": [{"type": "text", "content": text}]}]
+
+
+def last_of(value: Any) -> Any:
+    """Give the last message of what comes out of a root or an agent, as it is; None if it has none."""
+    said = _found(value)
+    return said[-1] if said else None
+
+
+def _found(value: Any) -> list[Any]:
+    found: Any = value
+    if isinstance(value, dict):
+        found = value.get("messages")
+    elif sort_of(value) == "record":
+        found = fields_of(value).get("messages")
+    if sort_of(found) == "prompt":
+        found = found.to_messages()
+    said = list(found) if isinstance(found, list) else [found]
+    return said if all(_is_message(one) for one in said) else []
+
+
+def _is_message(value: Any) -> bool:
+    if isinstance(value, dict):
+        role = value.get("role")
+        return "content" in value and (isinstance(role, str) or value.get("type") in _SPEAKERS)
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[0], str) and value[0] in _SPEAKERS  # noqa: PLR2004 - role, text
+    return sort_of(value) == "message"
+
+
+_SPEAKERS = frozenset({"human", "user", "ai", "assistant", "system", "developer", "tool", "function", "placeholder"})
+
+
+def _message(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return said_message(value.get("role", value.get("type")), value["content"], value)
+    if isinstance(value, tuple):
+        return said_message(value[0], value[1])
+    return chat_message(value)
