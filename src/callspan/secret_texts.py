@@ -141,8 +141,8 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
 
 # What stands behind a telling key
 
-_TAIL = 10
-"""Characters before a colon that tell whether it is worth a closer look."""
+_TAIL, _TAIL_ESCAPED = 10, 40
+"""Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often."""
 
 _KEY_BACKWARDS = re.compile(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
 """A key as it is met from its end: a word, or one like `api key`."""
@@ -173,14 +173,15 @@ def _values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
 def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
     """Give the places of the colons and equals signs before which something like a denied key stands."""
     parts = text.replace("=", ":").split(":")
-    ends = {part[-_TAIL:] for part in parts}
+    tail = _TAIL if '\\"' not in text else _TAIL_ESCAPED
+    ends = {part[-tail:] for part in parts}
     if not any(stem in "\n".join(ends).lower() for stem in stems(among)):
         return
     telling = {end for end in ends if any(stem in end.lower() for stem in stems(among))}
     at = -1
     for part in parts[:-1]:
         at += len(part) + 1
-        if part[-_TAIL:] in telling:
+        if part[-tail:] in telling:
             yield at
 
 
@@ -225,7 +226,7 @@ def _closed(text: str, at: int) -> int:
 
 _CARD = re.compile(
     r"""
-    (?<![\w\-]) (?<![0-9]\.)
+    (?:(?<![\w\-])|(?<=\\[bfnrt])) (?<![0-9]\.)
     (?=(
         [3-6][0-9]{13,15} | 2[2-7][0-9]{14}
       | (?:[4-6][0-9]{3}|35[2-8][0-9]|2[2-7][0-9]{2})([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}
