@@ -99,8 +99,10 @@ def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
     for name, value in said.items():
         if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
             values[name] = value
-        elif value is not None and (safe := attribute_value(value)) is not None:
-            values[name] = safe
+        elif value is not None:
+            given = _without_secrets(value) if isinstance(value, (list, tuple)) else value  # texts come without any
+            if (safe := attribute_value(given)) is not None:
+                values[name] = safe
     return values
 
 
