@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from callspan.callback.callback import Callback
     from callspan.callback.forward import Forward
     from callspan.callback.scope import add_callback, callbacks
+    from callspan.capture import content
     from callspan.handlers.from_langchain import FromLangChain
     from callspan.handlers.listen import Listen
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "add_callback",
     "callbacks",
+    "content",
     "current_run",
     "flush",
     "instrument",
@@ -49,6 +51,7 @@ _HOME = {
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",
+    "content": "capture",
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",

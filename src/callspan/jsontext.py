@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from hashlib import sha256
-from itertools import islice
 from typing import Any
 
+from callspan.blobs import binary
+from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
 from callspan.text import encodable
-
-_DEPTH = 32
-"""How deep a structure is written; what is deeper is named by its type."""
-
-_ITEMS = 4096
-"""How many items of one list or object are written at most."""
 
 _NODES = 100_000
 """How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
@@ -25,13 +19,6 @@ _LONG = 1024
 
 _BITS = 1024
 """Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
-
-_LEVELS = ((_ITEMS, _DEPTH), (256, _DEPTH), (64, 16), (16, 8), (4, 6), (2, 5))
-"""How much is kept when an attribute is too long, ever less: items of one list or object, and depth."""
-
-_SHORTEST = 32
-"""Texts are not cut to fewer characters than this before items are left out."""
-
 
 Known = Callable[[Any], Any]
 """Takes an object that JSON does not have, or a dict or a long text; gives what stands for it, or `UNKNOWN`."""
@@ -82,7 +69,7 @@ class _Reading:
             return self.read(value._value_, depth + 1)
         if issubclass(cls, (int, float)):
             return _number(value)
-        if depth >= _DEPTH or self.left <= 0:
+        if depth >= DEPTH or self.left <= 0:
             return _name(value)
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
@@ -91,18 +78,30 @@ class _Reading:
         return encodable(value) if issubclass(cls, str) else self._inside(value, cls, depth)
 
     def _inside(self, value: Any, cls: type, depth: int) -> Any:
+        most = max(0, min(ITEMS, self.left))
         if issubclass(cls, Mapping):
-            items = dict.items(value) if issubclass(cls, dict) else value.items()
-            return {_key(key): self.read(one, depth + 1) for key, one in islice(tuple(items), min(_ITEMS, self.left))}
+            items = tuple(dict.items(value) if issubclass(cls, dict) else value.items())
+            said = {_key(key): self.read(one, depth + 1) for key, one in items[:most]}
+            if len(items) > most:
+                said["…"] = f"{len(items) - most} keys cut"
+            return said
         if issubclass(cls, (list, tuple, set, frozenset)):
-            return [self.read(one, depth + 1) for one in tuple(value)[: max(0, min(_ITEMS, self.left))]]
+            every = tuple(value)
+            more = [f"… [{len(every) - most} cut]"] if len(every) > most else []
+            return [*(self.read(one, depth + 1) for one in every[:most]), *more]
         return _of_object(value)
+
+
+_NUMBERS = range(-(2**63), 2**63)
+"""Those that OpenTelemetry can carry; others are texts."""
 
 
 def _number(value: Any) -> Any:
     if isinstance(value, int):
         number = int.__int__(value)
-        return number if number.bit_length() <= _BITS else f"<int of {number.bit_length()} bits>"
+        if number in _NUMBERS:
+            return number
+        return str(number) if number.bit_length() <= _BITS else f"<int of {number.bit_length()} bits>"
     real = float.__float__(value)
     return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
 
@@ -128,11 +127,6 @@ def _key(key: Any) -> str:
     return str(key) if key is None or type(key).__module__ in _VALUES else _name(key)
 
 
-def binary(data: bytes) -> dict[str, Any]:
-    """Describe binary data: its size and digest."""
-    return {"size": len(data), "sha256": sha256(data).hexdigest()}
-
-
 def written(value: Any, limit: int) -> str:
     """Give a plain value as JSON of at most so many bytes; what is too long is cut inside it, and says so.
 
@@ -143,20 +137,40 @@ def written(value: Any, limit: int) -> str:
     text = _dumps(value)
     if _fits(text, limit):
         return text
-    for items, depth in _LEVELS:
-        text = _dumps(_shortened(value, _SHORTEST, items, depth))
-        if not _fits(text, limit):
-            continue
-        low, high = _SHORTEST, limit  # the longest texts that fit, to within an eighth
-        while high - low > max(low // 8, 1):
-            length = (low + high) // 2
-            longer = _dumps(_shortened(value, length, items, depth))
-            if _fits(longer, limit):
-                low, text = length, longer
-            else:
-                high = length
-        return text
-    return _dumps(_nothing_of(value))
+    for items, depth, shortest in LEVELS:
+        least = _dumps(shortened(value, shortest, items, depth))
+        if _fits(least, limit):
+            return _roomier(value, least, limit, (shortest, items, depth))
+    return _dumps(nothing_of(value))
+
+
+def within(value: Any, limit: int) -> Any:
+    """Give a plain value, or as much of it as is written in so many bytes."""
+    if isinstance(value, str):
+        return cut_text(value, limit)
+    return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
+
+
+def _roomier(value: Any, least: str, limit: int, kept: tuple[int, int, int]) -> str:
+    """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
+    shortest, items, depth = kept
+    size = _size(least)
+    room = (limit - size) * len(least) / size  # characters, if all are as wide as these
+    longer, length = sorted(lengths(value)), float(shortest)
+    for place, one in enumerate(longer):
+        share = room / (len(longer) - place)
+        if one - length > share:
+            length += max(share, 0)
+            break
+        room -= max(one - length, 0) * (len(longer) - place)
+        length = max(length, one)
+    for part in (1.0, 0.9, 0.7, 0.5, 0.25):
+        if (whole := int(length * part)) <= shortest:
+            break
+        text = _dumps(shortened(value, whole, items, depth))
+        if _fits(text, limit):
+            return text
+    return least
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -164,68 +178,16 @@ def cut_text(text: str, limit: int) -> str:
     if _fits(text, limit):
         return text
     kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
-    return f"{kept}{_missing(len(text) - len(kept))}"
+    return f"{kept}{missing(len(text) - len(kept))}"
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_name)
 
 
 def _fits(text: str, limit: int) -> bool:
-    if len(text) * 4 <= limit:
-        return True
-    return len(text) <= limit and (text.isascii() or len(text.encode("utf-8", "replace")) <= limit)
+    return len(text) * 4 <= limit or (len(text) <= limit and _size(text) <= limit)
 
 
-def _missing(count: int) -> str:
-    return f"… [{count} characters cut]"
-
-
-def _shortened(value: Any, length: int, items: int, depth: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= length else f"{value[:length]}{_missing(len(value) - length)}"
-    if isinstance(value, dict):
-        if depth <= 0:
-            return {"…": f"{len(value)} keys cut"}
-        pairs = list(value.items())
-        kept = {
-            _shortened(key, length, items, 0): _shortened(one, length, items, depth - 1) for key, one in pairs[:items]
-        }
-        if len(pairs) > items:
-            kept["…"] = f"{len(pairs) - items} keys cut"
-        return kept
-    if isinstance(value, list):
-        if depth <= 0:
-            return _nothing_of(value)
-        return list(_some(value, length, items, depth))
-    return value
-
-
-def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any]:
-    """Give the first items and the last ones: the question is at one end, the answer at the other."""
-    left_out = len(value) - items
-    first = len(value) if left_out <= 0 else items // 2
-    for one in value[:first]:
-        yield _shortened(one, length, items, depth - 1)
-    if left_out > 0:
-        yield _mark(value[first], left_out)
-        for one in value[first + left_out :]:
-            yield _shortened(one, length, items, depth - 1)
-
-
-def _nothing_of(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_mark(value[0], len(value))] if value else []
-    return {"…": "cut"} if isinstance(value, dict) else "… [cut]"
-
-
-def _mark(sample: Any, count: int) -> Any:
-    """Give what stands for items that are left out: an item of the same shape."""
-    said = f"… [{count} cut]"
-    if not isinstance(sample, dict):
-        return said
-    if "role" in sample:
-        return {"role": "system", "parts": [{"type": "text", "content": said}], "finish_reason": ""}
-    if "type" in sample:
-        return {"type": "cut", "name": "cut", "content": said}
-    return {"id": "cut", "score": 0.0, "content": said} if "score" in sample else {"…": said}
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

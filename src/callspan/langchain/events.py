@@ -56,7 +56,7 @@ def _retry(state: Any) -> Said:
 
 
 def _action(action: Any) -> Said:
-    return {semconv.TOOL_NAME: getattr(action, "tool", None)}
+    return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
 _DATA = (capture.Said(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from callspan.jsontext import UNKNOWN, binary
+from callspan.blobs import binary
+from callspan.jsontext import UNKNOWN
 
 Part = dict[str, Any]
 

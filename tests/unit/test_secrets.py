@@ -1,0 +1,154 @@
+"""Secrets in texts are replaced wherever they stand, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.content.planted import SECRETS, luhn
+
+from callspan.redaction import Place, Secrets
+from callspan.secret_keys import is_denied
+from callspan.secret_texts import without_secrets
+
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz é漢,.\n\"'()", max_size=300)
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret.kind)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "{}",
+        "it is {} indeed",
+        "say ({}), now",
+        "line\n{}\nline",
+        '"{}"',
+        "漢字 {} é",
+        "x={} ",
+        "a long text: " * 500 + "{} .",
+    ],
+)
+def test_a_secret_is_found_wherever_it_stands(secret, around):
+    found = without_secrets(around.replace("{}", secret.text))
+    assert secret.core not in found
+    assert "[redacted]" in found
+
+
+@pytest.mark.parametrize("secret", SECRETS, ids=lambda secret: secret.kind)
+def test_a_secret_is_found_in_json_within_json(secret):
+    """Quotes and line breaks in it are escaped, once for each time."""
+    once = json.dumps({"said": f"so:\n{secret.text}\nok"})
+    assert secret.core not in without_secrets(once)
+    assert secret.core not in without_secrets(json.dumps({"answer": once}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(before=WORDS, secret=st.sampled_from(SECRETS), after=WORDS)
+def test_a_secret_is_found_between_any_words(before, secret, after):
+    found = without_secrets(f"{before} {secret.text} {after}")
+    assert secret.core not in found
+    assert without_secrets(found) == found
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(
+        st.uuids().map(str),
+        st.uuids().map(lambda one: one.hex),
+        st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+        st.integers(0, 2**31).map(str),
+        st.integers(1_000_000_000_000, 2_000_000_000_000).map(str),
+        st.integers(1_600_000_000_000_000_000, 1_999_999_999_999_999_999).map(str),
+        st.binary(max_size=8).map(lambda data: hashlib.sha256(data).hexdigest()),
+        st.uuids().map(lambda one: f"call_{one.hex[:24]}"),
+        st.uuids().map(lambda one: f"chatcmpl-{one.hex}"),
+        st.uuids().map(lambda one: f"msg_01{one.hex[:22]}"),
+        st.uuids().map(lambda one: f"lc_run--{one}"),
+        st.floats(allow_nan=False).map(repr),
+    )
+)
+def test_ids_times_and_hashes_are_not_touched(text):
+    for around in ("{}", "id {} of it", '{{"id": "{}"}}', "total_tokens={}"):
+        whole = around.format(text)
+        assert without_secrets(whole) == whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input_tokens: 1234, total_tokens=5, token: 15496, max_tokens = 10",
+        "a bearer of news has a basic understanding of cards",
+        "left-pad@1.3.0 and @app.route and a@b",
+        "risk-assessment-2024-01-01, task-12345678, pk_customers, hf_hub_download",
+        "author: Jim, monkey: banana, key: value, keys = 3, authors=x",
+        "4111 1111 1111 1112 is no card, nor is 12345678901234",
+        "password: , secret = null, token: None",
+        "https://example.org/a:b/c?page=2&sort=key",
+        f"order {luhn('911122223333444')}",
+        "state-of-the-art internationalization-friendly " * 20,
+    ],
+)
+def test_what_only_looks_like_a_secret_is_not_touched(text):
+    assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        *((key, True) for key in ("password", "apiKey", "api-key", "X-Api-Key", "OPENAI_API_KEY", "openaiAPIKey")),
+        *((key, True) for key in ("dbpassword", "client secret", "SecretAccessKey", "password2", "set-cookie", "JWT")),
+        *((key, False) for key in ("tokens", "input_tokens", "token_count", "author", "monkey", "secretary")),
+    ],
+)
+def test_keys_are_denied_however_they_are_spelt(key, secret):
+    assert is_denied(key) is secret
+
+
+def test_values_under_denied_keys_are_replaced_whatever_they_hold():
+    given = {
+        "user": "ada",
+        "apiKey": "x",
+        "credentials": {"a": {"b": "deep"}},
+        "nested": [{"client-secret": ["y"], "page": 2}],
+        "pin": 1,
+        "password": 1234,
+        "token": 15496,
+        "secret": True,
+        "cookie": None,
+        "number": int(luhn("411122223333444")),
+    }
+    assert Secrets()(given, Place("inputs")) == {
+        "user": "ada",
+        "apiKey": "[redacted]",
+        "credentials": "[redacted]",
+        "nested": [{"client-secret": "[redacted]", "page": 2}],
+        "pin": 1,
+        "password": "[redacted]",
+        "token": 15496,
+        "secret": True,
+        "cookie": None,
+        "number": "[redacted]",
+    }
+
+
+def test_keys_of_the_users_own_are_denied_too_in_objects_and_in_texts():
+    redact = Secrets(["Kunden Nummer"])
+    said = {"kundenNummer": "K-1", "text": 'kunden-nummer: K-1 and {"meineKundenNummer": "K-1"}'}
+    assert redact(said, Place("inputs")) == {
+        "kundenNummer": "[redacted]",
+        "text": 'kunden-nummer: [redacted] and {"meineKundenNummer": "[redacted]"}',
+    }
+
+
+def test_a_tools_definition_says_what_its_arguments_are_but_no_default_of_a_secret():
+    schema = {"type": "object", "properties": {"password": {"type": "string", "default": "tr0ub4dor"}}}
+    part = {"type": "function", "name": "login", "parameters": schema}
+    assert Secrets()(part, Place("tool_definitions")) == {
+        "type": "function",
+        "name": "login",
+        "parameters": {"type": "object", "properties": {"password": {"type": "string"}}},
+    }
