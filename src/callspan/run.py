@@ -30,6 +30,8 @@ OK, ERROR, STOPPED, PAUSED, CANCELLED, CLOSED, UNREPORTED = (
 FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
 
+_NOTHING = TokenCounts()
+
 
 class Run:
     """One call that LangChain announced, and its span. LangChain's own objects are read, never changed.
@@ -48,9 +50,10 @@ class Run:
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context",
         "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
-        "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome",
-        "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span",
-        "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
+        "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
+        "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
+        "shared", "span", "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags",
+        "told", "top", "totals", "watched",
     )  # fmt: skip
 
     row: Kind
@@ -111,6 +114,11 @@ class Run:
         self.outside: Context | None
         self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = None
+        # Of other instrumentations of the same call: the record that we share with them, whether it is that of one
+        # around us, which has the span then, and what those inside counted.
+        self.shared: Any = None
+        self.watched = False
+        self.learned: TokenCounts | None = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
         # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, and the
         # exceptions that they passed on.
@@ -184,7 +192,8 @@ class Run:
         answer = self.answer
         if answer is None and self.outputs is not None:
             answer = spans.attempt("a result", self.row.answer, self.outputs)
-        return (None if answer is None else spans.attempt("a usage", self.row.tokens, answer)) or TokenCounts()
+        found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
+        return found if found and (found != _NOTHING or self.learned is None) else self.learned or _NOTHING
 
     @property
     def state(self) -> dict[Any, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from threading import Lock
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
 from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Stopped, Telling, calls_of
@@ -58,7 +58,12 @@ def start(
     if heard:
         run.by_sdk = []
         given = Context({**parent, PENDING: run})
-    if above is not None and (hidden or row.depth > inforce.visible):
+    if row.name in shared_calls.KINDS:
+        run.shared = shared_calls.outer_record(parent, row.name, above)
+        run.watched = run.shared is not None
+        if run.watched and (outer := getattr(get_current_span(parent), "_callspan_run", None)) is not None:
+            outer.counted = True  # callbacks hear both, and what was used from this one
+    if run.watched or (above is not None and (hidden or row.depth > inforce.visible)):
         run.span = spans.hidden_span(parent)
         run.identity = spans.read(row.identity, run) if heard else {}
     else:
@@ -92,7 +97,8 @@ def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
     if WAITING in context:
         dict.__delitem__(context, WAITING)
     if run.row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
-        shared_calls.claim(context, run.row.name)
+        made = None if run.watched else shared_calls.claim(context, run.row.name, above)
+        run.shared = run.shared or made
     return context
 
 
