@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from callspan.callback.callback import Callback
     from callspan.callback.forward import Forward
+    from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.handlers.from_langchain import FromLangChain
     from callspan.handlers.listen import Listen
@@ -33,6 +34,7 @@ __all__ = [
     "current_run",
     "flush",
     "instrument",
+    "session",
     "uninstrument",
     "workflow",
 ]
@@ -52,6 +54,7 @@ _HOME = {
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
+    "session": "callback.identified",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",
 }

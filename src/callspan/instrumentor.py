@@ -13,7 +13,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import ending, langchain, telemetry
+from callspan import ending, identity, langchain, telemetry
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.redaction import Redact
@@ -59,6 +59,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         meters = Meters(kwargs.get("meter_provider"))
         telemetry.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
         self._undo.extend(_let_in(heard_by))
+        identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
@@ -86,6 +87,13 @@ def _let_in(heard_by: list[Callback]) -> list[Undo]:
     from callspan.callback.scope import add_callback
 
     return [add_callback(callback) for callback in heard_by]
+
+
+def _identify() -> None:
+    """Let the spans of others say who is at work."""
+    from callspan.callback.identified import put
+
+    put()
 
 
 def _loaded(given: Any) -> Any:

@@ -77,7 +77,7 @@ def begin(
     above: Any = parent.get(RUN)
     if above is None:
         others.warn_of_others(type(manager))
-    stand_in(run, above)
+    stand_in(run, above, current, parent)
     kind = classify(run)
     if kind is AGENT:
         run.agent = given_name(run)

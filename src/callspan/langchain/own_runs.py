@@ -58,7 +58,7 @@ class OwnRun(Frame):
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
         self.lease = Lease(run)  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
-        stand_in(run, above)
+        stand_in(run, above, current, current)
         start(run, self.row, current, above=above)
         if run.subscribers:
             self.told = announce((run,))
