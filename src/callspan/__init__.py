@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from callspan.callback.forward import Forward
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
+    from callspan.capture import content
     from callspan.handlers.from_langchain import FromLangChain
     from callspan.handlers.listen import Listen
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "add_callback",
     "callbacks",
+    "content",
     "current_run",
     "flush",
     "instrument",
@@ -51,6 +53,7 @@ _HOME = {
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",
+    "content": "capture",
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",

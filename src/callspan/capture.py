@@ -11,9 +11,9 @@ from opentelemetry.context import Context, attach, create_key, get_current
 
 from callspan import logs, spans, telemetry
 from callspan.frame import reset
-from callspan.jsontext import cut_text, plain, written
+from callspan.jsontext import cut_text, within, written
 from callspan.kinds import MODEL_CALLS
-from callspan.redaction import FAILED, Place
+from callspan.parts import redacted
 from callspan.settings import read_content
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = "no_content", "span_only", "event_only", "span_and_event"
@@ -88,17 +88,24 @@ def write_answered(run: Any, mode: str, outputs: Any, said: Mapping[str, Any]) -
     if mode != EVENT_ONLY and answered:
         run.span.set_attributes(as_attributes(answered))
     if mode != SPAN_ONLY and run.row.calls == MODEL_CALLS:
-        logs.tell_details(run, {**said, **(run.asked or {}), **answered})
+        limit = telemetry.current().settings.content_limit
+        both = {name: within(value, limit) for name, value in {**(run.asked or {}), **answered}.items()}
+        logs.tell_details(run, {**said, **both})
 
 
 def captured(table: tuple[Said, ...], run: Any, outputs: Any = None) -> dict[str, Any]:
     """Give what was said, redacted, as plain values; what cannot be read is left out."""
     found: dict[str, Any] = {}
     for row in table:
-        value = spans.attempt(f"the content {row.name}", row.read, run, outputs)
-        if value is not None and (safe := _redacted(value, row.kind)) is not None:
-            found[row.name] = safe
+        value = spans.attempt(f"the content {row.name}", _read, row, run, outputs)
+        if value is not None:
+            found[row.name] = value
     return found
+
+
+def _read(row: Said, run: Any, outputs: Any) -> Any:
+    value = row.read(run, outputs)
+    return None if value is None else redacted(value, row.kind)
 
 
 def as_attributes(said: Mapping[str, Any]) -> dict[str, str]:
@@ -106,46 +113,3 @@ def as_attributes(said: Mapping[str, Any]) -> dict[str, str]:
     limit = telemetry.current().settings.content_limit
     return {name: cut_text(value, limit) if isinstance(value, str) else written(value, limit)
             for name, value in said.items()}  # fmt: skip
-
-
-def _redacted(value: Any, kind: str) -> Any:
-    if telemetry.current().redact is None:
-        return value
-    if isinstance(value, list):
-        if value and isinstance(value[0], dict) and "parts" in value[0]:
-            return [_message(one, kind) for one in value]
-        return [safe for one in value if (safe := _part(one, Place(kind))) is not None]
-    if isinstance(value, dict):
-        return {
-            key: safe
-            for key, one in value.items()
-            if (safe := plain(_redact(one, Place(kind, None, key)))) is not None or one is None
-        }
-    return plain(_redact(value, Place(kind)))
-
-
-def _message(message: dict[str, Any], kind: str) -> dict[str, Any]:
-    place = Place(kind, message.get("role"))
-    parts = [safe for part in message["parts"] if (safe := _part(part, place)) is not None]
-    return {**message, "parts": parts}
-
-
-def _part(part: Any, place: Place) -> Any:
-    """Give a part as the redactor has it; what it made of it must still be a part."""
-    safe = _redact(part, place)
-    if safe is None:
-        return None
-    if isinstance(part, dict) and not (isinstance(safe, Mapping) and isinstance(safe.get("type", ""), str)):
-        return {"type": "text", "content": FAILED} if "type" in part else {"content": FAILED}
-    return plain(safe)
-
-
-def _redact(part: Any, place: Place) -> Any:
-    redact = telemetry.current().redact
-    if redact is None:
-        return part
-    try:
-        return redact(part, place)
-    except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content, which never leaks
-        telemetry.refused("redact what was said", error)
-        return FAILED

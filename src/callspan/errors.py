@@ -7,11 +7,15 @@ from collections import deque
 from types import CodeType, TracebackType
 from typing import Any
 
-from callspan import semconv
-from callspan.text import ERROR_LIMIT, cut, encodable, without_secrets
+from callspan import semconv, telemetry
+from callspan.secret_texts import without_secrets
+from callspan.text import ERROR_LIMIT, cut, encodable, safe_name
 
 STACK_LIMIT = 16_384
 """Characters of a stack trace; the innermost frames are kept."""
+
+_READ = 65_536
+"""Characters of a text that are looked at; what is cut off later is the half of a secret at its end."""
 
 _FRAMES = 100
 """How many of them are looked at."""
@@ -44,7 +48,7 @@ def error_type(error: BaseException) -> str:
     cls = type(error)
     module = cls.__module__
     name = cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"
-    return encodable(name)
+    return safe_name(name) or cls.__name__
 
 
 def origin(error: BaseException) -> Origin:
@@ -67,7 +71,11 @@ def error_text(error: BaseException) -> str:
         return ""
     if _is_validation(error):
         return _validation_text(error)
-    return encodable(cut(without_secrets(encodable(cut(str(error), 4 * ERROR_LIMIT))), ERROR_LIMIT))
+    return cut(_without_secrets(cut(str(error), _READ)), ERROR_LIMIT)
+
+
+def _without_secrets(text: str) -> str:
+    return without_secrets(encodable(text), telemetry.denied_keys())
 
 
 def _quotes(error: BaseException) -> bool:
@@ -102,7 +110,7 @@ def _validation_text(error: Any) -> str:
     types = [str(fault.get("type", "?")) for fault in error.errors()]
     title = getattr(error, "title", None) or type(error).__name__
     plural = "" if len(types) == 1 else "s"
-    return encodable(cut(f"{len(types)} validation error{plural} for {title}: {', '.join(types)}", ERROR_LIMIT))
+    return _without_secrets(cut(f"{len(types)} validation error{plural} for {title}: {', '.join(types)}", ERROR_LIMIT))
 
 
 def exception_event(error: BaseException, text: str) -> dict[str, str]:
@@ -135,4 +143,4 @@ def _stack(trace: TracebackType | None) -> str:
         size += len(lines[kept])
     outer = depth - len(innermost) + kept
     missing = f"  ... {outer} outer frames\n" if outer else ""
-    return encodable(f"Traceback (most recent call last):\n{missing}{''.join(lines[kept:])}")
+    return _without_secrets(f"Traceback (most recent call last):\n{missing}{''.join(lines[kept:])}")

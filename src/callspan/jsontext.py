@@ -3,58 +3,110 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
-from hashlib import sha256
+from itertools import islice
 from typing import Any
 
-from callspan.text import encodable
+from callspan.blobs import binary, without_blobs
+from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
+from callspan.text import cut, encodable
 
-_DEPTH = 32
-"""How deep a structure is written; what is deeper is named by its type."""
+_NODES = 100_000
+"""How many values are written at most: what holds itself, or the same things again and again, has no end."""
 
-_ITEMS = 4096
-"""How many items of one list or object are written at most."""
-
-_LEVELS = ((_ITEMS, _DEPTH), (256, _DEPTH), (64, 16), (16, 8), (4, 6), (2, 5))
-"""How much is kept when an attribute is too long, ever less: items of one list or object, and depth."""
-
-_SHORTEST = 32
-"""Texts are not cut to fewer characters than this before items are left out."""
+_LONGEST = 1_000_000
+"""Characters of one text, whatever the limit is."""
 
 
-def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
+def _unknown(value: Any) -> Any:
+    return None
+
+
+def plain(value: Any, known: Callable[[Any], Any] = _unknown) -> Any:
     """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
 
-    Binary data is its size and digest, never itself.
+    Binary data is its size and digest, never itself, also where it stands in a text.
+
+    Args:
+        value: The value.
+        known: Gives, in plain values, those objects that it knows; None for the others.
     """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, Enum):
-        return plain(value.value, depth)
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, int):
-        return int.__int__(value)
-    if isinstance(value, float):
-        number = float.__float__(value)
-        return number if number - number == 0 else encodable(float.__repr__(number))  # JSON has no NaN
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return binary(bytes(value))
-    if depth >= _DEPTH:
-        return f"<{type(value).__name__}>"
-    if isinstance(value, Mapping):
-        pairs = zip(range(_ITEMS), value.items(), strict=False)
-        return {_key(key): plain(one, depth + 1) for _, (key, one) in pairs}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(one, depth + 1) for _, one in zip(range(_ITEMS), value, strict=False)]
-    return _of_object(value)
+    return text_of(value) if type(value) is str else _Walk(known).plain(value, 0)
+
+
+def text_of(text: str) -> str:
+    """Give a text as UTF-8 can carry it, without binary data; what is absurdly long is cut."""
+    if len(text) > _LONGEST:
+        end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
+        text = f"{text[:end]}{missing(len(text) - end)}"
+    return encodable(without_blobs(text))
+
+
+class _Walk:
+    """One walk through a value, which ends however often that holds itself."""
+
+    def __init__(self, known: Callable[[Any], Any]) -> None:
+        self._known, self._left = known, _NODES
+
+    def plain(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
+        self._left -= 1
+        if isinstance(value, Enum):
+            value = value.value
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return text_of(str.__str__(value))
+        if isinstance(value, int):
+            number = int.__int__(value)
+            return number if number in _INT_RANGE else _of_number(number)
+        if isinstance(value, float):
+            real = float.__float__(value)
+            return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return binary(bytes(value))
+        if depth >= DEPTH or self._left <= 0:
+            return _name_of(value)
+        if isinstance(value, Mapping):
+            return self._object(value, depth + 1)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._list(value, depth + 1)
+        return _of_object(value) if (found := self._known(value)) is None else found
+
+    def _object(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        pairs = list(islice(value.items(), ITEMS))  # at once: another thread may change it
+        found = {_key(key): self.plain(one, depth) for key, one in pairs}
+        if len(value) > len(pairs):
+            found["…"] = f"{len(value) - len(pairs)} keys cut"
+        return found
+
+    def _list(self, value: Collection[Any], depth: int) -> list[Any]:
+        items = list(islice(value, ITEMS))
+        found = [self.plain(one, depth) for one in items]
+        if len(value) > len(items):
+            found.append(f"… [{len(value) - len(items)} cut]")
+        return found
+
+
+def _name_of(value: Any) -> str:
+    return f"<{encodable(type(value).__name__)}>"
+
+
+_INT_RANGE = range(-(2**63), 2**63)
+
+_DIGITS = 1024
+"""Bits of a number that is written."""
+
+
+def _of_number(number: int) -> str:
+    """Give a number that readers would not take as one as a text; Python refuses to print really long ones."""
+    return str(number) if number.bit_length() <= _DIGITS else f"<int of {number.bit_length()} bits>"
 
 
 def _of_object(value: Any) -> str:
     """Give the text of one of the standard library's values, and the type of anything else."""
     cls = type(value)
-    return encodable(str(value)) if cls.__module__ in _VALUES else f"<{cls.__name__}>"
+    return text_of(str(value)) if cls.__module__ in _VALUES else _name_of(value)
 
 
 _VALUES = ("uuid", "datetime", "decimal", "fractions")
@@ -62,13 +114,11 @@ _VALUES = ("uuid", "datetime", "decimal", "fractions")
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
-        return encodable(key)
-    return str(key) if isinstance(key, (int, float, bool)) or key is None else f"<{type(key).__name__}>"
+        return text_of(cut(str.__str__(key), _KEY_LIMIT))
+    return str(key) if isinstance(key, float) or key is None else str(_Walk(_unknown).plain(key, DEPTH))
 
 
-def binary(data: bytes) -> dict[str, Any]:
-    """Describe binary data: its size and digest."""
-    return {"size": len(data), "sha256": sha256(data).hexdigest()}
+_KEY_LIMIT = 1024
 
 
 def written(value: Any, limit: int) -> str:
@@ -81,20 +131,40 @@ def written(value: Any, limit: int) -> str:
     text = _dumps(value)
     if _fits(text, limit):
         return text
-    for items, depth in _LEVELS:
-        text = _dumps(_shortened(value, _SHORTEST, items, depth))
-        if not _fits(text, limit):
-            continue
-        low, high = _SHORTEST, limit  # the longest texts that fit, to within an eighth
-        while high - low > max(low // 8, 1):
-            length = (low + high) // 2
-            longer = _dumps(_shortened(value, length, items, depth))
-            if _fits(longer, limit):
-                low, text = length, longer
-            else:
-                high = length
-        return text
-    return _dumps(_nothing_of(value))
+    for items, depth, shortest in LEVELS:
+        least = _dumps(shortened(value, shortest, items, depth))
+        if _fits(least, limit):
+            return _roomier(value, least, limit, (shortest, items, depth))
+    return _dumps(nothing_of(value))
+
+
+def within(value: Any, limit: int) -> Any:
+    """Give a plain value, or as much of it as is written in so many bytes."""
+    if isinstance(value, str):
+        return cut_text(value, limit)
+    return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
+
+
+def _roomier(value: Any, least: str, limit: int, kept: tuple[int, int, int]) -> str:
+    """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
+    shortest, items, depth = kept
+    size = _size(least)
+    room = (limit - size) * len(least) / size  # characters, if all are as wide as these
+    longer, length = sorted(lengths(value)), float(shortest)
+    for place, one in enumerate(longer):
+        share = room / (len(longer) - place)
+        if one - length > share:
+            length += max(share, 0)
+            break
+        room -= max(one - length, 0) * (len(longer) - place)
+        length = max(length, one)
+    for part in (1.0, 0.9, 0.7, 0.5, 0.25):
+        if (whole := int(length * part)) <= shortest:
+            break
+        text = _dumps(shortened(value, whole, items, depth))
+        if _fits(text, limit):
+            return text
+    return least
 
 
 def cut_text(text: str, limit: int) -> str:
@@ -102,68 +172,16 @@ def cut_text(text: str, limit: int) -> str:
     if _fits(text, limit):
         return text
     kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
-    return f"{kept}{_missing(len(text) - len(kept))}"
+    return f"{kept}{missing(len(text) - len(kept))}"
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_name_of)
 
 
 def _fits(text: str, limit: int) -> bool:
-    if len(text) * 4 <= limit:
-        return True
-    return len(text) <= limit and (text.isascii() or len(text.encode("utf-8", "replace")) <= limit)
+    return len(text) * 4 <= limit or (len(text) <= limit and _size(text) <= limit)
 
 
-def _missing(count: int) -> str:
-    return f"… [{count} characters cut]"
-
-
-def _shortened(value: Any, length: int, items: int, depth: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= length else f"{value[:length]}{_missing(len(value) - length)}"
-    if isinstance(value, dict):
-        if depth <= 0:
-            return {"…": f"{len(value)} keys cut"}
-        pairs = list(value.items())
-        kept = {
-            _shortened(key, length, items, 0): _shortened(one, length, items, depth - 1) for key, one in pairs[:items]
-        }
-        if len(pairs) > items:
-            kept["…"] = f"{len(pairs) - items} keys cut"
-        return kept
-    if isinstance(value, list):
-        if depth <= 0:
-            return _nothing_of(value)
-        return list(_some(value, length, items, depth))
-    return value
-
-
-def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any]:
-    """Give the first items and the last ones: the question is at one end, the answer at the other."""
-    left_out = len(value) - items
-    first = len(value) if left_out <= 0 else items // 2
-    for one in value[:first]:
-        yield _shortened(one, length, items, depth - 1)
-    if left_out > 0:
-        yield _mark(value[first], left_out)
-        for one in value[first + left_out :]:
-            yield _shortened(one, length, items, depth - 1)
-
-
-def _nothing_of(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_mark(value[0], len(value))] if value else []
-    return {"…": "cut"} if isinstance(value, dict) else "… [cut]"
-
-
-def _mark(sample: Any, count: int) -> Any:
-    """Give what stands for items that are left out: an item of the same shape."""
-    said = f"… [{count} cut]"
-    if not isinstance(sample, dict):
-        return said
-    if "role" in sample:
-        return {"role": "system", "parts": [{"type": "text", "content": said}], "finish_reason": ""}
-    if "type" in sample:
-        return {"type": "cut", "name": "cut", "content": said}
-    return {"id": "cut", "score": 0.0, "content": said} if "score" in sample else {"…": said}
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from callspan.text import PRINTED, without_secrets
+from callspan.secret_keys import denied, is_denied, is_secret
+from callspan.secret_texts import PRINTED, SMALLEST_CARD, is_card, without_secrets
 
 Redact = Callable[[Any, "Place"], Any]
-"""Takes a part of what was said and its place; gives it back, changed or not, or None to drop it."""
+"""Takes a part of what was said and its place; gives it back, changed or not; None: it is dropped."""
 
 FAILED = "[redaction failed]"
 """Stands for what a redactor failed on: it is lost, not leaked."""
-
-DENIED_KEYS = (
-    *("password", "passwd", "passphrase", "pwd", "secret", "client_secret", "secret_key", "private_key"),
-    *("api_key", "apikey", "access_key", "access_token", "refresh_token", "id_token", "auth_token", "session_token"),
-    *("bearer_token", "csrf_token", "token", "auth", "authorization", "proxy_authorization", "credential"),
-    *("credentials", "cookie", "set_cookie", "connection_string", "card_number", "credit_card", "cvv", "cvc", "ssn"),
-)
-"""What stands under such a key is replaced: alone, or as the last words of a longer one (`openai_api_key`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,76 +41,67 @@ def redactor(setting: str | Redact, keys: Iterable[str]) -> Redact | None:
     """
     if not isinstance(setting, str):
         return setting
-    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else secrets(keys)
+    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else Secrets(keys)
 
 
-def secrets(keys: Iterable[str] = ()) -> Redact:
-    """Make the redactor that replaces secrets.
+class Secrets:
+    """The redactor that replaces secrets.
 
     Args:
         keys: Keys whose values are replaced, besides the usual ones.
     """
-    denied = frozenset(map(_words, (*DENIED_KEYS, *keys)))
 
-    def redact(part: Any, place: Place) -> Any:
-        if place.key is not None and _is_denied(place.key, denied) and _may_be_secret(part):
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self.denied = denied(keys)
+
+    def __call__(self, part: Any, place: Place) -> Any:
+        """Give a part without secrets."""
+        if place.kind == "tool_definitions":
+            return self._clean(part, schema=True)
+        return self._under(place.key, part) if place.key is not None else self._clean(part)
+
+    def _clean(self, part: Any, *, schema: bool = False) -> Any:
+        if isinstance(part, str):
+            return without_secrets(part, self.denied)
+        if isinstance(part, Mapping):
+            under = self._described if schema else self._under
+            return {without_secrets(key, self.denied): under(key, value) for key, value in part.items()}
+        if isinstance(part, (list, tuple)):
+            return [self._clean(one, schema=schema) for one in part]
+        return PRINTED if type(part) is int and part > SMALLEST_CARD and is_card(str(part)) else part
+
+    def _under(self, key: str, value: Any) -> Any:
+        if is_denied(key, self.denied) and is_secret(key, value):
             return PRINTED
-        return _clean(part, denied)
+        return self._clean(value)
 
-    return redact
+    def _described(self, key: str, value: Any) -> Any:
+        """Give what a schema says under a key: of an argument that is a secret it says no more than what it is."""
+        if is_denied(key, self.denied) and isinstance(value, Mapping):
+            return {name: self._clean(one) for name, one in value.items() if name in _OF_SECRETS}
+        if is_denied(key, self.denied) and is_secret(key, value):
+            return PRINTED
+        return self._clean(value, schema=True)
+
+
+_OF_SECRETS = frozenset({"type", "title", "description", "format", "writeOnly"})
 
 
 def everything(part: Any, place: Place) -> Any:
-    """Redact all that was said; how much was said, by whom and in what shape stays."""
-    if isinstance(part, str):
-        return PRINTED if part else part
-    if isinstance(part, Mapping):
-        return {key: value if key in _SHAPE else everything(value, place) for key, value in part.items()}
-    if isinstance(part, (list, tuple)):
-        return [everything(one, place) for one in part]
-    return part if part is None or isinstance(part, bool) else PRINTED
+    """Redact all that was said; who said it and in what shape stays."""
+    if isinstance(part, Mapping) and place.key is None:
+        return {key: value if key in _SHAPE else _all_of(key, value) for key, value in part.items()}
+    return _all_of("", part)
 
 
-_SHAPE = frozenset({"type", "role", "id", "name", "modality", "mime_type", "finish_reason", "size"})
+def _all_of(key: str, part: Any) -> Any:
+    if key in _OBJECTS and isinstance(part, Mapping):
+        return {"type": part["type"]} if isinstance(part.get("type"), str) else {}
+    return part if part is None or part == "" or isinstance(part, bool) else PRINTED
+
+
+_SHAPE = frozenset({"type", "role", "id", "name", "modality", "mime_type", "finish_reason", "size", "score"})
 """Keys of a part that say what it is, not what was said."""
 
-
-def _clean(part: Any, denied: frozenset[str]) -> Any:
-    if isinstance(part, str):
-        return without_secrets(part)
-    if isinstance(part, Mapping):
-        return {
-            without_secrets(key) if isinstance(key, str) else key: PRINTED
-            if isinstance(key, str) and _is_denied(key, denied) and _may_be_secret(value)
-            else _clean(value, denied)
-            for key, value in part.items()
-        }
-    if isinstance(part, (list, tuple)):
-        return [_clean(one, denied) for one in part]
-    return part
-
-
-def _may_be_secret(value: Any) -> bool:
-    """Tell whether a value under a telling key is one: a count of tokens, a switch or nothing is none."""
-    return value is not None and value != "" and not isinstance(value, (bool, float))
-
-
-@lru_cache(maxsize=2048)
-def _is_denied(key: str, denied: frozenset[str]) -> bool:
-    words = _words(key)
-    return any(words == one or words.endswith(f"_{one}") for one in denied)
-
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s\-.]+")
-
-
-def _words(key: str) -> str:
-    return _CAMEL.sub("_", key.strip()).lower()
-
-
-def is_denied(key: str) -> bool:
-    """Tell whether what stands under this key is a secret by the usual list."""
-    return _is_denied(key, _USUAL)
-
-
-_USUAL = frozenset(map(_words, DENIED_KEYS))
+_OBJECTS = frozenset({"parameters", "server_tool_call", "server_tool_call_response"})
+"""Keys of a part under which the conventions want an object."""

@@ -82,6 +82,14 @@ def _keys(value: Any) -> tuple[str, ...] | None:
     return tuple(keys)
 
 
+def _only_keys(value: Any) -> tuple[str, ...]:
+    """Read keys, or `none`: more than all of them cannot be meant."""
+    keys = _keys(value)
+    if keys is None:
+        raise ValueError(value)
+    return keys
+
+
 def _bytes(value: Any) -> int:
     number = int(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < _SMALLEST:
@@ -127,7 +135,7 @@ _SETTINGS = (
     _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS)),
     _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
-    _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", lambda value: _keys(value) or ()),
+    _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )
 

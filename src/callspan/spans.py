@@ -19,7 +19,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
 from callspan.kinds import Cause, Table
-from callspan.text import NAME_LIMIT, encodable, safe_name
+from callspan.text import NAME_LIMIT, encodable, safe_name, safe_text
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
@@ -78,11 +78,20 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
                 values[name] = value
             elif type(value) is dict:
                 values.update(_family(value))
-            elif (safe := attribute_value(value)) is not None:
+            elif (safe := attribute_value(_without_secrets(value))) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
             telemetry.failed(f"the attribute {name}", error)
     return values
+
+
+def _without_secrets(value: object) -> object:
+    """Give what the program itself wrote without secrets; what has a reader of its own was read so."""
+    if isinstance(value, str):
+        return safe_text(value, TEXT_LIMIT)
+    if isinstance(value, (list, tuple)):
+        return [safe_text(one, TEXT_LIMIT) for one in value[:_ITEMS] if isinstance(one, str)]
+    return value
 
 
 def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:

@@ -11,6 +11,7 @@ from opentelemetry.trace import Tracer, TracerProvider
 
 from callspan.kinds import VISIBLE
 from callspan.redaction import Redact, redactor
+from callspan.secret_keys import USUAL, denied
 from callspan.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Telemetry:
         provider: The provider that was given; None: the global one.
         logger: Writes events.
         redact: What is done to content, from the settings.
+        denied: The words of the keys whose values are secrets.
     """
 
     tracer: Tracer
@@ -44,9 +46,11 @@ class Telemetry:
     provider: TracerProvider | None = None
     logger: Logger | None = None
     redact: Redact | None = field(init=False)
+    denied: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
+        object.__setattr__(self, "denied", denied(self.settings.redact_keys))
         object.__setattr__(self, "redact", redactor(self.settings.redact, self.settings.redact_keys))
 
 
@@ -84,6 +88,11 @@ def put(telemetry: Telemetry | None) -> None:
     """Put this in force."""
     global _current
     _current = telemetry
+
+
+def denied_keys() -> frozenset[str]:
+    """Give the words of the keys whose values are secrets."""
+    return USUAL if _current is None else _current.denied
 
 
 def once(what: str) -> bool:

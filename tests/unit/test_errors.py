@@ -39,7 +39,7 @@ def test_a_builtin_has_its_bare_name_and_others_their_full_one():
         ("no route to 10.0.0.1", "no route to 10.0.0.1"),
         ("bad key sk-proj-abcdefghijklmnop in use", "bad key [redacted] in use"),
         ("header Bearer abcdefghijkl.mnop", "header [redacted]"),
-        ("GET https://u:hunter22@host/x?api_key=12345678", "GET https://[redacted]@host/x?[redacted]"),
+        ("GET https://u:hunter22@host/x?api_key=12345678", "GET https://[redacted]@host/x?api_key=[redacted]"),
         ("lone \ud800 surrogate", "lone ? surrogate"),
     ],
 )

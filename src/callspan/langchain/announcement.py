@@ -14,7 +14,10 @@ from callspan.kinds import Table
 from callspan.lease import leased
 from callspan.registry import find
 from callspan.run import Run
-from callspan.text import NAME_LIMIT, cut, encodable
+from callspan.secret_keys import is_denied, is_secret
+from callspan.secret_texts import PRINTED, SMALLEST_CARD, is_card
+from callspan.spans import TEXT_LIMIT
+from callspan.text import safe_name, safe_text
 
 NO_DICT: Mapping[str, Any] = {}
 """Stands for a description, or metadata, of which LangChain says None."""
@@ -168,26 +171,36 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
 def _own(metadata: Mapping[str, Any], conversation: str | None) -> dict[str, Any]:
     """Give the program's own metadata, single values only; what has attributes of its own is left out."""
     found: dict[str, Any] = {}
-    wanted = telemetry.current().settings.metadata
+    inforce = telemetry.current()
+    wanted = inforce.settings.metadata
     for key, value in metadata.items():
         if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):
             continue
         if key in _CONVERSATION and type(value) in (str, int) and str(value) == conversation:
             continue
         if (wanted is None or key in wanted) and not key.startswith("__") and len(found) < _METADATA_LIMIT:
-            found[metadata_attribute(key)] = value
+            found[metadata_attribute(key)] = _safe(key, value, inforce.denied)
     return found
+
+
+def _safe(key: str, value: Any, denied: frozenset[str]) -> Any:
+    """Give a value without secrets: whatever stands under a telling key is one."""
+    if is_denied(key, denied) and is_secret(key, value):
+        return PRINTED
+    if isinstance(value, str):
+        return safe_text(value, TEXT_LIMIT, denied)
+    return PRINTED if type(value) is int and value > SMALLEST_CARD and is_card(str(value)) else value
 
 
 @lru_cache(maxsize=512)
 def metadata_attribute(key: str) -> str:
     """Give the attribute that says a key of the metadata."""
-    return semconv.METADATA.replace("{key}", encodable(cut(key, NAME_LIMIT)))
+    return semconv.METADATA.replace("{key}", safe_name(key) or "")
 
 
 ALWAYS: Table = (
     (semconv.RUN_ID, lambda said: str(said.id)),
-    (semconv.RUN_NAME, attrgetter("name")),
+    (semconv.RUN_NAME, lambda said: safe_name(said.name)),
     (semconv.RUN_TAGS, lambda said: said.tags or None),
     (semconv.CONVERSATION_ID, attrgetter("conversation")),
     ("langgraph.*, langchain.metadata.*", _from_metadata),

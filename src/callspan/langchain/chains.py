@@ -12,6 +12,7 @@ from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, ROOT_ANSWERED, ROOT_ASKED
+from callspan.text import safe_name
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
 _MADE_UP = re.compile(
@@ -30,7 +31,7 @@ def _made_up(name: str) -> bool:
 
 def given_name(said: Announcement) -> str | None:
     """Give the name of a chain or graph, unless LangChain made it up."""
-    return None if _made_up(said.name) else said.name
+    return None if _made_up(said.name) else safe_name(said.name)
 
 
 def run_type(said: Announcement) -> str:

@@ -17,6 +17,7 @@ from callspan.registry import find
 from callspan.run import Run
 from callspan.settling import Told
 from callspan.spans import attempt
+from callspan.text import safe_name
 
 Said = Mapping[str, Any]
 
@@ -52,7 +53,7 @@ def _retry(state: Any) -> Said:
 
 
 def _action(action: Any) -> Said:
-    return {semconv.TOOL_NAME: getattr(action, "tool", None)}
+    return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
 TEXT = Event("on_text", "langchain.text", ("text",))

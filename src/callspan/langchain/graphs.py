@@ -10,6 +10,7 @@ from callspan.kinds import Kind
 from callspan.langchain.announcement import Announcement
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name
 from callspan.langchain.said import NODE_ASKED
+from callspan.text import safe_name
 
 # A node that only these factories make, by the qualified name of its function.
 _AGENT_NODES = {
@@ -72,7 +73,10 @@ AGENT = replace(
         (semconv.OPERATION, semconv.INVOKE_AGENT),
         (semconv.AGENT_NAME, given_name),
     ),
-    start=(*WORKFLOW.start, (semconv.AGENT_DESCRIPTION, lambda said: said.metadata.get("agent_description"))),
+    start=(
+        *WORKFLOW.start,
+        (semconv.AGENT_DESCRIPTION, lambda said: safe_name(said.metadata.get("agent_description"))),
+    ),
     totals=True,
     operation=semconv.INVOKE_AGENT,
 )
@@ -83,7 +87,7 @@ NODE: Kind = replace(
     depth=1,
     start=(
         *CHAIN.start,
-        (semconv.GRAPH_NODE, lambda said: said.metadata.get("langgraph_node")),
+        (semconv.GRAPH_NODE, lambda said: safe_name(said.metadata.get("langgraph_node"))),
         (semconv.GRAPH_TRIGGERS, lambda said: said.metadata.get("langgraph_triggers")),
         (semconv.GRAPH_CHECKPOINT_ID, lambda said: said.metadata.get("checkpoint_id")),
     ),

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from callspan.jsontext import binary, plain
+from callspan.blobs import binary
+from callspan.jsontext import plain
 
 MEDIA = (
     *("image", "image_url", "input_image", "audio", "input_audio", "output_audio", "video", "video_url"),

@@ -18,16 +18,17 @@ from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 from callspan.run import Run
+from callspan.text import safe_name
 
 
 def request_model(said: Announcement) -> object:
     """Give the model that was asked for."""
     if name := standard(said, "ls_model_name"):
-        return name
+        return safe_name(name)
     params = said.extra.get("invocation_params")
     if not isinstance(params, Mapping):
         return None
-    return params.get("model") or params.get("model_name") or params.get("model_id")
+    return safe_name(params.get("model") or params.get("model_name") or params.get("model_id"))
 
 
 def _messages(run: Run) -> Sequence[Any]:

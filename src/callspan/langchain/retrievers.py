@@ -8,11 +8,12 @@ from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import RETRIEVER_ANSWERED, RETRIEVER_ASKED
+from callspan.text import safe_name
 
 
 def data_source(said: Announcement) -> object:
     """Give the id of what is searched, if the program says it in the retriever's metadata."""
-    return said.metadata.get("data_source_id")
+    return safe_name(said.metadata.get("data_source_id"))
 
 
 RETRIEVER = Kind(

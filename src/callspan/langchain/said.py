@@ -134,8 +134,12 @@ def _document(document: Any, place: int) -> dict[str, Any]:
 # Chains, graphs and their nodes
 
 
-def value_of(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
+def value_of(value: Any) -> Any:
     """Give any value of a program: messages and documents as such, everything else as JSON can hold it."""
+    return plain(value, _known)
+
+
+def _known(value: Any) -> Any:
     if hasattr(value, "content") and hasattr(value, "additional_kwargs"):
         return chat_message(value)
     if hasattr(value, "page_content"):
@@ -144,14 +148,7 @@ def value_of(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for
         return [chat_message(one) for one in value.to_messages()]
     if type(value).__name__ == "Command" and hasattr(value, "goto"):
         return _changes(value)
-    if isinstance(value, Mapping) and depth < _DEPTH:
-        return {str(plain(key)): value_of(one, depth + 1) for key, one in value.items()}
-    if _is_list(value) and depth < _DEPTH:
-        return [value_of(one, depth + 1) for one in value]
-    return plain(value)
-
-
-_DEPTH = 8
+    return None
 
 
 def _changes(command: Any) -> dict[str, Any]:

@@ -10,11 +10,18 @@ from callspan import semconv
 from callspan.kinds import TOOL_CALLS, Kind
 from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
+from callspan.spans import TEXT_LIMIT
+from callspan.text import safe_name, safe_text
 
 
 def tool_name(said: Announcement) -> object:
     """Give the tool's own name: the run may have another."""
-    return said.serialized.get("name") or said.name
+    return safe_name(said.serialized.get("name") or said.name)
+
+
+def _description(said: Announcement) -> object:
+    text = said.serialized.get("description")
+    return safe_text(text, TEXT_LIMIT) if isinstance(text, str) else None
 
 
 TOOL = Kind(
@@ -33,7 +40,7 @@ TOOL = Kind(
         *ALWAYS,
         (semconv.RUN_TYPE, "tool"),
         (semconv.TOOL_CALL_ID, tool_call_id),
-        (semconv.TOOL_DESCRIPTION, lambda said: said.serialized.get("description")),
+        (semconv.TOOL_DESCRIPTION, _description),
     ),
     asked=TOOL_ASKED,
     answered=TOOL_ANSWERED,

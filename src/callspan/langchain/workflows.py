@@ -18,12 +18,13 @@ from callspan.patching import Sentry, woven
 from callspan.run import Run
 from callspan.shapes import around
 from callspan.steps import tell
+from callspan.text import safe_name
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 NAMED: Kind = replace(
     WORKFLOW,
-    identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda said: said.name)),
+    identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda said: safe_name(said.name))),
 )
 """A workflow whose name the program gave: none of those that LangChain makes up."""
 

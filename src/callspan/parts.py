@@ -1,0 +1,147 @@
+"""What was said, part by part, as the user's redactor has it: what it fails on is lost, and never gets out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from callspan import telemetry
+from callspan.errors import error_type
+from callspan.jsontext import plain
+from callspan.redaction import FAILED, Place, Redact, Secrets, everything
+from callspan.secret_texts import without_secrets
+
+_log = logging.getLogger("callspan")
+
+
+def redacted(value: Any, kind: str) -> Any:
+    """Give what was said as the redactor in force has it; None: it dropped all of it.
+
+    Args:
+        value: Messages, parts, documents, an object or a text, in plain values.
+        kind: What it is called in a `Place`.
+    """
+    redact = telemetry.current().redact
+    return value if redact is None else _walk(value, Place(kind), redact)
+
+
+def _walk(value: Any, place: Place, redact: Redact) -> Any:
+    if isinstance(value, list):
+        items = (_message(one, place, redact) if _is_message(one) else _item(one, place, redact) for one in value)
+        return [one for one in items if one is not None]
+    if _is_message(value):
+        return _message(value, place, redact)
+    if isinstance(value, dict) and place.key is None:
+        return _object(value, place, redact)
+    return _item(value, place, redact)
+
+
+def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        under = Place(place.kind, place.role, key)
+        holds_messages = _is_message(one) or (isinstance(one, list) and any(map(_is_message, one)))
+        safe = _walk(one, under, redact) if holds_messages else _item(one, under, redact)
+        if safe is not None or one is None:
+            found[without_secrets(key)] = safe
+    return found
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("parts"), list) and isinstance(value.get("role"), str)
+
+
+def _message(message: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
+    inside = Place(place.kind, message["role"], place.key)
+    said = {name: without_secrets(one) if isinstance(one, str) else one for name, one in message.items()}
+    said["parts"] = [safe for part in message["parts"] if (safe := _item(part, inside, redact)) is not None]
+    return said
+
+
+def _item(part: Any, place: Place, redact: Redact) -> Any:
+    """Give one part as the redactor has it; what it made of it must still be one."""
+    if part is None:
+        return None
+    if isinstance(redact, Secrets) or redact is everything:
+        return redact(part, place)
+    try:
+        safe = redact(part, place)
+        why = None if safe is None else _fault(safe, part, place)
+        safe = None if safe is None or why is not None else plain(safe)
+    except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content, which never leaks
+        safe, why = None, f"raised {error_type(error)}{_place_of(error)}"
+    if why is None:
+        return {**safe, "content": ""} if isinstance(safe, dict) and safe.get("type") == "blob" else safe
+    if telemetry.once("redactor"):  # not with the error itself, whose text may quote what was said
+        _log.warning("the redactor %s; what it was given is not written", why)
+    return _lost(part, place)
+
+
+def _place_of(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({Path(trace.tb_frame.f_code.co_filename).name}, line {trace.tb_lineno})"
+
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "text": ("content",),
+    "reasoning": ("content",),
+    "tool_call": ("name",),
+    "tool_call_response": (),
+    "server_tool_call": ("name",),
+    "blob": ("modality",),
+    "uri": ("modality", "uri"),
+    "file": ("modality", "file_id"),
+}
+"""The texts that a part of a type must have."""
+
+_DEPTH = 64
+
+
+def _fault(safe: Any, part: Any, place: Place) -> str | None:
+    """Say what is wrong with what a redactor gave, if something is."""
+    if not _is_json(safe, _DEPTH):
+        return f"gave back what is no JSON: {type(safe).__name__}"
+    if place.key is not None and place.role is None:
+        return None
+    wanted = dict if isinstance(part, dict) else str if isinstance(part, str) else object
+    if not isinstance(safe, wanted):
+        return f"made {type(safe).__name__} of {type(part).__name__}"
+    return _fault_of_part(safe) if isinstance(safe, dict) and isinstance(part, dict) and "type" in part else None
+
+
+def _fault_of_part(safe: Mapping[str, Any]) -> str | None:
+    kind = safe.get("type")
+    if not isinstance(kind, str):
+        return "gave back a part without a type"
+    lacking = [name for name in _NEEDED.get(kind, ()) if not isinstance(safe.get(name), str)]
+    if kind == "tool_call_response" and "response" not in safe:
+        lacking.append("response")
+    if kind in ("server_tool_call", "server_tool_call_response"):
+        inner = safe.get(kind)
+        lacking += [] if isinstance(inner, dict) and isinstance(inner.get("type"), str) else [kind]
+    return f"gave back a part of type {kind} without {lacking[0]}" if lacking else None
+
+
+def _is_json(value: Any, depth: int) -> bool:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return True
+    if depth <= 0:
+        return False
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(one, depth - 1) for key, one in value.items())
+    return isinstance(value, (list, tuple)) and all(_is_json(one, depth - 1) for one in value)
+
+
+def _lost(part: Any, place: Place) -> Any:
+    """Give what stands for a part that is lost, in the shape that it had."""
+    if not isinstance(part, dict) or (place.key is not None and place.role is None):
+        return FAILED
+    if place.kind == "tool_definitions":
+        return {"type": "lost", "name": FAILED}
+    if "type" in part:
+        return {"type": "text", "content": FAILED}
+    return {"id": FAILED, "score": 0.0, "content": FAILED} if place.kind == "documents" else {"content": FAILED}

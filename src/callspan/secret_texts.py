@@ -1,0 +1,273 @@
+"""Secrets in a text, by their shape or by the key they stand behind: replaced before it leaves the process.
+
+The patterns take far longer than the texts are worth: so each is preceded by a search for a sign of it which costs
+next to nothing, and a long text without any sign is read at the speed of its encoding as JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+
+from callspan.secret_keys import USUAL, is_denied, stems, words
+
+PRINTED = "[redacted]"
+"""Stands for a secret."""
+
+_SHORTEST = 6
+
+_IN_RUNS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+*")
+_RUNS = bytes(120 if byte in _IN_RUNS else 32 for byte in range(256))
+_LONG = b"x" * 12
+"""Keys are long words: this is what one looks like after `translate`."""
+
+_NUMBERS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII's digits
+_CARDS = b"0" * 14
+
+
+def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
+    """Give the text with keys, tokens, passwords, addresses and cards of known shapes replaced.
+
+    Args:
+        text: The text.
+        among: The words of the keys whose values are secrets.
+    """
+    if len(text) < _SHORTEST:
+        return text
+    data = text.encode("utf-8", "replace")
+    runs = data.translate(_RUNS)
+    if _LONG in runs and (b"PRIVATE KEY" in data or _SIGN.search(_long_words(data, runs))):
+        text = _without_keys(text)
+    if b"@" in data:
+        text = _replaced(_IN_URL.sub(PRINTED, text), _addresses)
+    if b":" in data or b"=" in data:
+        text = _replaced(text, lambda text: _values(text, among))
+    if _CARDS in data.translate(_NUMBERS, b" -"):
+        text = _replaced(text, _cards)
+    return text
+
+
+def _long_words(data: bytes, runs: bytes) -> str:
+    """Give the long words, each with the few characters before it: they may say `Bearer`."""
+    found: set[bytes] = set()
+    at = runs.find(_LONG)
+    while at >= 0:
+        end = runs.find(b" ", at)
+        end = len(runs) if end < 0 else end
+        word = data[at:end].strip(b"./-*")
+        if len(word) >= _LONGEST_WORD or not word.isalpha() or not (word[1:].islower() or word.isupper()):
+            found.add(data[max(at - 8, 0) : end])
+        at = runs.find(_LONG, end)
+    return b"\n".join(found).decode("utf-8", "replace")
+
+
+_LONGEST_WORD = 20
+"""Letters of a word that may be one of a language."""
+
+
+# Keys
+
+_PREFIXES = r"""
+    lsv2_[a-z]{2}_ | gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | ls__
+  | gh[opsur]_ | github_pat_ | gl[a-z]{2,5}- | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | npm_ | pypi-
+  | dckr_pat_ | dop_v1_ | sh[a-z]{2,3}_ | sq0[a-z]{3}- | whsec_ | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX- | ya29\. | PMAK- | ATATT
+"""
+"""What the keys of providers begin with; a digit or great length tells them from words."""
+
+_KEY = rf"""
+      sk[-_](?:proj|ant|or|svcacct|admin|lf|live|test|prod)[-_][\w\-*]{{6,}}
+    | [prs]k[-_](?:live|test|prod|lf)[-_][\w\-*]{{6,}}
+    | (?:sk[-_] | {_PREFIXES}) (?: (?=[\w\-*.]*[0-9*])[\w\-*]{{8,}} | [\w\-*]{{20,}} ) [\w\-*.]*
+    | (?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}
+    | AIza[\w\-]{{20,}}
+    | SG\.[\w\-]{{16,}}\.[\w\-]{{16,}}
+    | eyJ[\w\-]{{6,}}\.[\w\-]{{6,}}(?:\.[\w\-]*)*
+    | hooks\.slack\.com/services/[\w/]{{8,}}
+"""
+
+_SCHEME = r"(?i:bearer)\s+(?=\S*[0-9._~+/=\-]|\S{20})[\w.~+/\-]{8,}=*"
+
+_SIGN = re.compile(
+    rf"sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | AIza | SG\. | eyJ | hooks\.slack | {_PREFIXES}"
+    r"| Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s",
+    re.VERBOSE,
+)
+"""All alternatives begin with a letter of their own, which makes it as fast as it can be."""
+
+_KEYS = re.compile(  # what precedes one may be escaped: `\n`, `<`, `%20`
+    rf"""
+      -----BEGIN\ [A-Z0-9\ ]*PRIVATE\ KEY[A-Z0-9\ ]*-----.*?(?:-----END\ [A-Z0-9\ ]*-----|\Z)
+    | (?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})|(?<=%[0-9a-fA-F]{{2}})) (?: {_KEY} | {_SCHEME} )
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+
+_BASIC = re.compile(r"(?i:basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
+
+
+def _without_keys(text: str) -> str:
+    return _BASIC.sub(_without_basic, _KEYS.sub(PRINTED, text))
+
+
+def _without_basic(found: re.Match[str]) -> str:
+    """Replace a name and password: what is said of basic understanding is none."""
+    padded = found[1].rstrip("=") + "=" * (-len(found[1].rstrip("=")) % 4)
+    try:
+        decoded = base64.b64decode(padded, altchars=b"-_" if set("-_") & set(padded) else None, validate=True)
+    except (binascii.Error, ValueError):
+        return found[0]
+    return PRINTED if b":" in decoded else found[0]
+
+
+# Addresses
+
+_IN_URL = re.compile(r"(?<=://)(?:[^\s/?#\"'<>\\]*:[^\s/?#\"'<>\\]*|[^\s/?#\"'<>\\:@]{16,})(?=@)")
+
+_DOMAIN = re.compile(r"@(?:[\w-]+\.)+[^\W\d_]{2,}")
+_LOCAL = re.compile(r"[\w.+%'*-]+\Z")
+_LONGEST_LOCAL = 128
+
+
+def _addresses(text: str) -> Iterator[tuple[int, int]]:
+    for found in _DOMAIN.finditer(text):
+        at = found.start()
+        local = _LOCAL.search(text, max(at - _LONGEST_LOCAL, 0), at)
+        if local is not None:
+            yield local.start(), found.end()
+
+
+# What stands behind a telling key
+
+_TAIL = 10
+"""Characters before a colon that tell whether it is worth a closer look."""
+
+_KEY_BACKWARDS = re.compile(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
+"""A key as it is met from its end: a word, or one like `api key`."""
+
+_LONGEST_KEY = 128
+_SIGNS = re.compile(r"[:=>]+[ \t]*")
+
+
+def _values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
+    done = 0
+    for at in _telling_signs(text, among):
+        if at < done:
+            continue
+        before = text[max(at - _LONGEST_KEY, 0) : at].rstrip(" \t").rstrip("\"'`\\")
+        found = _KEY_BACKWARDS.match(before[::-1])
+        if found is None:
+            continue
+        key = found[0][::-1]
+        in_url = before[: -len(key)].endswith(("?", "&")) and words(key).endswith(("sig", "signature"))
+        if in_url or is_denied(key, among):
+            sign = _SIGNS.match(text, at)
+            start, end = _value(text, at + 1 if sign is None else sign.end(), key)
+            if start < end and text[start:end] != PRINTED:
+                done = end
+                yield start, end
+
+
+def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
+    """Give the places of the colons and equals signs before which something like a denied key stands."""
+    parts = text.replace("=", ":").split(":")
+    ends = {part[-_TAIL:] for part in parts}
+    if not any(stem in "\n".join(ends).lower() for stem in stems(among)):
+        return
+    telling = {end for end in ends if any(stem in end.lower() for stem in stems(among))}
+    at = -1
+    for part in parts[:-1]:
+        at += len(part) + 1
+        if part[-_TAIL:] in telling:
+            yield at
+
+
+_QUOTED = re.compile(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
+_ESCAPED = re.compile(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
+_WORD = re.compile(r"""(?:(?i:bearer|basic|digest|token|negotiate)\s+)?[^\s"'`&,;)}\]<>\\]+""")
+_LINE = re.compile(r"""[^\r\n"'`\\]+""")
+_PLAIN = re.compile(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
+
+
+def _value(text: str, at: int, key: str) -> tuple[int, int]:
+    """Give the place of a value: in quotes, in brackets, the rest of a header, or a word."""
+    if quoted := _QUOTED.match(text, at):
+        return at + 1, quoted.end() - text.startswith(quoted[1], quoted.end() - 1, quoted.end())
+    if escaped := _ESCAPED.match(text, at):
+        quote = escaped[1]
+        closed = escaped.end() - at >= 2 * len(quote) and escaped[0].endswith(quote)
+        return at + len(quote), escaped.end() - (len(quote) if closed else 0)
+    if text.startswith(("{", "["), at):
+        return at, _closed(text, at)
+    header = words(key).endswith(("cookie", "authorization"))
+    plain = (_LINE if header else _WORD).match(text, at)
+    if plain is None or _PLAIN.fullmatch(plain[0]) or (words(key).endswith("token") and plain[0].isdigit()):
+        return at, at
+    return at, plain.end()
+
+
+_BRACKET = re.compile(r"[\[\]{}]")
+
+
+def _closed(text: str, at: int) -> int:
+    """Give where the bracket that opens here is closed."""
+    depth = 0
+    for found in _BRACKET.finditer(text, at):
+        depth += 1 if found[0] in "[{" else -1
+        if depth == 0:
+            return found.end()
+    return len(text)
+
+
+# Cards
+
+_CARD = re.compile(
+    r"""
+    (?<![\w\-]) (?<![0-9]\.)
+    (?=(
+        [3-6][0-9]{13,15} | 2[2-7][0-9]{14}
+      | (?:[4-6][0-9]{3}|35[2-8][0-9]|2[2-7][0-9]{2})([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}
+      | 3[0-9]{3}([ -])[0-9]{6}\3[0-9]{4,5}
+    )(?![\w\-]|\.[0-9]))
+    """,
+    re.VERBOSE,
+)
+
+# Whose cards begin how, and how long they are: ids are numbers too.
+_ISSUED = re.compile(
+    r"""
+      4[0-9]{15} | 5[1-5][0-9]{14} | 2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}
+    | 3[47][0-9]{13} | 3(?:0[0-5]|[689][0-9])[0-9]{11} | 35(?:2[89]|[3-8][0-9])[0-9]{12}
+    | 6(?:011|5[0-9]{2}|4[4-9][0-9])[0-9]{12} | 62[0-9]{14} | (?:50|5[6-9]|6[0-9])[0-9]{14}
+    """,
+    re.VERBOSE,
+)
+
+
+def _cards(text: str) -> Iterator[tuple[int, int]]:
+    return (found.span(1) for found in _CARD.finditer(text) if is_card(found[1]))
+
+
+SMALLEST_CARD = 10**13
+"""The number of a card is larger."""
+
+
+def is_card(number: str) -> bool:
+    """Tell whether a number is that of a card: an issuer's, and right by its check digit."""
+    digits = number.replace(" ", "").replace("-", "")
+    if _ISSUED.fullmatch(digits) is None:
+        return False
+    doubled = (sum(divmod(2 * int(one), 10)) if place % 2 else int(one) for place, one in enumerate(reversed(digits)))
+    return sum(doubled) % 10 == 0
+
+
+def _replaced(text: str, find: Callable[[str], Iterator[tuple[int, int]]]) -> str:
+    """Give the text with what stands in the places that are found replaced; they come in order."""
+    kept: list[str] = []
+    done = 0
+    for start, end in find(text):
+        if start >= done:
+            kept += (text[done:start], PRINTED)
+        done = max(done, end)
+    return "".join((*kept, text[done:])) if kept else text
