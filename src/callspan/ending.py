@@ -8,7 +8,9 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from callspan import capture, errors, lease, registry, semconv, shared_calls, spans, telemetry
+from opentelemetry.trace import SpanKind
+
+from callspan import capture, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, hooks
 from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
@@ -120,7 +122,7 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
         if run.streamed:
             said.update(_streamed(run))
         if row.answered and (mode := capture.mode(run.context)) != capture.NO_CONTENT:
-            capture.write_answered(run, mode, None if outputs is NOTHING else outputs, attributes)
+            capture.write_answered(run, mode, None if outputs is NOTHING else outputs)
         if said:
             span.set_attributes(said)
     _add_up(run)
@@ -151,6 +153,8 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     try:
         if run.outcome != OK or meters is not None:
             _write_end(run, attributes, meters)
+        if run.row.calls == MODEL_CALLS and run.span.is_recording() and capture.has_events(run.context):
+            logs.tell_details(run, capture.for_event(run))
         # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
         if getattr(run.span, "dropped_attributes", 0) and run.span.is_recording():
             run.span.set_attributes(run.identity)
@@ -212,7 +216,10 @@ def _write_error(run: Run, error: BaseException, at: int) -> None:
     if recording:
         spans.write_failure(run.span, error, text)
     if _began_here(run, error, at) and recording:
-        run.span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
+        said = errors.exception_event(error, text)
+        run.span.add_event(semconv.EXCEPTION, said)
+        if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run.context):
+            logs.tell_exception(run, said)
 
 
 def _text_of(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import metrics, trace
-from opentelemetry._logs import LoggerProvider, get_logger
+from opentelemetry._logs import LoggerProvider, get_logger, get_logger_provider
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
@@ -181,7 +181,8 @@ def flush(timeout: float = 30.0) -> bool:
     """
     ending.reap()
     sent = True
-    for provider in _distinct(trace.get_tracer_provider(), "tracer_provider"):
+    tracers = _distinct(trace.get_tracer_provider(), "tracer_provider")
+    for provider in (*tracers, *_distinct(get_logger_provider(), "logger_provider")):
         force = getattr(provider, "force_flush", None)
         sent = (force is None or bool(force(int(timeout * 1000)))) and sent
     for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):
