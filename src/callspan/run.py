@@ -54,7 +54,7 @@ class Run:
         "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
         "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
         "shared", "span", "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags",
-        "told", "top", "totals", "watched", "who",
+        "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -69,6 +69,8 @@ class Run:
     """The record that it shares with other instrumentations of the same call; `watched`: theirs, and so is the span."""
     learned: TokenCounts | None
     """What those inside counted."""
+    wanted: Any
+    """What a parser inside is to make of a model's answer."""
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class Run:
         self.context: Context | None
         self.outside: Context | None
         self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
-        self.context = self.outside = self.shared = self.learned = None
+        self.context = self.outside = self.shared = self.learned = self.wanted = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
         # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, and the
         # exceptions that they passed on.

@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from callspan import semconv
-from callspan.kinds import TokenCounts
+from callspan.kinds import Kind, TokenCounts
 
 _AGREED = "opentelemetry.util.genai.invocation"
 """The module that has the records; if nobody has imported it, nobody asks."""
@@ -25,9 +25,6 @@ _RECORDS = {
     "retriever": ("CLIENT_RETRIEVAL_CONTEXT_KEY", "RetrievalData"),
 }
 """By kind of run: the names of the key and of the record."""
-
-KINDS = frozenset(_RECORDS)
-"""The kinds of runs that are calls of a provider's."""
 
 _SUPPRESSED = "suppress_language_model_instrumentation"
 """The key of OpenLLMetry's instrumentations of models and embeddings."""
@@ -55,6 +52,15 @@ _ATTRIBUTES = {
 _FIELDS = {name: field for field, name in _ATTRIBUTES.items()}
 
 
+def kind_of(row: Kind) -> str:
+    """Give the kind of a call that other instrumentations may see too; empty if they do not.
+
+    Args:
+        row: What a run is; what the conventions have no operation for nobody else has.
+    """
+    return row.name if row.name in _RECORDS and row.operation is not None else ""
+
+
 def outer_record(parent: Context, kind: str, above: Any) -> Any:
     """Give the record of another instrumentation that already watches the call that a run would be, or None.
 
@@ -78,7 +84,7 @@ def claim(context: Context, kind: str, above: Any) -> Any:
 
     Args:
         context: The context, which nobody has seen yet.
-        kind: The kind of the run.
+        kind: The kind of the run, if it is such a call.
         above: The run above, if there is one.
 
     Returns:

@@ -59,7 +59,7 @@ def start(
     if heard:
         run.by_sdk = []
         given = Context({**parent, PENDING: run})
-    if row.name in shared_calls.KINDS:
+    if shared_calls.kind_of(row):
         _watched(run, parent, above)
     if run.watched or (above is not None and (hidden or row.depth > inforce.visible)):
         run.span = spans.hidden_span(parent)
@@ -104,8 +104,9 @@ def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
         context = _identified(run, context)
     if WAITING in context:
         dict.__delitem__(context, WAITING)
-    if run.row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
-        made = None if run.watched else shared_calls.claim(context, run.row.name, above)
+    kind = shared_calls.kind_of(run.row)
+    if kind or (above is not None and shared_calls.kind_of(above.row)):
+        made = None if run.watched else shared_calls.claim(context, kind, above)
         run.shared = run.shared or made
     return context
 
