@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from callspan.callback.callback import Callback
     from callspan.callback.forward import Forward
+    from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture import content
     from callspan.handlers.from_langchain import FromLangChain
@@ -35,6 +36,7 @@ __all__ = [
     "current_run",
     "flush",
     "instrument",
+    "session",
     "uninstrument",
     "workflow",
 ]
@@ -55,6 +57,7 @@ _HOME = {
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
+    "session": "callback.identified",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",
 }

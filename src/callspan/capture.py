@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, create_key, get_current
 
-from callspan import logs, spans, telemetry
+from callspan import spans, telemetry
 from callspan.frame import reset
 from callspan.jsontext import cut_text, within, written
 from callspan.kinds import MODEL_CALLS
@@ -73,14 +73,13 @@ def write_asked(run: Any, mode: str) -> None:
         run.span.set_attributes(as_attributes(run.asked))
 
 
-def write_answered(run: Any, mode: str, outputs: Any, said: Mapping[str, Any]) -> None:
-    """Write on a run's span what it answered, and in an event what both sides said.
+def write_answered(run: Any, mode: str, outputs: Any) -> None:
+    """Write on a run's span what it answered.
 
     Args:
         run: The run.
         mode: Where content is written.
         outputs: What LangChain reported as the result; None: nothing.
-        said: The attributes of its end.
     """
     if run.asked is None:  # the input of a stream is known at its end
         write_asked(run, mode)
@@ -88,9 +87,25 @@ def write_answered(run: Any, mode: str, outputs: Any, said: Mapping[str, Any]) -
     if mode != EVENT_ONLY and answered:
         run.span.set_attributes(as_attributes(answered))
     if mode != SPAN_ONLY and run.row.calls == MODEL_CALLS:
-        limit = telemetry.current().settings.content_limit
-        both = {name: within(value, limit) for name, value in {**(run.asked or {}), **answered}.items()}
-        logs.tell_details(run, {**said, **both})
+        run.asked = {**(run.asked or {}), **answered}  # for the event, which comes last
+
+
+def for_event(run: Any) -> dict[str, Any]:
+    """Give what was said in a run as plain values, if events say it.
+
+    Args:
+        run: The run, whose result was written.
+    """
+    if mode(run.context) not in (EVENT_ONLY, SPAN_AND_EVENT):
+        return {}
+    limit = telemetry.current().settings.content_limit
+    return {name: within(value, limit) for name, value in (run.asked or {}).items()}
+
+
+def has_events(context: Context | None) -> bool:
+    """Tell whether events are written in this context: with the content that is theirs, or as OpenTelemetry is told."""
+    told = telemetry.current().settings.emit_event
+    return mode(context) in (EVENT_ONLY, SPAN_AND_EVENT) if told is None else told
 
 
 def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:

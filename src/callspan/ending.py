@@ -9,10 +9,12 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from callspan import capture, errors, lease, registry, semconv, spans, telemetry
+from opentelemetry.trace import SpanKind
+
+from callspan import capture, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, hooks
 from callspan.isolation import quietly
-from callspan.kinds import MODEL_CALLS, Subscriber
+from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
 from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def end(
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
-    meters = telemetry.instruments() if run.row.operation is not None else None
+    meters = telemetry.instruments() if run.row.operation is not None and not run.watched else None
     try:
         attributes = _report(run, outputs, meters)
     except BaseException:
@@ -106,10 +108,12 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
     """Write what is known at the end, and add to the totals of the runs around; gives the attributes."""
     row, span = run.row, run.span
     recording = span.is_recording()
-    if row.end and outputs is not NOTHING and (recording or run.into is not None or meters is not None):
+    written = recording or meters is not None or run.watched
+    if row.end and outputs is not NOTHING and (written or run.into is not None):
         run.answer = spans.attempt("a result", row.answer, outputs)
-    wanted = run.answer is not None and (recording or meters is not None)
-    attributes = spans.read(row.end, run.answer) if wanted else {}
+    attributes = spans.read(row.end, run.answer) if run.answer is not None and written else {}
+    if run.shared is not None:
+        spans.attempt("what others know of a call", _share, run, attributes)
     if recording:
         said = attributes if meters is None else dict(attributes)
         if run.outcome not in FAILED and run.outcome != OK:
@@ -117,15 +121,32 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
         if run.totals is not None:
             said.update(run.totals.attributes())
         if run.streamed:
-            said[semconv.REQUEST_STREAM] = True
-            if (waited := run.time_to_first_token) is not None:
-                said[semconv.TIME_TO_FIRST_CHUNK] = waited
+            said.update(_streamed(run))
         if row.answered and (mode := capture.mode(run.context)) != capture.NO_CONTENT:
-            capture.write_answered(run, mode, None if outputs is NOTHING else outputs, attributes)
+            capture.write_answered(run, mode, None if outputs is NOTHING else outputs)
         if said:
             span.set_attributes(said)
     _add_up(run)
     return attributes
+
+
+def _share(run: Run, attributes: dict[str, Any]) -> None:
+    """Exchange what is known with the other instrumentations of the same call; of what both know ours counts."""
+    if run.watched:
+        start = spans.read((*run.row.identity, *run.row.start), run)
+        shared_calls.tell(run.shared, {**start, **attributes, **_streamed(run)})
+        return
+    learned = spans.attributes_of(shared_calls.learned(run.shared))
+    run.learned = shared_calls.counts(learned)
+    known = {**(getattr(run.span, "attributes", None) or {}), **run.identity, **attributes}
+    attributes.update({name: value for name, value in learned.items() if name not in known})
+
+
+def _streamed(run: Run) -> dict[str, Any]:
+    if not run.streamed:
+        return {}
+    waited = run.time_to_first_token
+    return {semconv.REQUEST_STREAM: True, **({} if waited is None else {semconv.TIME_TO_FIRST_CHUNK: waited})}
 
 
 def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
@@ -133,6 +154,8 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     try:
         if run.outcome != OK or meters is not None:
             _write_end(run, attributes, meters)
+        if run.row.calls == MODEL_CALLS and run.span.is_recording() and capture.has_events(run.context):
+            logs.tell_details(run, capture.for_event(run))
         # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
         if getattr(run.span, "dropped_attributes", 0) and run.span.is_recording():
             run.span.set_attributes(run.identity)
@@ -158,7 +181,7 @@ def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None)
 
 def _end_span(run: Run) -> None:
     # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
-    run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = None
+    run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = run.shared = None
     run.extra = run.extra_at_end = run.serialized = _NOTHING_SAID
     if not run.subscribers:
         run.inputs = run.error = None
@@ -178,6 +201,8 @@ def _add_up(run: Run) -> None:
     if run.into is None or (row.calls is None and run.answer is None):
         return
     tokens = None if run.answer is None else row.tokens(run.answer)
+    if run.learned is not None and (tokens is None or tokens == TokenCounts()):
+        tokens = run.learned
     if tokens is not None and row.calls == MODEL_CALLS:
         if run.counted:  # a model that hands on what another one answered
             tokens = None
@@ -192,7 +217,10 @@ def _write_error(run: Run, error: BaseException, at: int) -> None:
     if recording:
         spans.write_failure(run.span, error, text)
     if _began_here(run, error, at) and recording:
-        run.span.add_event(semconv.EXCEPTION, errors.exception_event(error, text))
+        said = errors.exception_event(error, text)
+        run.span.add_event(semconv.EXCEPTION, said)
+        if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run.context):
+            logs.tell_exception(run, said)
 
 
 def _text_of(error: BaseException) -> str:

@@ -33,7 +33,7 @@ class Watch(Protocol):
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
 
-    __slots__ = ("begun", "code", "context", "told", "var", "watch")
+    __slots__ = ("begun", "code", "context", "result", "told", "var", "watch")
 
     watch: Watch
     context: Context | None
@@ -41,6 +41,9 @@ class Frame:
     begun: bool
     var: ContextVar[Context] | None
     """Where OpenTelemetry keeps the current context, once a token has told: the steps of a stream go there at once."""
+
+    result: Any
+    """What the body returned, once it has: of functions and coroutines."""
 
     told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry import metrics, trace
-from opentelemetry._logs import LoggerProvider, get_logger
+from opentelemetry._logs import LoggerProvider, get_logger, get_logger_provider
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import ending, langchain, telemetry
+from callspan import ending, identity, langchain, telemetry
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.redaction import Redact
@@ -59,6 +59,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         meters = Meters(kwargs.get("meter_provider"))
         telemetry.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
         self._undo.extend(_let_in(heard_by))
+        identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
         self._undo.append(langchain.install_all())
 
@@ -88,6 +89,13 @@ def _let_in(heard_by: list[Callback]) -> list[Undo]:
     from callspan.callback.scope import add_callback
 
     return [add_callback(callback) for callback in heard_by]
+
+
+def _identify() -> None:
+    """Let the spans of others say who is at work."""
+    from callspan.callback.identified import put
+
+    put()
 
 
 def _loaded(given: Any) -> Any:
@@ -175,7 +183,8 @@ def flush(timeout: float = 30.0) -> bool:
     """
     ending.reap()
     sent = True
-    for provider in _distinct(trace.get_tracer_provider(), "tracer_provider"):
+    tracers = _distinct(trace.get_tracer_provider(), "tracer_provider")
+    for provider in (*tracers, *_distinct(get_logger_provider(), "logger_provider")):
         force = getattr(provider, "force_flush", None)
         sent = (force is None or bool(force(int(timeout * 1000)))) and sent
     for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, spans
+from callspan.identity import Identity
 from callspan.kinds import Kind, Subscriber, TokenCounts
 from callspan.registry import RUN
 from callspan.text import safe_name
@@ -29,6 +30,8 @@ OK, ERROR, STOPPED, PAUSED, CANCELLED, CLOSED, UNREPORTED = (
 
 FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
+
+_NOTHING = TokenCounts()
 
 
 class Run:
@@ -48,9 +51,10 @@ class Run:
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context",
         "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
-        "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome",
-        "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span",
-        "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
+        "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
+        "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
+        "shared", "span", "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags",
+        "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -59,6 +63,14 @@ class Run:
     """Not recording if sampled out or hidden."""
     identity: Mapping[str, AttributeValue]
     """What the sampler saw."""
+    who: Identity | None
+    """Who is at work."""
+    shared: Any
+    """The record that it shares with other instrumentations of the same call; `watched`: theirs, and so is the span."""
+    learned: TokenCounts | None
+    """What those inside counted."""
+    wanted: Any
+    """What a parser inside is to make of a model's answer."""
 
     def __init__(
         self,
@@ -79,14 +91,14 @@ class Run:
         self.inputs = inputs
         self.serialized = serialized
         self.extra = extra
-        self.extra_at_end: Mapping[str, Any] = {}  # the other keywords of the end event
+        self.extra_at_end: Mapping[str, Any] = {}  # those of the end event
         self.started = time_ns()
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
         self.ancestors: tuple[Any, ...] = ()
-        self.ended = self.streamed = self.top = self.is_foreign = False
-        self.counted = False  # whether a model inside it has counted its tokens
-        self.sums = False  # whether it has totals
+        self.ended = self.streamed = self.top = self.is_foreign = self.watched = False
+        # Whether a model inside it has counted its tokens; whether it has totals.
+        self.counted = self.sums = False
         self.key: int = 0  # what two announcements of one run have in common
         # Who hears it, and who did not want to; of these who comes by OpenTelemetry's door, and who is told of the span
         # besides; what their hooks noted, what one of them stopped it with, and which events LangGraph told.
@@ -99,8 +111,8 @@ class Run:
         self.notes: dict[Any, Any] | None
         self.stopper: BaseException | None
         self.notes = self.stopper = None
-        # Of what is around it: the run above, the agent, the conversation, what it adds to, the object whose frame
-        # opened it and the keywords of that frame, and what this frame puts back at the end.
+        # Of what is around it: the run above, who is at work, the agent, the conversation, what it adds to, the object
+        # whose frame opened it and the keywords of that frame, and what this frame puts back at the end.
         self.parent_ref: weakref.ref[Run] | None
         self.agent: str | None
         self.conversation: str | None
@@ -109,8 +121,8 @@ class Run:
         self.arguments: Mapping[str, Any] | None
         self.context: Context | None
         self.outside: Context | None
-        self.parent_ref = self.agent = self.conversation = self.into = self.subject = self.arguments = None
-        self.context = self.outside = None
+        self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
+        self.context = self.outside = self.shared = self.learned = self.wanted = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
         # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, and the
         # exceptions that they passed on.
@@ -184,7 +196,8 @@ class Run:
         answer = self.answer
         if answer is None and self.outputs is not None:
             answer = spans.attempt("a result", self.row.answer, self.outputs)
-        return (None if answer is None else spans.attempt("a usage", self.row.tokens, answer)) or TokenCounts()
+        found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
+        return found if found and (found != _NOTHING or self.learned is None) else self.learned or _NOTHING
 
     @property
     def state(self) -> dict[Any, Any]:

@@ -30,6 +30,7 @@ class Settings:
         content_limit: Bytes of one attribute of it.
         redact: What is done to it: `secrets`, `all`, `none`, or a function.
         redact_keys: Keys whose values are secrets, besides the usual ones.
+        emit_event: Whether models' calls are events too; None: if events have content.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     content_limit: int = 65536
     redact: str | Callable[[Any, Any], Any] = "secrets"
     redact_keys: tuple[str, ...] = ()
+    emit_event: bool | None = None
     strict: bool = False
 
 
@@ -65,6 +67,12 @@ def _switch(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     return _one_of(("0", "1"))(value) == "1"
+
+
+def _true_or_false(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    return _one_of(("false", "true"))(value) == "true"
 
 
 def _keys(value: Any) -> tuple[str, ...] | None:
@@ -136,6 +144,7 @@ _SETTINGS = (
     _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
     _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys),
+    _Setting("emit_event", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true | false", _true_or_false),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )
 

@@ -159,6 +159,7 @@ def _function(opened: Opener) -> Replacement:
         if type(result) is CoroutineType:
             frame.leave(token)
             return Steps(result, frame)
+        frame.result = result
         frame.finish(token, None)
         return result
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from threading import Lock
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
 from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Stopped, Telling, calls_of
 from callspan.ending import at_exit, end, place, reap
+from callspan.identity import IDENTITY, at_home
 from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
@@ -58,7 +59,9 @@ def start(
     if heard:
         run.by_sdk = []
         given = Context({**parent, PENDING: run})
-    if above is not None and (hidden or row.depth > inforce.visible):
+    if shared_calls.kind_of(row):
+        _watched(run, parent, above)
+    if run.watched or (above is not None and (hidden or row.depth > inforce.visible)):
         run.span = spans.hidden_span(parent)
         run.identity = spans.read(row.identity, run) if heard else {}
     else:
@@ -86,14 +89,33 @@ def _put_under(run: Run, above: Run) -> None:
     run.into = above.totals or (_totals_of(above) if above.sums else above.into)
 
 
+def _watched(run: Run, parent: Context, above: Run | None) -> None:
+    """Find out whether another instrumentation already watches this call."""
+    run.shared = shared_calls.outer_record(parent, run.row.name, above)
+    run.watched = run.shared is not None
+    if run.watched and (outer := getattr(get_current_span(parent), "_callspan_run", None)) is not None:
+        outer.counted = True  # callbacks hear both, and what was used from this one
+
+
 def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
     """Give the context that its body runs in; until that is current nobody has seen it, and it can be changed."""
     context = Context({**parent, _SPAN: run.span, RUN: run})
+    if run.who is not None:
+        context = _identified(run, context)
     if WAITING in context:
         dict.__delitem__(context, WAITING)
-    if run.row.name in shared_calls.KINDS or (above is not None and above.row.name in shared_calls.KINDS):
-        shared_calls.claim(context, run.row.name)
+    kind = shared_calls.kind_of(run.row)
+    if kind or (above is not None and shared_calls.kind_of(above.row)):
+        made = None if run.watched else shared_calls.claim(context, kind, above)
+        run.shared = run.shared or made
     return context
+
+
+def _identified(run: Run, context: Context) -> Context:
+    """Let the body say who is at work, but not to the providers of models."""
+    if context.get(IDENTITY) is not run.who:
+        dict.__setitem__(context, IDENTITY, run.who)
+    return at_home(context) if run.row.name in ("llm", "embedding") else context
 
 
 def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:
@@ -184,6 +206,8 @@ def _start_span(
     name = row.word if target is None else f"{row.word} {target}"
     if eager:
         attributes = attributes | spans.read(row.start, run)
+    if run.who is not None:
+        attributes = {**run.who.attributes, **attributes}
     links = spans.links(causes) if causes else None
     try:
         span: Span = inforce.tracer.start_span(name, parent, row.span_kind, attributes, links, run.started)

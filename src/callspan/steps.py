@@ -143,6 +143,7 @@ class Steps(Coroutine[Any, Any, Any]):
         if self._told:
             return False, None
         if type(raised) is StopIteration:
+            self._frame.result = raised.value
             return self._of is None or self._ending is not None, self._ending
         if type(raised) is StopAsyncIteration:
             return True, None

@@ -64,6 +64,8 @@ NOT_HERE = {
     "gen_ai.usage.audio.output_tokens": "there is no sound",
     "langchain.cache.hit": "there is no cache",
     "gen_ai.conversation.id": "the agent has no thread",
+    "session.id": "the agent has no session",
+    "user.id": "the agent has no session",
     "gen_ai.agent.description": "the agent has none",
     "gen_ai.workflow.name": "the root is an agent",
     "gen_ai.data_source.id": "the retriever names none",

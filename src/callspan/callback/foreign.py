@@ -123,7 +123,8 @@ def ended(callback: Subscriber, span: Any) -> None:
     run.subscribers = tuple(one for one in run.subscribers if one is not callback)
     if not run.ended:
         run.ended, run.ended_at = True, span.end_time
-        run.identity = run.answer = dict(span.attributes)
+        run.identity = dict(span.attributes)
+        run.answer = {} if run.counted else run.identity
         run.outcome = ERROR if span.status.status_code is StatusCode.ERROR else OK
     _tell(run, (callback,), events_of_end(run))
 

@@ -12,6 +12,7 @@ from callspan.ending import ABANDONED
 from callspan.isolation import isolate
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
+from callspan.langchain.rerankers import RERANKER
 from callspan.langchain.workflows import NAMED
 from callspan.run import UNREPORTED, Run
 
@@ -39,7 +40,7 @@ class FromLangChain(Callback):
     So it hears a process or a block, and a `Stop` of its methods ends the call. Methods that are no coroutine functions
     are called where the call is made, never in a thread. Other than by LangChain it is told of a model's call that is
     cancelled in `agenerate`, and of a `callspan.workflow`, as the chain group that it is; runs inside it are its
-    children. Of embeddings and the spans of other instrumentations it is told nothing.
+    children. Of embeddings, rerankers and the spans of other instrumentations it is told nothing.
 
     Args:
         handler: An instance of a class of `BaseCallbackHandler` or `AsyncCallbackHandler`.
@@ -63,7 +64,7 @@ class FromLangChain(Callback):
 
     def wants(self, run: Run) -> bool:
         """Tell whether LangChain announces such runs."""
-        return run.kind in _IGNORED and not run.is_foreign and super().wants(run)
+        return run.kind in _IGNORED and not run.is_foreign and run.row is not RERANKER and super().wants(run)
 
     def on_run_start(self, run: Run) -> Told:
         kind = _kind(run)

@@ -6,7 +6,7 @@ inside themselves.
 
 from __future__ import annotations
 
-from callspan.langchain import embeddings
+from callspan.langchain import embeddings, rerankers
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed
@@ -134,4 +134,10 @@ def install_all() -> Undo:
     Returns:
         What restores every original.
     """
-    return undo_all([install(PATCHES), when_imported("langchain_core.embeddings.embeddings", embeddings.watch)])
+    return undo_all(
+        [
+            install(PATCHES),
+            when_imported("langchain_core.embeddings.embeddings", embeddings.watch),
+            when_imported("langchain_core.documents.compressor", rerankers.watch),
+        ]
+    )

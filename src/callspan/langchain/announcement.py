@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from callspan import semconv, telemetry
+from opentelemetry.context import Context
+
+from callspan import identity, semconv, telemetry
 from callspan.kinds import Table
 from callspan.lease import leased
 from callspan.registry import find
@@ -89,19 +91,45 @@ def run_of(run_manager: Any) -> Run | None:
     return leased(run_manager) or find(run_manager.run_id)
 
 
-def stand_in(run: Run, above: Run | None) -> None:
-    """Take over what a run inherits from the one above it."""
+def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> None:
+    """Take over what a run inherits from the one above it, and from the blocks around it.
+
+    Args:
+        run: The run.
+        above: The run above, if there is one.
+        current: The context it is started in.
+        parent: The context it belongs to.
+    """
     if above is None:
         run.top = True
+        run.who = identity.of(current) or (None if parent is current else identity.of(parent))
+        if run.who is not None and identity.watcher.prepare is not None:
+            identity.watcher.prepare()
     else:
-        run.agent, run.conversation = above.agent, above.conversation
-    if run.metadata:
-        run.conversation = conversation_in(run.metadata) or run.conversation
+        here: Any = current.get(identity.IDENTITY)
+        run.who, run.agent = here or above.who, above.agent
+    run.conversation = _conversation(run, above)
 
 
-def conversation_in(said: Mapping[str, Any]) -> str | None:
-    """Give the id of the conversation, if the program says one; none is ever made up."""
-    for key in _CONVERSATION:
+def _conversation(run: Run, above: Run | None) -> str | None:
+    """Give the thread's id, else that of the session, else what the metadata says, else that of the run above."""
+    inherited = None if above is None else above.conversation
+    if run.metadata and (thread := conversation_in(run.metadata, _CONVERSATION[:1])) is not None:
+        return thread
+    if run.who is not None and run.who.session is not None:
+        same = above is not None and above.who is run.who
+        return inherited if same and inherited is not None else run.who.session
+    return (conversation_in(run.metadata) if run.metadata else None) or inherited
+
+
+def conversation_in(said: Mapping[str, Any], keys: Sequence[str] = _CONVERSATION) -> str | None:
+    """Give the id of the conversation, if the program says one; none is ever made up.
+
+    Args:
+        said: A run's metadata.
+        keys: Where it may say it.
+    """
+    for key in keys:
         value = said.get(key)
         if isinstance(value, str) and value:
             return value

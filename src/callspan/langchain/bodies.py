@@ -13,6 +13,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
+from callspan import shared_calls
 from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
@@ -69,7 +70,11 @@ class SharedBody(Frame):
 
     def outset(self) -> Context | None:
         current = get_current()
-        return Context({key: value for key, value in current.items() if key != WAITING})
+        body = Context({key: value for key, value in current.items() if key != WAITING})
+        above = body.get(RUN)
+        if shared_calls.outer_record(body, "llm", above) is None:
+            shared_calls.claim(body, "llm", above)  # the runs have the spans: what is called for all of them has none
+        return body
 
 
 def model_body(position: int, name: str) -> Opener:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,11 +11,12 @@ from opentelemetry.trace import SpanKind
 
 from callspan import semconv
 from callspan.kinds import Kind
+from callspan.langchain import subclasses
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.endpoints import server
 from callspan.langchain.own_runs import OwnRun
 from callspan.langchain.providers import provider_of
-from callspan.patching import Undo, is_patched, try_wrap, unwrap
+from callspan.patching import Undo
 from callspan.shapes import around
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
@@ -104,37 +104,4 @@ def watch(module: ModuleType) -> Undo:
     Returns:
         What restores them all.
     """
-    base: Any = module.Embeddings
-
-    def init_subclass(cls: type[Any], /, **kwargs: Any) -> None:
-        super(base, cls).__init_subclass__(**kwargs)
-        _patch(cls)
-
-    made_by: Any = classmethod(init_subclass)
-    base.__init_subclass__ = made_by
-    for cls in _subclasses(base):
-        _patch(cls)
-
-    def undo() -> None:
-        if vars(base).get("__init_subclass__") is made_by:
-            del base.__init_subclass__
-        for cls in _subclasses(base):
-            for name in METHODS:
-                unwrap(cls, name)
-
-    return undo
-
-
-def _patch(cls: type) -> None:
-    for name in METHODS:
-        method = vars(cls).get(name)
-        if inspect.isfunction(method) and not is_patched(method) and not getattr(method, "__isabstractmethod__", False):
-            try_wrap(cls, name, _WEAVE)
-
-
-def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
-    """Give the subclasses, found anew each time: a list would keep classes alive that nobody uses."""
-    subclass: type[Any]
-    for subclass in cls.__subclasses__():
-        yield subclass
-        yield from _subclasses(subclass)
+    return subclasses.watch(module.Embeddings, METHODS, _WEAVE)

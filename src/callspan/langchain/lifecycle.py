@@ -28,6 +28,7 @@ from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.pauses import after_start, before_end, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
+from callspan.langchain.structured import answered, verdict
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
 from callspan.run import CLOSED, OK, PAUSED, WAITING, Run
@@ -78,7 +79,7 @@ def begin(
     above: Any = parent.get(RUN)
     if above is None:
         others.warn_of_others(type(manager))
-    stand_in(run, above)
+    stand_in(run, above, current, parent)
     kind = classify(run)
     if kind is AGENT:
         run.agent = given_name(run)
@@ -188,6 +189,10 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     outside = run.outside
     if outcome != OK or run.row.calls is not None:
         attempt("what later runs may answer to", remember, run, outcome, outputs)
+    if run.row is CHAIN and run.span.is_recording():
+        attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)
+    elif run.row.name == "llm" and outcome == OK:
+        attempt("what is to be parsed", answered, run)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
     pause = unannounced(run) if outcome == PAUSED and error is None else None

@@ -17,6 +17,7 @@ from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
+from callspan.langchain.structured import schema
 from callspan.run import Run
 from callspan.text import safe_name
 
@@ -66,6 +67,7 @@ CHAT = Kind(
         ("gen_ai.request.*", parameters),
         (semconv.PREVIOUS_RESPONSE_ID, previous_response),
         (semconv.OPENAI_API_TYPE, api_type),
+        (semconv.STRUCTURED_SCHEMA, schema),
     ),
     end=RESPONSE,
     answer=answer,

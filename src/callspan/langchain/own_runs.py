@@ -18,7 +18,8 @@ from callspan.lease import Lease
 from callspan.registry import RUN
 from callspan.run import Run
 from callspan.settling import Told
-from callspan.starting import announce, start
+from callspan.starting import announce, start, tell_of_span
+from callspan.subscription import PENDING, doors, subscribe
 
 
 class OwnRun(Frame):
@@ -31,9 +32,10 @@ class OwnRun(Frame):
         inputs: What it is called with.
         metadata: The metadata of the run.
         tags: Its tags.
+        callbacks: LangChain's callbacks that it is called with: a manager, or a list of handlers.
     """
 
-    __slots__ = ("inputs", "lease", "metadata", "name", "outputs", "row", "run", "subject", "tags")
+    __slots__ = ("callbacks", "inputs", "lease", "metadata", "name", "outputs", "row", "run", "subject", "tags")
 
     def __init__(
         self,
@@ -44,7 +46,9 @@ class OwnRun(Frame):
         inputs: Any = None,
         metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
+        callbacks: Any = None,
     ) -> None:
+        self.callbacks = callbacks
         self.name, self.row, self.subject, self.inputs, self.tags = name, row, subject, inputs, tags
         self.metadata: Mapping[str, Any] = metadata or {}
         self.outputs: Any = NOTHING
@@ -58,11 +62,22 @@ class OwnRun(Frame):
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
         self.lease = Lease(run)  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
-        stand_in(run, above)
+        stand_in(run, above, current, current)
         start(run, self.row, current, above=above)
+        if self.callbacks is not None:
+            self._let_in(run, current)
         if run.subscribers:
             self.told = announce((run,))
         return run.context
+
+    def _let_in(self, run: Run, current: Context) -> None:
+        """Let those of LangChain's callbacks hear it that are ours; its own handlers never were told of such calls."""
+        before = len(run.subscribers)
+        for one in self.callbacks if isinstance(self.callbacks, (list, tuple)) else self.callbacks.handlers:
+            if doors.handler is not None and isinstance(one, doors.handler):
+                subscribe(run, one)  # type: ignore[arg-type]  # what is of that class is one
+        if len(run.subscribers) > before:
+            tell_of_span(run, run.subscribers[before:], Context({**current, PENDING: run}))
 
     def over(self, error: BaseException | None) -> Told | None:
         """End the run as the body ended."""

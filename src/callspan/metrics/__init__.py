@@ -58,10 +58,14 @@ class Instruments:
         attributes = {**(run.identity or spans.read(run.row.identity, run)), **said}  # a hidden run has none yet
         if error is not None:
             attributes[semconv.ERROR_TYPE] = errors.error_type(error)
+        labels = {} if run.who is None else self._limited(run.who.labels)
         ended = Ended(run, max(0, at - run.started) / 1e9, attributes)
         for metric, write in rows:
             try:
-                points = [(value, {**self._bounded(metric, attributes), **own}) for value, own in metric.points(ended)]
+                points = [
+                    (value, {**labels, **self._bounded(metric, attributes), **own})
+                    for value, own in metric.points(ended)
+                ]
             except Exception as fault:  # noqa: BLE001 - the user's objects: it costs the measurement
                 telemetry.failed(f"the metric {metric.name}", fault)
                 continue
@@ -79,14 +83,19 @@ class Instruments:
                 value = value[:NAME_LIMIT]
             elif not isinstance(value, int):
                 continue
-            seen = self._seen.setdefault(name, set())
-            if value not in seen:
-                if len(seen) >= VALUES_LIMIT:
-                    value = OTHER
-                else:
-                    seen.add(value)
-            bounded[name] = value
+            bounded[name] = self._few(name, value)
         return bounded
+
+    def _limited(self, labels: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+        return {name: self._few(name, value) for name, value in labels.items() if isinstance(value, (str, int, float))}
+
+    def _few(self, name: str, value: AttributeValue) -> AttributeValue:
+        seen = self._seen.setdefault(name, set())
+        if value not in seen:
+            if len(seen) >= VALUES_LIMIT:
+                return OTHER
+            seen.add(value)
+        return value
 
 
 def _made(meter: Meter, metric: Metric) -> _Write:

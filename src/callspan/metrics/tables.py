@@ -148,7 +148,8 @@ _IN, _OUT = semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS
 # fmt: off
 RELEASED = (
     Metric("gen_ai.client.operation.duration", "s", _SECONDS, (*_INFERENCE, *_NO_INFERENCE), _CLIENT_ERROR, _duration),
-    Metric("gen_ai.client.token.usage", "{token}", _TOKENS, _INFERENCE, CLIENT, _usage, (TOKEN_TYPE,)),
+    Metric("gen_ai.client.token.usage", "{token}", _TOKENS, (*_INFERENCE, semconv.EMBEDDINGS), CLIENT, _usage,
+           (TOKEN_TYPE,)),
     Metric("gen_ai.client.operation.time_to_first_chunk", "s", _SECONDS, _INFERENCE, CLIENT, _first_chunk),
 )
 """As in the conventions' release 1.41."""

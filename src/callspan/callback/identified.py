@@ -1,0 +1,96 @@
+"""The block that says whose calls are made in it, and what writes that on the spans of others."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from opentelemetry import baggage, trace
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.util.types import AttributeValue
+
+from callspan import identity, semconv, spans, telemetry
+from callspan.frame import reset
+from callspan.identity import IDENTITY, TRAVELLING, Identity
+from callspan.text import safe_name
+
+
+@contextmanager
+def session(
+    id: str | int,  # noqa: A002 - the conventions' word
+    *,
+    user: str | int | None = None,
+    labels: Mapping[str, AttributeValue] | None = None,
+    **attributes: AttributeValue,
+) -> Generator[None]:
+    """Say whose calls are made in this block, on every span in it: those of runs, and those of others.
+
+    It follows whatever the spans follow: into threads, tasks and generators that are begun in the block, and with
+    OpenTelemetry's propagation into other processes. In a block inside a block, what it says counts, and the rest is
+    that of the outer one.
+
+    Args:
+        id: The session, `session.id`.
+        user: The user, `user.id`.
+        labels: What metrics say too: names and values of which there are few.
+        **attributes: More to say, by the names of the attributes.
+
+    Raises:
+        ValueError: The id or the user is no text, or an empty one.
+    """
+    said = {semconv.SESSION_ID: _id(id, "id")}
+    if user is not None:
+        said[semconv.USER_ID] = _id(user, "user")
+    here = get_current()
+    outer = identity.of(here) or Identity({})
+    marks = spans.attributes_of(labels)
+    who = Identity({**outer.attributes, **marks, **spans.attributes_of(attributes), **said}, {**outer.labels, **marks})
+    put()
+    inside = Context({**here, IDENTITY: who})
+    for name in TRAVELLING:
+        if name in who.attributes:
+            inside = baggage.set_baggage(name, who.attributes[name], inside)
+    token = attach(inside)
+    try:
+        yield
+    finally:
+        reset(token)
+
+
+def _id(given: object, what: str) -> str:
+    text = str(given) if type(given) is int else given
+    name = safe_name(text)
+    if name is None:
+        raise ValueError(f"{what}={given!r} is no id: a text that is not empty, or a number")
+    return name
+
+
+class Identify(SpanProcessor):
+    """Writes on each span that starts who is at work, unless it says so itself."""
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:
+        """Write it on the span."""
+        current = get_current()
+        who = identity.of(current if parent_context is None else parent_context) or identity.of(current)
+        if who is None or not span.is_recording():
+            return
+        known = span.attributes or {}
+        span.set_attributes({name: value for name, value in who.attributes.items() if name not in known})
+
+
+_identified: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def put() -> None:
+    """Add the processor to the provider in force and the global one, once for each."""
+    for provider in (trace.get_tracer_provider(), telemetry.provider()):
+        add = getattr(provider, "add_span_processor", None)
+        if add is not None and provider not in _identified:
+            _identified.add(provider)
+            add(Identify())
+
+
+identity.watcher.prepare = put

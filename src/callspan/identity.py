@@ -1,0 +1,79 @@
+"""Whose call it is: the session, the user and what else a program says of a block, on every span within."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from opentelemetry import baggage
+from opentelemetry.context import Context, create_key
+from opentelemetry.util.types import AttributeValue
+
+from callspan import semconv
+from callspan.text import safe_name
+
+IDENTITY = create_key("callspan-identity")
+"""Context key: who is at work. It follows whatever the span follows."""
+
+TRAVELLING = (semconv.SESSION_ID, semconv.USER_ID)
+"""What goes to other processes too, as OpenTelemetry's baggage under the names of the attributes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """What is said of a block.
+
+    Args:
+        attributes: What every span in it says.
+        labels: Those of them that metrics say too.
+    """
+
+    attributes: Mapping[str, AttributeValue]
+    labels: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session, if there is one."""
+        value = self.attributes.get(semconv.SESSION_ID)
+        return value if isinstance(value, str) else None
+
+
+class Watcher:
+    """Who sees to it that spans of others say it too.
+
+    Args:
+        prepare: Makes sure of it: a provider may be set late.
+    """
+
+    __slots__ = ("prepare",)
+
+    def __init__(self) -> None:
+        self.prepare: Callable[[], None] | None = None
+
+
+watcher = Watcher()
+
+
+def of(context: Context) -> Identity | None:
+    """Give who is at work in a context: a block of this process, or of the process that the context comes from.
+
+    Args:
+        context: The context.
+    """
+    here = context.get(IDENTITY)
+    if isinstance(here, Identity):
+        return here
+    came = {name: value for name in TRAVELLING if (value := safe_name(baggage.get_baggage(name, context))) is not None}
+    return Identity(came) if came else None
+
+
+def at_home(context: Context) -> Context:
+    """Give a context that says the same to this process and nothing to others: whom we call is no part of it.
+
+    Args:
+        context: The context.
+    """
+    for name in TRAVELLING:
+        if baggage.get_baggage(name, context) is not None:
+            context = baggage.remove_baggage(name, context)
+    return context

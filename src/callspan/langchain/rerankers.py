@@ -1,0 +1,110 @@
+"""Document compressors, rerankers among them: LangChain announces nothing, so each subclass is patched as made."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.trace import SpanKind
+
+from callspan import semconv
+from callspan.capture import Said
+from callspan.jsontext import plain
+from callspan.kinds import Kind
+from callspan.langchain import subclasses
+from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.own_runs import OwnRun
+from callspan.langchain.said import RETRIEVER_ANSWERED
+from callspan.patching import Undo
+from callspan.settling import Told
+from callspan.shapes import around
+
+METHODS = ("compress_documents", "acompress_documents")
+
+_RERANKER = create_key("callspan-reranker")
+"""Context key: the object that is at it; its asynchronous method may use its other one, which is one call."""
+
+
+def _model(said: Announcement) -> str | None:
+    """Give the model's name: the object's own, or that of the cross encoder it holds."""
+    for holder in (said.subject, getattr(said.subject, "model", None)):
+        for name in ("model", "model_name", "model_id"):
+            value = getattr(holder, name, None)
+            if isinstance(value, str) and value:
+                return value
+    return None
+
+
+def _top_n(said: Announcement) -> int | None:
+    for name in ("top_n", "top_k", "k"):
+        value = getattr(said.subject, name, None)
+        if type(value) is int:
+            return value
+    return None
+
+
+def _count(documents: Any) -> int | None:
+    return len(documents) if isinstance(documents, (list, tuple)) else None
+
+
+RERANKER = Kind(
+    name="retriever",
+    word="rerank",
+    span_kind=SpanKind.INTERNAL,
+    depth=0,
+    target=None,
+    start=(
+        *ALWAYS,
+        (semconv.RUN_TYPE, "reranker"),
+        (semconv.RERANK_MODEL, _model),
+        (semconv.RERANK_TOP_N, _top_n),
+        (semconv.RERANK_GIVEN, lambda said: _count(said.inputs["documents"])),
+    ),
+    end=((semconv.RERANK_KEPT, _count),),
+    asked=(Said(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
+    answered=RETRIEVER_ANSWERED,
+)
+"""The conventions have no operation for it, so it has none and is not measured; callbacks hear it as a retriever."""
+
+
+class _Reranking(OwnRun):
+    """The frame of one call is all there is: it starts the run and ends it with what was returned."""
+
+    __slots__ = ("reranker",)
+
+    def __init__(self, reranker: Any, documents: Any, query: Any, callbacks: Any) -> None:
+        inputs = {"query": query, "documents": documents}
+        super().__init__(type(reranker).__name__, RERANKER, subject=reranker, inputs=inputs, callbacks=callbacks)
+        self.reranker = reranker
+
+    def outset(self) -> Context | None:
+        if get_current().get(_RERANKER) is self.reranker:
+            return None
+        context = super().outset()
+        return None if context is None else Context({**context, _RERANKER: self.reranker})
+
+    def over(self, error: BaseException | None) -> Told | None:
+        if error is None:
+            self.outputs = self.result
+        return super().over(error)
+
+
+def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
+    given = dict(zip(("documents", "query", "callbacks"), args[1:], strict=False)) | kwargs
+    return _Reranking(args[0], given.get("documents"), given.get("query"), given.get("callbacks"))
+
+
+_WEAVE = around(_opened)
+
+
+def watch(module: ModuleType) -> Undo:
+    """Patch the subclasses of `BaseDocumentCompressor` there are, and those to come.
+
+    Args:
+        module: `langchain_core.documents.compressor`.
+
+    Returns:
+        What restores them all.
+    """
+    return subclasses.watch(module.BaseDocumentCompressor, METHODS, _WEAVE)

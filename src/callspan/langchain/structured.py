@@ -1,0 +1,87 @@
+"""Structured output: which schema a model was asked for, and whether what it answered could be read as that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from callspan import semconv
+from callspan.langchain.chains import CHAIN, run_type
+from callspan.run import ERROR, OK, Run
+
+
+class Wanted:
+    """What the next parser is to make of a model's answer.
+
+    Args:
+        schema: The name of the schema.
+    """
+
+    __slots__ = ("read", "schema")
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.read = False  # whether a parser has
+
+
+def schema(said: Run) -> str | None:
+    """Give the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
+    options, params = said.extra.get("options"), said.extra.get("invocation_params")
+    if isinstance(options, Mapping) and isinstance(found := options.get("ls_structured_output_format"), Mapping):
+        return _name(found.get("schema"))
+    form = params.get("response_format") if isinstance(params, Mapping) else None
+    return _name(form.get("json_schema")) if isinstance(form, Mapping) else None
+
+
+def _name(given: Any) -> str | None:
+    if not isinstance(given, Mapping):
+        return None
+    function = given.get("function")
+    for source in (given, function if isinstance(function, Mapping) else {}):
+        for key in ("title", "name"):
+            if isinstance(value := source.get(key), str) and value:
+                return value
+    return None
+
+
+def answered(run: Run) -> None:
+    """Note on the runs around a model what the parser after it reads: it is a step of one of them.
+
+    Args:
+        run: The model's run, which ended well.
+    """
+    name = schema(run) if run.extra else None
+    if name is None:
+        return
+    wanted, around = Wanted(name), run.parent
+    while around is not None:
+        around.wanted = wanted
+        around = around.parent if around.row is CHAIN else None
+
+
+def verdict(run: Run, outputs: Any, outcome: str) -> None:
+    """Write on the span of the parser whether it could read the answer.
+
+    Args:
+        run: A chain's run that ends.
+        outputs: Its result.
+        outcome: How it ended.
+    """
+    around = run.parent
+    while around is not None and around.wanted is None:
+        around = around.parent if around.row is CHAIN else None
+    wanted = None if around is None else around.wanted
+    if wanted is None or wanted.read or outcome not in (OK, ERROR) or not _reads(run, outputs):
+        return
+    wanted.read = True
+    run.set_attribute(semconv.STRUCTURED_SCHEMA, wanted.schema)
+    run.set_attribute(semconv.STRUCTURED_PARSED, outcome == OK and outputs is not None and outputs != [])
+
+
+def _reads(run: Run, outputs: Any) -> bool:
+    """Tell whether it is a parser; some integrations use a function for one, which is given the message."""
+    return run_type(run) == "parser" or (_is_message(run.inputs) and not _is_message(outputs))
+
+
+def _is_message(given: Any) -> bool:
+    return getattr(given, "type", None) in ("ai", "AIMessageChunk")
