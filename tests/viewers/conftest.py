@@ -14,7 +14,9 @@ from tests.viewers.viewers import MLflow, Phoenix, Shown
 from callspan.testing import read_trace_file
 from callspan.testing.zero_code import run_instrumented
 
-TRAPS = Path(__file__).with_name("hard_to_show.py")
+HARD = Path(__file__).with_name("hard_to_show.py")
+QUESTION = "How long do Greenland sharks and bowhead whales live, and how cold is the water at K7 now?"
+NOTE_2 = "Note 2. Bowhead whale: stone harpoon points and amino acids tell of a life of over 200 years."
 CONTENT = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only"}
 
 Send = Callable[[Phoenix | MLflow, Path], tuple[str, list[Shown]]]
@@ -70,9 +72,7 @@ def send(tmp_path_factory: pytest.TempPathFactory) -> Send:
         with demo.scripted_model() as model:
             environment = model | on_this_machine | viewer.address() | CONTENT | {"OTEL_SERVICE_NAME": demo.SERVICE}
             command = [str(program)]
-            code = run_instrumented(
-                command, sent, exporters=["otlp"], environment=environment, show=lambda piece: None
-            )
+            code = run_instrumented(command, sent, exporters=["otlp"], environment=environment, show=lambda piece: None)
         assert code == 0
         spans = read_trace_file(sent)
         root = max((span for span in spans if span.parent_id is None), key=lambda span: span.start)

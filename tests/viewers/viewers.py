@@ -187,6 +187,16 @@ def by_start(spans: Iterator[Shown]) -> list[Shown]:
     return sorted(spans, key=lambda span: span.start)
 
 
+def named(spans: list[Shown], name: str) -> list[Shown]:
+    """Give the spans of a name, by their start.
+
+    Args:
+        spans: The spans of the trace, by their start.
+        name: The name.
+    """
+    return [span for span in spans if span.name == name]
+
+
 def tree(spans: list[Shown], parent: str | None = None, depth: int = 0) -> str:
     """Give the tree of a trace as text, each span with the viewer's word for its kind.
 
