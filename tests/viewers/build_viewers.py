@@ -19,13 +19,13 @@ MLFLOW = "mlflow==3.17.2"
 
 
 def python_of(viewer: str) -> Path | None:
-    """Give the interpreter of a viewer's environment, if it is there.
+    """Give the interpreter of a viewer's environment, if it is there; any Python's will do, tests only talk to it.
 
     Args:
         viewer: The package and its version.
     """
-    python = _folder(viewer) / "bin/python"
-    return python if python.exists() else None
+    made = sorted(_cache().glob(f"{viewer.replace('==', '-')}-python*/bin/python"))
+    return made[0] if made else None
 
 
 def main() -> int:
@@ -38,17 +38,17 @@ def main() -> int:
             except subprocess.CalledProcessError as error:
                 print(f"failed: {' '.join(map(str, error.cmd))}", file=sys.stderr)
                 return error.returncode
-        print(f"{viewer} is in {_folder(viewer)}")
+        print(f"{viewer} is run by {python_of(viewer)}")
     return 0
 
 
-def _folder(viewer: str) -> Path:
-    cache = Path(os.environ.get("CALLSPAN_VIEWERS") or Path.home() / ".cache/callspan/viewers").absolute()
-    return cache / f"{viewer.replace('==', '-')}-python{sys.version_info.major}.{sys.version_info.minor}"
+def _cache() -> Path:
+    return Path(os.environ.get("CALLSPAN_VIEWERS") or Path.home() / ".cache/callspan/viewers").absolute()
 
 
 def _install(viewer: str) -> None:
-    folder = _folder(viewer)
+    python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folder = _cache() / f"{viewer.replace('==', '-')}-{python}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder and renamed in the end: what was interrupted is never taken for whole.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as scratch:

@@ -36,7 +36,7 @@ def extra() -> None:
     """What sends traces is installed; asked before any server is started."""
     for module in ("distro", "exporter.otlp.proto.http", "exporter.otlp.json.file"):
         pytest.importorskip(f"opentelemetry.{module}", reason="needs the extra otlp")
-    pytest.importorskip("langgraph.graph")
+    pytest.importorskip("langgraph")
 
 
 @pytest.fixture(scope="session")
