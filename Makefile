@@ -3,6 +3,7 @@
 # PYTHON   which interpreter makes the environments; the first that will do of the list. Example: make test PYTHON=python3.13
 # VENV     where the environment is. Another interpreter needs another one: make test PYTHON=python3.13 VENV=.venv-3.13
 # CALLSPAN_SERVERS   where `make servers` keeps what it builds, and the tests look for it: ~/.cache/callspan/servers
+# CALLSPAN_VIEWERS   the same for `make viewers`: ~/.cache/callspan/viewers
 # LIVE     LIVE=1: `make demo` asks the real endpoint, with the key in the environment.
 
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -10,7 +11,7 @@ VENV ?= .venv
 
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test lint matrix matrix-oldest servers bench clean always
+.PHONY: help demo test lint matrix matrix-oldest servers viewers bench clean always
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo 'make matrix    the test suite on each supported LangChain, Python and OpenTelemetry (15 minutes)'
 	@echo '               matrix-newest, matrix-oldest: on one; the others are in noxfile.py'
 	@echo 'make servers   the real Collector and Jaeger for the tests, with Go (10 minutes the first time)'
+	@echo 'make viewers   the real Phoenix and MLflow for the tests (2 minutes the first time)'
 	@echo 'make bench     what it costs, in CPU time (1 to 2 minutes)'
 	@echo 'make clean     remove the environments, caches and builds'
 
@@ -48,6 +50,9 @@ always:
 
 servers: $(VENV)/bin/python
 	@$(VENV)/bin/python tests/pipeline/build_servers.py
+
+viewers: $(VENV)/bin/python
+	@$(VENV)/bin/python tests/viewers/build_viewers.py
 
 bench: $(VENV)/bench.stamp
 	@$(VENV)/bin/python -m benchmarks

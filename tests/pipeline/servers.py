@@ -34,14 +34,24 @@ class Server:
         settings: The environment variables that its configuration reads; it gets nothing else of this process's.
         health: The port and the path that answer 200 once it serves.
         log: Where its output goes.
+        patience: How many seconds it has until it serves.
     """
 
-    def __init__(self, command: list[str | Path], settings: dict[str, str], health: tuple[int, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: list[str | Path],
+        settings: dict[str, str],
+        health: tuple[int, str],
+        log: Path,
+        *,
+        patience: float = DEADLINE,
+    ) -> None:
         self.log = log
         self._command = command
         # Nothing else: neither proxies nor another test's settings. Its home is where it may write.
         self._environment = settings | {"PATH": os.defpath, "HOME": str(log.parent)}
         self._health = health
+        self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -56,7 +66,7 @@ class Server:
                 self._command, env=self._environment, cwd=self.log.parent, stdout=log, stderr=subprocess.STDOUT
             )
         try:
-            wait_until(self._serves, f"{self._command[0]} serves")
+            wait_until(self._serves, f"{self._command[0]} serves", self._patience)
         except BaseException as error:
             self.stop()
             error.add_note(self.log.read_text(encoding="utf-8", errors="replace")[-4000:])
@@ -205,20 +215,21 @@ class Collector(Server):
         super().__init__(command, settings, (health, "/"), folder / "collector.log")
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
     """Ask again and again until the answer is yes.
 
     Args:
         condition: The question.
         what: What is waited for, for the error.
+        seconds: How long it may take.
 
     Raises:
-        TimeoutError: It was not so within `DEADLINE` seconds.
+        TimeoutError: It was not so in time.
     """
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {DEADLINE:.0f} s in vain until {what}")
+            raise TimeoutError(f"waited {seconds:.0f} s in vain until {what}")
         time.sleep(0.02)
 
 
