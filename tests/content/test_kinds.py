@@ -74,7 +74,9 @@ chat scripted
   asked system: be kind
   asked user: hi
   asked tool: => 2
-  tools [{"type": "function", "name": "add", "description": "Add.", "parameters": {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"], "type": "object"}}]
+  tools [{"type": "function", "name": "add", "description": "Add.", \
+"parameters": {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["a", "b"], \
+"type": "object"}}]
   answered assistant (stop): hello you
 """
     )
@@ -97,7 +99,8 @@ invoke_workflow
   answered assistant: hello you
 chain ChatPromptTemplate
   inputs {"word": "hi"}
-  outputs [{"role": "system", "parts": [{"type": "text", "content": "be kind"}]}, {"role": "user", "parts": [{"type": "text", "content": "hi"}]}]
+  outputs [{"role": "system", "parts": [{"type": "text", "content": "be kind"}]}, {"role": "user", \
+"parts": [{"type": "text", "content": "hi"}]}]
 chat scripted
   asked system: be kind
   asked user: hi
