@@ -14,6 +14,12 @@ from opentelemetry.trace import Tracer
 
 import callspan
 from benchmarks.workloads import Workload
+from callspan.kinds import Kind
+from callspan.langchain.chains import CHAIN, WORKFLOW
+from callspan.langchain.graphs import AGENT, NODE
+from callspan.langchain.models import CHAT
+from callspan.langchain.retrievers import RETRIEVER
+from callspan.langchain.tools import TOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,7 @@ class Contender:
         in_place: Holds what it is for the length of a turn.
         config: The LangChain config of its calls.
         tracer: Writes bare spans after each call, if there is one.
+        said: Whether those say what was said.
         of: Whether it runs a workload.
     """
 
@@ -32,6 +39,7 @@ class Contender:
     in_place: Callable[[], AbstractContextManager[None]] = nullcontext
     config: Any = None
     tracer: Tracer | None = None
+    said: bool = False
     of: Callable[[Workload], bool] = lambda workload: True
 
 
@@ -66,12 +74,36 @@ class InlineHandler(BaseCallbackHandler):
 
 
 @contextmanager
-def _instrumented(provider: TracerProvider, *heard_by: callspan.Callback) -> Iterator[None]:
-    callspan.instrument(tracer_provider=provider, detail="all", callbacks=heard_by)
+def _instrumented(
+    provider: TracerProvider, *heard_by: callspan.Callback, content: str = "no_content"
+) -> Iterator[None]:
+    callspan.instrument(tracer_provider=provider, detail="all", callbacks=heard_by, content=content)
     try:
         yield
     finally:
         callspan.uninstrument()
+
+
+@contextmanager
+def _wordless(provider: TracerProvider) -> Iterator[None]:
+    """Instrument with kinds of runs that have no content, so that nothing about it is even asked."""
+    before = [(kind, kind.asked, kind.answered) for kind in _KINDS]
+    for kind in _KINDS:
+        _set_said(kind, (), ())
+    try:
+        with _instrumented(provider):
+            yield
+    finally:
+        for kind, asked, answered in before:
+            _set_said(kind, asked, answered)
+
+
+def _set_said(kind: Kind, asked: tuple[Any, ...], answered: tuple[Any, ...]) -> None:
+    object.__setattr__(kind, "asked", asked)
+    object.__setattr__(kind, "answered", answered)
+
+
+_KINDS = (CHAT, TOOL, RETRIEVER, CHAIN, WORKFLOW, AGENT, NODE)
 
 
 @contextmanager
@@ -83,6 +115,7 @@ def _uninstrumented(provider: TracerProvider) -> Iterator[None]:
 
 PLAIN = "plain"
 FLOOR, CALLSPAN = "floor", "callspan"
+FLOOR_SAID, CALLSPAN_SAID, CALLSPAN_WORDLESS = "floor, the same JSON", "callspan, content on", "... without its code"
 FLOOR_OFF, CALLSPAN_OFF = "floor, sampled out", "callspan, sampled out"
 UNINSTRUMENTED = "uninstrumented"
 RUNS_HEARD, RUNS_HEARD_OFF = "start and end heard", "heard, sampled out"
@@ -114,6 +147,9 @@ def all_contenders() -> list[Contender]:
         Contender(PLAIN),
         Contender(FLOOR, tracer=on.get_tracer("floor")),
         Contender(CALLSPAN, lambda: _instrumented(on)),
+        Contender(CALLSPAN_WORDLESS, lambda: _wordless(on)),
+        Contender(FLOOR_SAID, tracer=on.get_tracer("floor"), said=True),
+        Contender(CALLSPAN_SAID, lambda: _instrumented(on, content="span_only")),
         Contender(FLOOR_OFF, tracer=off.get_tracer("floor")),
         Contender(CALLSPAN_OFF, lambda: _instrumented(off)),
         Contender(UNINSTRUMENTED, lambda: _uninstrumented(on)),

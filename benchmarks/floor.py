@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,18 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, Tracer, set_span_in_context
 
 from benchmarks.workloads import Workload
+from callspan import semconv
 from callspan.testing import record
 
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """A span to write, and those inside it."""
+    """A span to write, and those inside it; `said` is what is written as JSON each time."""
 
     name: str
     kind: SpanKind
     attributes: dict[str, Any]
+    said: dict[str, Any]
     inside: tuple[Bare, ...]
 
     def count(self) -> int:
@@ -33,9 +36,14 @@ class Bare:
         return 1 + sum(bare.count() for bare in self.inside)
 
 
-def recorded(workload: Workload) -> tuple[Bare, ...]:
-    """Run the workload once with callspan, and give the spans it wrote."""
-    with record(detail="all") as recording:
+def recorded(workload: Workload, content: str | None = None) -> tuple[Bare, ...]:
+    """Run the workload once with callspan, and give the spans it wrote.
+
+    Args:
+        workload: The workload.
+        content: As for `callspan.instrument`.
+    """
+    with record(detail="all", content=content) as recording:
         if inspect.isawaitable(answer := workload.call(None)):
             asyncio.run(_wait(answer))
         spans = recording.spans
@@ -46,10 +54,26 @@ def recorded(workload: Workload) -> tuple[Bare, ...]:
 
 
 def _below(parent: int, inside: dict[int, list[ReadableSpan]]) -> tuple[Bare, ...]:
-    return tuple(
-        Bare(span.name, span.kind, dict(span.attributes or {}), _below(span.get_span_context().span_id, inside))
-        for span in inside.get(parent, ())
-    )
+    return tuple(_bare(span, inside) for span in inside.get(parent, ()))
+
+
+def _bare(span: ReadableSpan, inside: dict[int, list[ReadableSpan]]) -> Bare:
+    attributes = dict(span.attributes or {})
+    said = {
+        name: json.loads(str(attributes.pop(name)))
+        for name in list(attributes)
+        if name in _SAID and str(attributes[name])[:1] in ("[", "{")
+    }
+    return Bare(span.name, span.kind, attributes, said, _below(span.get_span_context().span_id, inside))
+
+
+_SAID = frozenset(
+    {
+        *(semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS),
+        *(semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT, semconv.DOCUMENTS, semconv.RUN_INPUTS, semconv.RUN_OUTPUTS),
+    }
+)
+"""Attributes that are JSON."""
 
 
 async def _wait(answer: Any) -> Any:
@@ -59,7 +83,11 @@ async def _wait(answer: Any) -> Any:
 def write(tracer: Tracer, spans: tuple[Bare, ...]) -> None:
     """Write the spans, nested as they were."""
     for bare in spans:
-        span = tracer.start_span(bare.name, kind=bare.kind, attributes=bare.attributes)
+        attributes = bare.attributes
+        if bare.said:
+            dumped = {name: json.dumps(value, ensure_ascii=False) for name, value in bare.said.items()}
+            attributes = {**attributes, **dumped}
+        span = tracer.start_span(bare.name, kind=bare.kind, attributes=attributes)
         token = attach(set_span_in_context(span))
         if bare.inside:
             write(tracer, bare.inside)

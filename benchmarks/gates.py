@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.contenders import CALLSPAN, CALLSPAN_OFF, FLOOR, FLOOR_OFF, PLAIN, TOKENS_HEARD, UNINSTRUMENTED
+from benchmarks.contenders import (
+    CALLSPAN,
+    CALLSPAN_OFF,
+    CALLSPAN_SAID,
+    CALLSPAN_WORDLESS,
+    FLOOR,
+    FLOOR_OFF,
+    FLOOR_SAID,
+    PLAIN,
+    TOKENS_HEARD,
+    UNINSTRUMENTED,
+)
 from benchmarks.rotation import Result
 
 AIM, GATE = 1.3, 1.5
 """callspan's increment over plain LangChain, as a multiple of the floor's."""
+
+SAID_GATE = 2.0
+"""The same with content on, where the floor writes the same JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,12 @@ def ratio(result: Result) -> float:
     return per_run(result, CALLSPAN) / floor if floor > 0 else float("nan")
 
 
+def said_ratio(result: Result) -> float:
+    """Give callspan's increment with content on as a multiple of that of a floor which writes the same JSON."""
+    floor = per_run(result, FLOOR_SAID)
+    return per_run(result, CALLSPAN_SAID) / floor if floor > 0 else float("nan")
+
+
 def per_token(result: Result, contender: str) -> float:
     """Give the contender's increment over plain LangChain, in microseconds per token, all of the call's in it."""
     return (result.micros(contender) - result.micros(PLAIN)) / result.workload.tokens
@@ -46,6 +66,16 @@ def per_token(result: Result, contender: str) -> float:
 
 def _within_the_floor(result: Result) -> tuple[float, str, float] | None:
     return None if result.workload.tokens else (ratio(result), "x", GATE)
+
+
+def _said(result: Result) -> tuple[float, str, float] | None:
+    return None if result.workload.tokens else (said_ratio(result), "x", SAID_GATE)
+
+
+def _unsaid(result: Result) -> tuple[float, str, float] | None:
+    if result.workload.tokens:
+        return None
+    return per_run(result, CALLSPAN) - per_run(result, CALLSPAN_WORDLESS), "µs a run", 0.5
 
 
 def _unheard_tokens(result: Result) -> tuple[float, str, float] | None:
@@ -73,6 +103,8 @@ def _uninstrumented(result: Result) -> tuple[float, str, float]:
 
 _GATES: tuple[tuple[str, Callable[[Result], tuple[float, str, float] | None]], ...] = (
     ("callspan / floor", _within_the_floor),
+    ("content on / floor with the same JSON", _said),
+    ("content off, above the same without its code", _unsaid),
     ("a token that nobody hears, above the floor", _unheard_tokens),
     ("a token that a def hears, above one that nobody hears", _heard_tokens),
     ("sampled out, above the floor", _sampled_out),

@@ -45,6 +45,7 @@ def all_workloads() -> list[Workload]:
     return [
         *_called("lambda", step, 1),
         *_called("chat", model, question),
+        *_called("chat, 50 long messages", model, _conversation(50)),
         *_called("sequence of 20", RunnableSequence(*[RunnableLambda(_same, _asame) for _ in range(20)]), 1),
         *_called("tool", StructuredTool.from_function(_add, _aadd, name="add"), {"a": 1, "b": 2}),
         *_called("agent", create_agent(model, [_tool()]), {"messages": question}),
@@ -109,6 +110,12 @@ class _State(TypedDict):
 
 def _messages(count: int) -> list[HumanMessage]:
     return [HumanMessage(f"message {i}", id=str(i)) for i in range(count)]
+
+
+def _conversation(count: int) -> list[HumanMessage]:
+    """Give messages as people write them, a page each two."""
+    sentence = "We went to see the old mill in 2019, and the water was still running: nobody had told it to stop. "
+    return [HumanMessage(sentence * 10, id=str(i)) for i in range(count)]
 
 
 def _graph() -> Any:

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,10 @@ def test_a_mode_says_where_it_is_written(mode, on_spans, events, way, monkeypatc
     provider.add_log_record_processor(SimpleLogRecordProcessor(logs))
     if way in ("variable", "capitals"):
         monkeypatch.setenv(VARIABLE, mode.upper() if way == "capitals" else mode)
-    with record(content=mode if way == "keyword" else None, logger_provider=provider) as recording:
-        with callspan.content(
-            mode if way == "block" else read_settings(content=mode if way == "keyword" else None).content
-        ):
-            ask()
+    given = mode if way == "keyword" else None
+    block = callspan.content(mode) if way == "block" else nullcontext()
+    with record(content=given, logger_provider=provider) as recording, block:
+        ask()
     assert said(recording) == on_spans
     assert len(logs.get_finished_logs()) == events
 

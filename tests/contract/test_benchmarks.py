@@ -33,7 +33,7 @@ def test_the_benchmark_runs(tmp_path):
         assert f"{workload['name']}, {workload['mode']} ({workload['runs']} run" in done.stdout
         assert workload["runs"] > 0
         heard = {"sync": 3, "async": 5}[workload["mode"]] if workload["tokens"] else 3  # and LangChain's own handlers
-        assert len(workload["contenders"]) == 6 + heard
+        assert len(workload["contenders"]) == 9 + heard
     assert all(f"  {verdict['gate']}: " in done.stdout for verdict in figures["gates"])
 
 
