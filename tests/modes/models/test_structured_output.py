@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, ToolCall
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolCall
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers import JsonOutputParser
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableLambda
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
@@ -35,6 +37,13 @@ class Model(BaseChatModel):
     def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
         calls = [] if self.answer is None else [ToolCall(name="Weather", args=self.answer, id="1")]
         return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=calls))])
+
+    def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        given = "" if self.answer is None else json.dumps(self.answer)
+        for piece in (given[:9], given[9:]) if given else ("",):
+            call = tool_call_chunk(name="Weather" if piece == given[:9] else None, args=piece, id="1", index=0)
+            message = AIMessageChunk("", tool_call_chunks=[call] if given else [])
+            yield ChatGenerationChunk(message=message)
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
         return self.bind(tools=[convert_to_openai_tool(one) for one in tools], **kwargs)
