@@ -8,6 +8,8 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from callspan.shortening import missing
+
 _RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
 _LINE = b"x" * 57
 """The shortest line that encoders break data into."""
@@ -22,6 +24,9 @@ _DATA = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{57,}+(?:\\r\\n|\\n|\
 _SHORTEST = 200
 """Characters of base64 outside of a URL: what is shorter is a key, a hash or an id."""
 
+_LONGEST = 1_000_000
+"""Characters of one text that are looked at, whatever the limit is."""
+
 _MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 
 
@@ -31,7 +36,10 @@ def binary(data: bytes) -> dict[str, Any]:
 
 
 def without_blobs(text: str) -> str:
-    """Give the text with `data:` URLs and long base64 in it described instead."""
+    """Give the text with `data:` URLs and long base64 in it described instead; what is absurdly long is cut."""
+    if len(text) > _LONGEST:
+        end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
+        text = f"{text[:end]}{missing(len(text) - end)}"
     if "data:" in text or "DATA:" in text:
         text = _URL.sub(_without_url, text)
     if len(text) >= _SHORTEST and _LINE in text.encode("utf-8", "replace").translate(_RUNS):

@@ -13,7 +13,7 @@ from callspan.errors import error_type
 from callspan.jsontext import plain
 from callspan.redaction import FAILED, Place, Redact, Secrets, everything
 from callspan.secret_texts import without_secrets
-from callspan.shortening import missing
+from callspan.text import safe_name
 
 _log = logging.getLogger("callspan")
 
@@ -26,31 +26,23 @@ def redacted(value: Any, kind: str) -> Any:
         kind: What it is called in a `Place`.
     """
     redact = telemetry.current().redact
-    value = _described(value)
-    return value if redact is None else _walk(value, Place(kind), redact)
+    if redact is None:
+        return _described(value)
+    return _walk(value, Place(kind), redact)
 
 
 def _described(value: Any) -> Any:
-    """Give a plain value in whose texts no binary data is left, and no text that is absurdly long."""
+    """Give a plain value in whose texts no binary data is left."""
     if isinstance(value, str):
-        return without_blobs(value if len(value) <= _LONGEST else _cut(value))
+        return without_blobs(value)
     if isinstance(value, dict):
-        return {_described(key): _described(one) for key, one in value.items()}
+        return {without_blobs(key): _described(one) for key, one in value.items()}
     return [_described(one) for one in value] if isinstance(value, list) else value
-
-
-_LONGEST = 1_000_000
-"""Characters of one text that are looked at, whatever the limit is."""
-
-
-def _cut(text: str) -> str:
-    end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
-    return f"{text[:end]}{missing(len(text) - end)}"
 
 
 def _walk(value: Any, place: Place, redact: Redact) -> Any:
     if isinstance(value, list):
-        items = (_message(one, place, redact) if _is_message(one) else _item(one, place, redact) for one in value)
+        items = [_message(one, place, redact) if _is_message(one) else _item(one, place, redact) for one in value]
         return [one for one in items if one is not None]
     if _is_message(value):
         return _message(value, place, redact)
@@ -76,7 +68,7 @@ def _is_message(value: Any) -> bool:
 
 def _message(message: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
     inside = Place(place.kind, message["role"], place.key)
-    said = {name: without_secrets(one) if isinstance(one, str) else one for name, one in message.items()}
+    said = {name: safe_name(one) or "" if isinstance(one, str) else one for name, one in message.items()}
     said["parts"] = [safe for part in message["parts"] if (safe := _item(part, inside, redact)) is not None]
     return said
 
@@ -88,7 +80,7 @@ def _item(part: Any, place: Place, redact: Redact) -> Any:
     if isinstance(redact, Secrets) or redact is everything:
         return redact(part, place)
     try:
-        safe = redact(part, place)
+        safe = redact(_described(part), place)
         why = None if safe is None else _fault(safe, part, place)
         safe = None if safe is None or why is not None else _described(plain(safe))
     except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content, which never leaks

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from callspan.blobs import without_blobs
 from callspan.secret_keys import denied, is_denied, is_secret
 from callspan.secret_texts import PRINTED, SMALLEST_CARD, is_card, without_secrets
 
@@ -44,6 +46,21 @@ def redactor(setting: str | Redact, keys: Iterable[str]) -> Redact | None:
     return {"none": None, "all": everything}.get(setting) if setting != "secrets" else Secrets(keys)
 
 
+def safe_to_say(text: str, among: frozenset[str]) -> str:
+    """Give a text without secrets and binary data; an agent says the same again at each of its steps."""
+    return _again(text, among) if len(text) <= _LONG else _safe_to_say(text, among)
+
+
+def _safe_to_say(text: str, among: frozenset[str]) -> str:
+    return without_secrets(without_blobs(text), among)
+
+
+_LONG = 4096
+"""Characters of a text that is not kept to be recognised."""
+
+_again = lru_cache(maxsize=1024)(_safe_to_say)
+
+
 class Secrets:
     """The redactor that replaces secrets.
 
@@ -62,10 +79,17 @@ class Secrets:
 
     def _clean(self, part: Any, *, schema: bool = False) -> Any:
         if isinstance(part, str):
-            return without_secrets(part, self.denied)
+            return safe_to_say(part, self.denied)
         if isinstance(part, Mapping):
+            if (
+                not schema
+                and len(part) == _TEXT
+                and part.get("type") == "text"
+                and isinstance(part.get("content"), str)
+            ):
+                return {"type": "text", "content": safe_to_say(part["content"], self.denied)}  # nearly all of them
             under = self._described if schema else self._under
-            return {without_secrets(key, self.denied): under(key, value) for key, value in part.items()}
+            return {safe_to_say(key, self.denied): under(key, value) for key, value in part.items()}
         if isinstance(part, (list, tuple)):
             return [self._clean(one, schema=schema) for one in part]
         return PRINTED if type(part) is int and part > SMALLEST_CARD and is_card(str(part)) else part
@@ -83,6 +107,9 @@ class Secrets:
             return PRINTED
         return self._clean(value, schema=True)
 
+
+_TEXT = 2
+"""Keys of a part that is a text and nothing else."""
 
 _OF_SECRETS = frozenset({"type", "title", "description", "format", "writeOnly"})
 

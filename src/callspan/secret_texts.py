@@ -10,6 +10,8 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
 
 from callspan.secret_keys import USUAL, is_denied, stems, words
 
@@ -43,7 +45,7 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
     if b"@" in data:
         text = _replaced(_IN_URL.sub(PRINTED, text), _addresses)
     if b":" in data or b"=" in data:
-        text = _replaced(text, lambda text: _values(text, among))
+        text = _replaced(text, _values, among)
     if _CARDS in data.translate(_NUMBERS, b" -"):
         text = _replaced(text, _cards)
     return text
@@ -170,18 +172,24 @@ def _values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
                 yield start, end
 
 
+@lru_cache(maxsize=16)
+def _pattern(among: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, stems(among))))
+
+
 def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
     """Give the places of the colons and equals signs before which something like a denied key stands."""
     parts = text.replace("=", ":").split(":")
     tail = _TAIL if '\\"' not in text else _TAIL_ESCAPED
     ends = {part[-tail:] for part in parts}
-    if not any(stem in "\n".join(ends).lower() for stem in stems(among)):
+    telling = _pattern(among)
+    if telling.search("\n".join(ends).lower()) is None:
         return
-    telling = {end for end in ends if any(stem in end.lower() for stem in stems(among))}
+    ends = {end for end in ends if telling.search(end.lower())}
     at = -1
     for part in parts[:-1]:
         at += len(part) + 1
-        if part[-tail:] in telling:
+        if part[-tail:] in ends:
             yield at
 
 
@@ -264,11 +272,11 @@ def is_card(number: str) -> bool:
     return sum(doubled) % 10 == 0
 
 
-def _replaced(text: str, find: Callable[[str], Iterator[tuple[int, int]]]) -> str:
+def _replaced(text: str, find: Callable[..., Iterator[tuple[int, int]]], *given: Any) -> str:
     """Give the text with what stands in the places that are found replaced; they come in order."""
     kept: list[str] = []
     done = 0
-    for start, end in find(text):
+    for start, end in find(text, *given):
         if start >= done:
             kept += (text[done:start], PRINTED)
         done = max(done, end)
