@@ -49,6 +49,13 @@ RETRIED = {"langchain.retry_of", "langchain.run.attempt"}
 
 _SETTINGS = "max_tokens temperature top_p top_k frequency_penalty presence_penalty seed choice.count stop_sequences"
 
+CONTENT = (
+    *("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions"),
+    *("gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.retrieval.query.text"),
+    *("gen_ai.retrieval.documents", "langchain.run.inputs", "langchain.run.outputs", "langchain.event.data"),
+    *("langgraph.interrupt.value", "langgraph.resume.value"),
+)
+
 NOT_HERE = {
     **{f"gen_ai.request.{name}": "the model has no settings of its own" for name in _SETTINGS.split()},
     "gen_ai.request.reasoning.level": "the model has no settings of its own",
@@ -83,6 +90,7 @@ NOT_HERE = {
     "langchain.run.outcome": "every run returns or fails",
     "langgraph.checkpoint.id": "there is no checkpointer",
     "langgraph.goto": "no node returns a Command",
+    **dict.fromkeys(CONTENT, "content is off"),
 }
 """Which attributes of the documentation this program cannot have, and why."""
 
