@@ -218,4 +218,6 @@ def outcome_of(form: str, runnable: Any, given: Any) -> Any:
         return [chunk async for chunk in result] if form == "astream" else await result
 
     result = asyncio.run(main()) if form.startswith("a") else getattr(runnable, form)(given)
-    return list(result)[0] if form.endswith("stream") else result
+    if form.endswith("stream"):
+        [result] = result
+    return result
