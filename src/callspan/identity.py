@@ -10,7 +10,7 @@ from opentelemetry.context import Context, create_key
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.text import safe_name
+from callspan.text import NAME_LIMIT, cut, encodable
 
 IDENTITY = create_key("callspan-identity")
 """Context key: who is at work. It follows whatever the span follows."""
@@ -63,8 +63,18 @@ def of(context: Context) -> Identity | None:
     here = context.get(IDENTITY)
     if isinstance(here, Identity):
         return here
-    came = {name: value for name in TRAVELLING if (value := safe_name(baggage.get_baggage(name, context))) is not None}
+    came = {name: value for name in TRAVELLING if (value := as_id(baggage.get_baggage(name, context))) is not None}
     return Identity(came) if came else None
+
+
+def as_id(given: object) -> str | None:
+    """Give an id as spans have it, or None if it is none: a text, whatever it looks like, or a whole number.
+
+    Args:
+        given: What a program, or another process, said.
+    """
+    text = str(given) if type(given) is int else given
+    return encodable(cut(text, NAME_LIMIT)) if isinstance(text, str) and text else None
 
 
 def at_home(context: Context) -> Context:

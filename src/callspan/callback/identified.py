@@ -15,7 +15,6 @@ from opentelemetry.util.types import AttributeValue
 from callspan import identity, semconv, spans, telemetry
 from callspan.frame import reset
 from callspan.identity import IDENTITY, TRAVELLING, Identity
-from callspan.text import safe_name
 
 
 @contextmanager
@@ -61,11 +60,10 @@ def session(
 
 
 def _id(given: object, what: str) -> str:
-    text = str(given) if type(given) is int else given
-    name = safe_name(text)
-    if name is None:
+    found = identity.as_id(given)
+    if found is None:
         raise ValueError(f"{what}={given!r} is no id: a text that is not empty, or a number")
-    return name
+    return found
 
 
 class Identify(SpanProcessor):
