@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
-from callspan import capture, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
+from callspan import capture, compat, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, hooks
 from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
@@ -156,6 +156,8 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
             _write_end(run, attributes, meters)
         if run.row.calls == MODEL_CALLS and run.span.is_recording() and capture.has_events(run.context):
             logs.tell_details(run, capture.for_event(run))
+        if (dialects := telemetry.current().settings.compat) and run.span.is_recording():
+            run.span.set_attributes(compat.translated(getattr(run.span, "attributes", None) or {}, dialects))
         # Over its limit the SDK drops the oldest ones, which are those that every reader looks for first.
         if getattr(run.span, "dropped_attributes", 0) and run.span.is_recording():
             run.span.set_attributes(run.identity)

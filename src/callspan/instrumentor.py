@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("callspan")
 
 
-SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys")
+SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys", "compat")
 
 _KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *SETTINGS)
 
@@ -123,6 +123,7 @@ def instrument(
     content_limit: int | None = None,
     redact: str | Redact | None = None,
     redact_keys: str | Sequence[str] | None = None,
+    compat: str | Sequence[str] | None = None,
 ) -> None:
     """Instrument LangChain and LangGraph, imported already or later.
 
@@ -143,6 +144,7 @@ def instrument(
         redact: What is done to it: `secrets` (default), `all`, `none`, or a function that gets each part and its
             place and gives it back, changed or not, or None to drop it; also as `module:function`.
         redact_keys: Keys whose values are secrets, besides the usual ones.
+        compat: In whose words spans say it once more: `openinference`, `langsmith`, `legacy`; nobody's by default.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
@@ -158,6 +160,7 @@ def instrument(
         "content_limit": content_limit,
         "redact": redact,
         "redact_keys": redact_keys,
+        "compat": compat,
     }
     check_keywords(**{name: given[name] for name in SETTINGS})
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:

@@ -13,6 +13,9 @@ _log = logging.getLogger("callspan")
 
 DETAILS = ("all", "steps", "calls")
 
+COMPAT = ("openinference", "langsmith", "legacy")
+"""The dialects that `compat` has a table for."""
+
 CONTENTS = ("no_content", "span_only", "event_only", "span_and_event")
 
 _SMALLEST = 1024
@@ -30,6 +33,7 @@ class Settings:
         content_limit: Bytes of one attribute of it.
         redact: What is done to it: `secrets`, `all`, `none`, or a function.
         redact_keys: Keys whose values are secrets, besides the usual ones.
+        compat: In whose words spans say it once more.
         emit_event: Whether models' calls are events too; None: if events have content.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
@@ -40,6 +44,7 @@ class Settings:
     content_limit: int = 65536
     redact: str | Callable[[Any, Any], Any] = "secrets"
     redact_keys: tuple[str, ...] = ()
+    compat: tuple[str, ...] = ()
     emit_event: bool | None = None
     strict: bool = False
 
@@ -98,6 +103,14 @@ def _only_keys(value: Any) -> tuple[str, ...]:
     return keys
 
 
+def _dialects(value: Any) -> tuple[str, ...]:
+    """Read `none`, or names of dialects: separated by commas, or as a list."""
+    words = _keys(value)
+    if words is None or not all(word in COMPAT for word in words):
+        raise ValueError(value)
+    return tuple(dict.fromkeys(words))
+
+
 def _bytes(value: Any) -> int:
     number = int(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < _SMALLEST:
@@ -144,6 +157,7 @@ _SETTINGS = (
     _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
     _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys),
+    _Setting("compat", "CALLSPAN_COMPAT", f"none | {' | '.join(COMPAT)}, separated by commas", _dialects),
     _Setting("emit_event", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true | false", _true_or_false),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )

@@ -27,6 +27,7 @@ FLOORS = {
     "subscription": 1,
     "settling": 1,
     "shared_calls": 1,
+    "compat": 0,
     "identity": 1,
     "registry": 1,
     "totals": 1,

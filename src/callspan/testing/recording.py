@@ -71,6 +71,7 @@ def record(
     content_limit: int | None = None,
     redact: str | Redact | None = None,
     redact_keys: str | Sequence[str] | None = None,
+    compat: str | Sequence[str] | None = None,
     **provider: Any,
 ) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
@@ -85,6 +86,7 @@ def record(
         content_limit: Likewise.
         redact: Likewise.
         redact_keys: Likewise.
+        compat: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
@@ -101,6 +103,7 @@ def record(
         content_limit=content_limit,
         redact=redact,
         redact_keys=redact_keys,
+        compat=compat,
     )
     try:
         yield recording
