@@ -22,10 +22,8 @@ from callspan.totals import Totals
 WAITING = create_key("callspan-waiting")
 """Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
-OK, ERROR, STOPPED, PAUSED, CANCELLED, CLOSED, UNREPORTED = (
-    *("ok", "error", "stopped", "paused"),
-    *("cancelled", "closed", "unreported"),
-)
+OK, ERROR, STOPPED = "ok", "error", "stopped"
+PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
 
 FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
@@ -48,8 +46,7 @@ class Run:
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "attempt", "by_sdk", "context", "conversation",
         "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures", "first_chunk", "id",
-        "identity",
-        "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside",
+        "identity", "inputs", "into", "is_foreign", "key", "metadata", "name", "notes", "outcome", "outputs", "outside",
         "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized", "span", "spanning", "started",
         "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
     )  # fmt: skip
