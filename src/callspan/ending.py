@@ -90,7 +90,7 @@ def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
         return
     heard: set[int] = set()
     if event in events_of_end(run):  # else it tells of a pause, before the end
-        before = run.subscribers[: place(run, stopping)]
+        before = run.subscribers[: index_of(run, stopping)]
         heard = {id(stopping), *(id(one) for one, _ in hooks(before, events_of_end(run)))}
     of_others = [later for later in telling.calls if later[0] is not run]
     run.outcome, run.error = STOPPED, error
@@ -99,7 +99,7 @@ def _stopped(telling: Telling, call: Call, error: BaseException) -> None:
     telling.calls = iter([*now, *of_others])
 
 
-def place(run: Run, subscriber: Subscriber) -> int:
+def index_of(run: Run, subscriber: Subscriber) -> int:
     """Give the place of a subscriber among those of the run: by identity, as users may define what is equal."""
     return next(index for index, one in enumerate(run.subscribers) if one is subscriber)
 

@@ -112,14 +112,12 @@ class Frame:
 
     def close(self, error: BaseException | None) -> Pending | None:
         """Tell that the body is over; what is returned is still to be awaited."""
-        told: Told | None = self.watch.run(self.over, error)
-        self.context = None  # it may hold this frame
+        told = self._ended(error)
         return None if told is None else told.go()
 
     def close_now(self, error: BaseException | None) -> None:
         """Tell that the body is over, where nobody is left to await anything."""
-        told: Told | None = self.watch.run(self.over, error)
-        self.context = None
+        told = self._ended(error)
         if told is not None:
             told.go_now()
 
@@ -127,10 +125,14 @@ class Frame:
         """Take it away for good: the body is a function, and over."""
         if token is not None:
             reset(token)
-        told: Told | None = self.watch.run(self.over, error)
-        self.context = None
+        told = self._ended(error)
         if told is not None:
             settle(told.go())
+
+    def _ended(self, error: BaseException | None) -> Told | None:
+        told: Told | None = self.watch.run(self.over, error)
+        self.context = None  # it may hold this frame
+        return told
 
 
 Opener = Callable[[tuple[Any, ...], dict[str, Any]], Frame | None]

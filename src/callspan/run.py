@@ -23,10 +23,8 @@ from callspan.totals import Totals
 WAITING = create_key("callspan-waiting")
 """Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
-OK, ERROR, STOPPED, PAUSED, CANCELLED, CLOSED, UNREPORTED = (
-    *("ok", "error", "stopped", "paused"),
-    *("cancelled", "closed", "unreported"),
-)
+OK, ERROR, STOPPED = "ok", "error", "stopped"
+PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
 
 FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""

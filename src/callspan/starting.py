@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from threading import Lock
 
 from opentelemetry.context import Context
@@ -10,7 +11,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_i
 
 from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Stopped, Telling, calls_of
-from callspan.ending import at_exit, end, place, reap
+from callspan.ending import at_exit, end, index_of, reap
 from callspan.identity import IDENTITY, at_home
 from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
@@ -161,11 +162,7 @@ def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> 
 
 def stops(runs: Sequence[Run]) -> Stopped:
     """Make what follows when a hook stops the call of these runs before its body has begun."""
-
-    def stopped(telling: Telling, call: Call, error: BaseException) -> None:
-        _stopped(runs, telling, call, error)
-
-    return stopped
+    return partial(_stopped, runs)
 
 
 def events_of_start(row: Kind) -> tuple[str, str]:
@@ -180,7 +177,7 @@ def _stopped(runs: Sequence[Run], telling: Telling, call: Call, error: BaseExcep
     cut_short = CLOSED if isinstance(error, GeneratorExit) else CANCELLED
     outcome = ERROR if run.stopper is error else cut_short
     if event.endswith("_start"):  # else all have heard it
-        run.subscribers = run.subscribers[: place(run, stopping) + 1]
+        run.subscribers = run.subscribers[: index_of(run, stopping) + 1]
     for later in runs[place_of_run + 1 :]:
         later.subscribers = ()
     for one in runs:

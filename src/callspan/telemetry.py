@@ -1,4 +1,4 @@
-"""What is in force: the tracer, the meters and the settings. The only module state there is."""
+"""What is in force: the tracer, the meters and the settings, in one object."""
 
 from __future__ import annotations
 

@@ -94,3 +94,10 @@ Recorder = type("Recorder", (Notes,), {event: _plain(event) for event in HOOKS})
 
 Awaited = type("Awaited", (Notes,), {event: _awaited(event) for event in HOOKS})
 """Its hooks are coroutine functions, and wait for a turn of the loop."""
+
+
+def started(recorder: Any) -> list[str]:
+    """Give the names of the runs whose start was heard, in that order, and see that the same ones ended."""
+    names = [line.split(maxsplit=1)[1] for line in recorder.only("run_start")]
+    assert sorted(names) == sorted(line.split(maxsplit=1)[1] for line in recorder.only("run_end"))
+    return names

@@ -12,26 +12,18 @@ from langchain_core.callbacks.manager import trace_as_chain_group
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 from tests.callbacks.forms import FORMS, in_form, in_node
-from tests.callbacks.recorder import Awaited, Recorder
+from tests.callbacks.recorder import Awaited, Recorder, started
 from tests.modes.models.calls import call
 from tests.modes.models.chat_models import ChatNative
 from tests.modes.retrievers.embedders import RetrieverNative
 
 import callspan
 from callspan import telemetry
-from callspan.callback import shim
 from callspan.testing import record
 
 Fn = Callable[..., Any]
 
 inner: Any = RunnableLambda(lambda value: value, name="inner")
-
-
-def started(recorder: Any) -> list[str]:
-    """Give the names of the runs whose start and end were heard."""
-    names = [line.split()[1] for line in recorder.only("run_start")]
-    assert sorted(names) == sorted(line.split()[1] for line in recorder.only("run_end"))
-    return names
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "batch", "abatch"])
@@ -207,7 +199,7 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
 @pytest.mark.may_log
 def test_a_callback_in_a_list_while_nothing_is_instrumented(monkeypatch: Any, caplog: Any) -> None:
     """It hears nothing, it harms nothing, and that it hears nothing is said once."""
-    monkeypatch.setattr(shim, "_warned", [])
+    monkeypatch.setattr(telemetry, "_said", set())
     recorder = Recorder()
     config: Any = {"callbacks": [recorder]}
     assert call("stream", inner, "x", config) == ["x"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig, RunnableGenerator, RunnableLambda, RunnableParallel
-from tests.callbacks.recorder import Recorder
+from tests.callbacks.recorder import Recorder, started
 
 import callspan
 from callspan.testing import record
@@ -19,13 +19,6 @@ from callspan.testing import record
 Fn = Callable[..., Any]
 
 inner: Any = RunnableLambda(lambda value: value, name="inner")
-
-
-def started(recorder: Any) -> list[str]:
-    """Give the names of the runs whose start was heard, and see that the same ones ended."""
-    names = [line.split()[1] for line in recorder.only("run_start")]
-    assert sorted(names) == sorted(line.split()[1] for line in recorder.only("run_end"))
-    return names
 
 
 def same_thread(value: Any, config: RunnableConfig) -> Any:

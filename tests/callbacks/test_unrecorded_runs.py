@@ -10,7 +10,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NoOpTracerProvider
-from tests.callbacks.recorder import Recorder
+from tests.callbacks.recorder import Recorder, started
 from tests.modes.models.calls import call
 from tests.modes.models.chat_models import ChatNative
 
@@ -38,13 +38,6 @@ def by(door: str, recorder: Any, call_it: Callable[[Any], Any]) -> None:
     with around:
         call_it(config)
     undo()
-
-
-def started(recorder: Any) -> list[str]:
-    """Give the names of the runs whose start and end were heard, in the order of the starts."""
-    names = [line.split(maxsplit=1)[1] for line in recorder.only("run_start")]
-    assert sorted(names) == sorted(line.split(maxsplit=1)[1] for line in recorder.only("run_end"))
-    return names
 
 
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])

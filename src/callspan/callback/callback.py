@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from callspan.callback import foreign
-from callspan.callback.selection import check_kinds, is_selected
+from callspan.callback.selection import KINDS, check_kinds, is_selected
 from callspan.callback.shim import LangChainHandler
 from callspan.isolation import guard
 from callspan.run import Run
@@ -191,11 +191,7 @@ def _guarded(name: str, override: Callable[..., None]) -> Callable[..., None]:
 
 
 HOOKS = (
-    *(
-        f"on_{kind}_{event}"
-        for kind in ("run", "llm", "chain", "tool", "retriever", "embedding")
-        for event in ("start", "end", "error")
-    ),
+    *(f"on_{kind}_{event}" for kind in ("run", *KINDS) for event in ("start", "end", "error")),
     *("on_chat_model_start", "on_llm_new_token", "on_stream_event", "on_text", "on_retry"),
     *("on_agent_action", "on_agent_finish", "on_custom_event", "on_interrupt", "on_resume"),
 )

@@ -10,7 +10,8 @@ from typing import Any
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_current_span, set_span_in_context
 
-from callspan import semconv
+from callspan import semconv, shared_calls
+from callspan.callback.selection import OPERATIONS
 from callspan.delivery import Telling, calls_of
 from callspan.ending import events_of_end
 from callspan.kinds import Kind, Subscriber, TokenCounts
@@ -40,22 +41,7 @@ def _row(operation: str, kind: str) -> Kind:
                 tokens=_counts)  # fmt: skip
 
 
-ROWS = {
-    operation: _row(operation, kind)
-    for operation, kind in (
-        (semconv.CHAT, "llm"),
-        (semconv.TEXT_COMPLETION, "llm"),
-        ("generate_content", "llm"),
-        (semconv.EMBEDDINGS, "embedding"),
-        (semconv.EXECUTE_TOOL, "tool"),
-        (semconv.RETRIEVAL, "retriever"),
-        (semconv.INVOKE_AGENT, "chain"),
-        (semconv.INVOKE_WORKFLOW, "chain"),
-    )
-}
-
-_SAME_CALL = ("llm", "embedding", "retriever")
-"""A provider SDK's span of such a kind, inside a run of the same kind, is the same call seen again."""
+ROWS = {operation: _row(operation, kind) for operation, kind in OPERATIONS.items()}
 
 _open: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
 """By span id: the runs of spans that have not ended; each hangs on its live span, and lives as long."""
@@ -94,7 +80,8 @@ def started(callback: Subscriber, span: Any, parent_context: Context | None) -> 
     context = get_current() if parent_context is None else parent_context
     around: Any = context.get(RUN)
     outer = _open.get(get_current_span(context).get_span_context().span_id)
-    if row.name in _SAME_CALL and any(one is not None and one.kind == row.name for one in (around, outer)):
+    # A provider SDK's span inside a run of the same kind is the same call seen again.
+    if shared_calls.kind_of(row) and any(one is not None and one.kind == row.name for one in (around, outer)):
         return
     run = _open.get(span.context.span_id)
     if run is None:

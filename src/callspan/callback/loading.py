@@ -27,7 +27,7 @@ def load(given: Any) -> list[Callback]:
     found: list[Callback] = []
     for one in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
         if isinstance(one, str):
-            found += [_named(name.strip()) for name in one.split(",") if name.strip()]
+            found += map(_named, _names(one))
         else:
             found.append(_made(one, one))
     return found
@@ -41,12 +41,16 @@ def load_named(text: str, variable: str) -> list[Callback]:
         variable: The variable that has them.
     """
     found: list[Callback] = []
-    for name in filter(None, map(str.strip, text.split(","))):
+    for name in _names(text):
         try:
             found.append(_named(name))
         except ValueError as wrong:
             _log.warning("%s: %s; it is left out", variable, wrong)
     return found
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in map(str.strip, text.split(",")) if name]
 
 
 def _named(name: str) -> Callback:

@@ -9,10 +9,17 @@ from callspan.run import Run
 
 KINDS = ("llm", "chain", "tool", "retriever", "embedding")
 
-OPERATIONS = (
-    *(semconv.CHAT, semconv.TEXT_COMPLETION, "generate_content", semconv.EMBEDDINGS),
-    *(semconv.EXECUTE_TOOL, semconv.RETRIEVAL, semconv.INVOKE_AGENT, semconv.INVOKE_WORKFLOW),
-)
+OPERATIONS = {
+    semconv.CHAT: "llm",
+    semconv.TEXT_COMPLETION: "llm",
+    "generate_content": "llm",
+    semconv.EMBEDDINGS: "embedding",
+    semconv.EXECUTE_TOOL: "tool",
+    semconv.RETRIEVAL: "retriever",
+    semconv.INVOKE_AGENT: "chain",
+    semconv.INVOKE_WORKFLOW: "chain",
+}
+"""The conventions' operations, each with the kind of run that it is."""
 
 
 def is_selected(run: Run, kinds: Iterable[str], names: Iterable[str], tags: Iterable[str]) -> bool:

@@ -10,13 +10,10 @@ from callspan.patching import when_imported
 
 _log = logging.getLogger("callspan")
 
-_warned: list[bool] = []  # of a callback in LangChain's lists while nothing is instrumented
-
 
 def asked() -> bool:
     """Answer LangChain that a handler ignores an event; say once if that means that nobody hears it."""
-    if not telemetry.is_inforce() and not _warned:
-        _warned.append(True)
+    if not telemetry.is_inforce() and telemetry.once("hears nothing"):
         _log.warning("a callback in LangChain's lists hears nothing: call callspan.instrument()")
     return True
 

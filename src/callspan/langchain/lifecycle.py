@@ -35,7 +35,7 @@ from callspan.run import CLOSED, OK, PAUSED, WAITING, Run
 from callspan.settling import Told
 from callspan.spans import attempt
 from callspan.starting import announce, start, tell_of_span
-from callspan.subscription import PENDING, doors, lift
+from callspan.subscription import PENDING, lift
 
 HIDDEN_TAG = "langsmith:hidden"
 
@@ -95,8 +95,6 @@ def begin(
 
 def _lift(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Subscriber]:
     """Let the callbacks in LangChain's lists hear the run."""
-    if doors.handler is None:
-        return []
     lifted = lift(run, run_manager, manager.handlers)
     if any(subscriber.callspan_spans for subscriber in lifted):
         tell_of_span(run, lifted, Context({**parent, PENDING: run}))

@@ -96,9 +96,11 @@ class workflow:  # noqa: N801 - used as a function
         return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 
     def _entered(self) -> tuple[OwnRun, Any]:
-        frame = self._frame() or OwnRun(self._name, NAMED)
+        frame = self._frame()
+        unwatched = frame is None
+        frame = frame or OwnRun(self._name, NAMED)
         frame.prepare(self._sentry)
-        frame.begun = not telemetry.is_inforce()
+        frame.begun = unwatched  # then there is nothing to put in place
         token = frame.enter()
         self._open.append((frame, token))
         return frame, token
