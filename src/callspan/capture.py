@@ -61,33 +61,30 @@ def content(mode: str) -> Generator[None]:
         reset(token)
 
 
-def write_asked(run: Any, mode: str) -> None:
-    """Write on a run's span what it is asked.
+def asked(run: Any, mode: str) -> dict[str, str]:
+    """Give what a run is asked, as attributes of its span.
 
     Args:
         run: The run.
         mode: Where content is written.
     """
     run.asked = captured(run.row.asked, run) or None
-    if mode != EVENT_ONLY and run.asked:
-        run.span.set_attributes(as_attributes(run.asked))
+    return as_attributes(run.asked) if mode != EVENT_ONLY and run.asked else {}
 
 
-def write_answered(run: Any, mode: str, outputs: Any) -> None:
-    """Write on a run's span what it answered.
+def answered(run: Any, mode: str, outputs: Any) -> dict[str, str]:
+    """Give what a run answered, as attributes of its span.
 
     Args:
         run: The run.
         mode: Where content is written.
         outputs: What LangChain reported as the result; None: nothing.
     """
-    if run.asked is None:  # the input of a stream is known at its end
-        write_asked(run, mode)
-    answered = captured(run.row.answered, run, outputs)
-    if mode != EVENT_ONLY and answered:
-        run.span.set_attributes(as_attributes(answered))
+    said = asked(run, mode) if run.asked is None else {}  # the input of a stream is known at its end
+    found = captured(run.row.answered, run, outputs)
     if mode != SPAN_ONLY and run.row.calls == MODEL_CALLS:
-        run.asked = {**(run.asked or {}), **answered}  # for the event, which comes last
+        run.asked = {**(run.asked or {}), **found}  # for the event, which comes last
+    return said if mode == EVENT_ONLY else {**said, **as_attributes(found)}
 
 
 def for_event(run: Any) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
         if run.streamed:
             said.update(_streamed(run))
         if row.answered and (mode := capture.mode(run.context)) != capture.NO_CONTENT:
-            capture.write_answered(run, mode, None if outputs is NOTHING else outputs)
+            said = {**said, **capture.answered(run, mode, None if outputs is NOTHING else outputs)}
         if said:
             span.set_attributes(said)
     _add_up(run)

@@ -63,7 +63,10 @@ def of(context: Context) -> Identity | None:
     here = context.get(IDENTITY)
     if isinstance(here, Identity):
         return here
-    came = {name: value for name in TRAVELLING if (value := as_id(baggage.get_baggage(name, context))) is not None}
+    carried = baggage.get_all(context)
+    if not carried:
+        return None
+    came = {name: value for name in TRAVELLING if (value := as_id(carried.get(name))) is not None}
     return Identity(came) if came else None
 
 
@@ -83,7 +86,6 @@ def at_home(context: Context) -> Context:
     Args:
         context: The context.
     """
-    for name in TRAVELLING:
-        if baggage.get_baggage(name, context) is not None:
-            context = baggage.remove_baggage(name, context)
+    for name in baggage.get_all(context).keys() & TRAVELLING:
+        context = baggage.remove_baggage(name, context)
     return context

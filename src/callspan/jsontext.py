@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -26,6 +27,17 @@ Known = Callable[[Any], Any]
 UNKNOWN: Any = object()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """What stands for an object, and is plain already.
+
+    Args:
+        value: A plain value.
+    """
+
+    value: Any
+
+
 def plain(value: Any, known: Known | None = None) -> Any:
     """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
 
@@ -35,8 +47,8 @@ def plain(value: Any, known: Known | None = None) -> Any:
         value: Anything.
         known: What knows some objects better.
     """
-    if type(value) is str:
-        return encodable(value) if known is None or len(value) < _LONG else _Reading(known).read(value, 0)
+    if type(value) is str and known is None:  # nearly all of them
+        return value if value.isascii() else encodable(value)
     return _Reading(known).read(value, 0)
 
 
@@ -53,18 +65,18 @@ class _Reading:
 
     def read(self, value: Any, depth: int) -> Any:
         """Give one value in it."""
+        self.left -= 1
+        cls: Any = type(value)
+        if cls is str and (len(value) < _LONG or self.known is None):  # nearly all of them
+            return value if value.isascii() else encodable(value)
+        if value is None or cls is bool:
+            return value
         try:
-            return self._read(value, depth)
+            return self._read(value, cls, depth)
         except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
             return _name(value)
 
-    def _read(self, value: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
-        self.left -= 1
-        cls: Any = type(value)
-        if cls is str and (self.known is None or len(value) < _LONG):
-            return encodable(value)
-        if value is None or cls is bool:
-            return value
+    def _read(self, value: Any, cls: Any, depth: int) -> Any:
         if issubclass(cls, Enum):
             return self.read(value._value_, depth + 1)
         if issubclass(cls, (int, float)):
@@ -74,7 +86,7 @@ class _Reading:
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
         if self.known is not None and (found := self.known(value)) is not UNKNOWN:
-            return self.read(found, depth + 1)
+            return found.value if type(found) is Ready else self.read(found, depth + 1)
         return encodable(value) if issubclass(cls, str) else self._inside(value, cls, depth)
 
     def _inside(self, value: Any, cls: type, depth: int) -> Any:
@@ -182,7 +194,10 @@ def cut_text(text: str, limit: int) -> str:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_name)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_name)
 
 
 def _fits(text: str, limit: int) -> bool:

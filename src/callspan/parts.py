@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from callspan.text import safe_name
 
 _log = logging.getLogger("callspan")
 
+_ROLES = frozenset({"user", "assistant", "system", "tool"})
+
 
 def redacted(value: Any, kind: str) -> Any:
     """Give what was said as the redactor in force has it; None: it dropped all of it.
@@ -28,6 +31,8 @@ def redacted(value: Any, kind: str) -> Any:
     redact = telemetry.current().redact
     if redact is None:
         return _described(value)
+    if not isinstance(redact, Secrets) and redact is not everything:
+        redact = partial(_checked, redact)
     return _walk(value, Place(kind), redact)
 
 
@@ -42,13 +47,13 @@ def _described(value: Any) -> Any:
 
 def _walk(value: Any, place: Place, redact: Redact) -> Any:
     if isinstance(value, list):
-        items = [_message(one, place, redact) if _is_message(one) else _item(one, place, redact) for one in value]
+        items = [_message(one, place, redact) if _is_message(one) else redact(one, place) for one in value]
         return [one for one in items if one is not None]
     if _is_message(value):
         return _message(value, place, redact)
     if isinstance(value, dict) and place.key is None:
         return _object(value, place, redact)
-    return _item(value, place, redact)
+    return redact(value, place)
 
 
 def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, An
     for key, one in value.items():
         under = Place(place.kind, place.role, key)
         holds_messages = _is_message(one) or (isinstance(one, list) and any(map(_is_message, one)))
-        safe = _walk(one, under, redact) if holds_messages else _item(one, under, redact)
+        safe = _walk(one, under, redact) if holds_messages else redact(one, under)
         if safe is not None or one is None:
             found[without_secrets(key)] = safe
     return found
@@ -67,18 +72,19 @@ def _is_message(value: Any) -> bool:
 
 
 def _message(message: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
-    inside = Place(place.kind, message["role"], place.key)
-    said = {name: safe_name(one) or "" if isinstance(one, str) else one for name, one in message.items()}
-    said["parts"] = [safe for part in message["parts"] if (safe := _item(part, inside, redact)) is not None]
+    role = message["role"]
+    inside = Place(place.kind, role, place.key)
+    parts = [safe for part in message["parts"] if (safe := redact(part, inside)) is not None]
+    said = {"role": role if role in _ROLES else safe_name(role) or "", "parts": parts}
+    if len(message) > len(said):  # the speaker's name, why it ended
+        said.update((name, safe_name(one) or "") for name, one in message.items() if name not in said)
     return said
 
 
-def _item(part: Any, place: Place, redact: Redact) -> Any:
-    """Give one part as the redactor has it; what it made of it must still be one."""
+def _checked(redact: Redact, part: Any, place: Place) -> Any:
+    """Give one part as the user's redactor has it; what it made of it must still be one."""
     if part is None:
         return None
-    if isinstance(redact, Secrets) or redact is everything:
-        return redact(part, place)
     try:
         safe = redact(_described(part), place)
         why = None if safe is None else _fault(safe, part, place)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from callspan.blobs import without_blobs
 from callspan.secret_keys import denied, is_denied, is_secret
@@ -18,8 +17,7 @@ FAILED = "[redaction failed]"
 """Stands for what a redactor failed on: it is lost, not leaked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a part of what was said stands.
 
     Args:
@@ -80,17 +78,12 @@ class Secrets:
     def _clean(self, part: Any, *, schema: bool = False) -> Any:
         if isinstance(part, str):
             return safe_to_say(part, self.denied)
-        if isinstance(part, Mapping):
-            if (
-                not schema
-                and len(part) == _TEXT
-                and part.get("type") == "text"
-                and isinstance(part.get("content"), str)
-            ):
-                return {"type": "text", "content": safe_to_say(part["content"], self.denied)}  # nearly all of them
+        if isinstance(part, dict):
+            if part.keys() == _TEXT and part["type"] == "text" and not schema:  # nearly all of them
+                return {"type": "text", "content": self._clean(part["content"])}
             under = self._described if schema else self._under
             return {safe_to_say(key, self.denied): under(key, value) for key, value in part.items()}
-        if isinstance(part, (list, tuple)):
+        if isinstance(part, list):
             return [self._clean(one, schema=schema) for one in part]
         return PRINTED if type(part) is int and part > SMALLEST_CARD and is_card(str(part)) else part
 
@@ -101,14 +94,14 @@ class Secrets:
 
     def _described(self, key: str, value: Any) -> Any:
         """Give what a schema says under a key: of an argument that is a secret it says no more than what it is."""
-        if is_denied(key, self.denied) and isinstance(value, Mapping):
+        if is_denied(key, self.denied) and isinstance(value, dict):
             return {name: self._clean(one) for name, one in value.items() if name in _OF_SECRETS}
         if is_denied(key, self.denied) and is_secret(key, value):
             return PRINTED
         return self._clean(value, schema=True)
 
 
-_TEXT = 2
+_TEXT = {"type", "content"}
 """Keys of a part that is a text and nothing else."""
 
 _OF_SECRETS = frozenset({"type", "title", "description", "format", "writeOnly"})
@@ -116,13 +109,13 @@ _OF_SECRETS = frozenset({"type", "title", "description", "format", "writeOnly"})
 
 def everything(part: Any, place: Place) -> Any:
     """Redact all that was said; who said it and in what shape stays."""
-    if isinstance(part, Mapping) and place.key is None:
+    if isinstance(part, dict) and place.key is None:
         return {key: value if key in _SHAPE else _all_of(key, value) for key, value in part.items()}
     return _all_of("", part)
 
 
 def _all_of(key: str, part: Any) -> Any:
-    if key in _OBJECTS and isinstance(part, Mapping):
+    if key in _OBJECTS and isinstance(part, dict):
         return {"type": part["type"]} if isinstance(part.get("type"), str) else {}
     return part if part is None or part == "" or isinstance(part, bool) else PRINTED
 

@@ -213,10 +213,12 @@ def _start_span(
         span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
     run.span = span
     recording = span.is_recording()
-    if recording and row.asked and (mode := capture.mode(parent)) != capture.NO_CONTENT:
-        capture.write_asked(run, mode)
-    if recording and not eager:
-        span.set_attributes(spans.read(row.start, run))
+    if recording:
+        late = {} if eager else spans.read(row.start, run)
+        if row.asked and (mode := capture.mode(parent)) != capture.NO_CONTENT:
+            late.update(capture.asked(run, mode))
+        if late:
+            span.set_attributes(late)
     for cause in causes:
         span.set_attributes(spans.cause_attributes(cause))
         run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)

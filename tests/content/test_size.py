@@ -15,7 +15,8 @@ from tests.content.schemas import faults, strict_json
 from callspan.jsontext import cut_text, plain, within, written
 from callspan.testing import record
 
-TEXTS = st.one_of(st.text(max_size=60), st.text('é漢🙂"\\\n\x00\ud800a', min_size=500, max_size=4000))
+LONG_TEXTS = st.builds(str.__mul__, st.text('é漢🙂"\\\n\x00\ud800a', min_size=1, max_size=20), st.integers(30, 200))
+TEXTS = st.one_of(st.text(max_size=60), LONG_TEXTS)
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.binary(max_size=50), st.uuids())
 VALUES: Any = st.recursive(
     SCALARS,
@@ -50,9 +51,9 @@ MESSAGES = st.lists(
     st.builds(
         lambda role, parts: {"role": role, "parts": parts, "finish_reason": "stop"},
         st.sampled_from(["user", "assistant", "tool"]),
-        st.lists(PARTS, max_size=8),
+        st.lists(PARTS, max_size=4),
     ),
-    max_size=60,
+    max_size=12,
 )
 
 

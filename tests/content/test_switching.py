@@ -175,7 +175,7 @@ class Unreadable(HumanMessage):
     """A message that we may not read."""
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("content", "content_blocks", "additional_kwargs", "tool_calls", "text", "name"):
+        if name in ("content", "content_blocks", "additional_kwargs", "tool_calls", "text", "name", "__dict__"):
             refuse_us()
         return super().__getattribute__(name)
 

@@ -19,7 +19,9 @@ Reader = Callable[[Block], "Part | None"]
 
 def parts_in(content: Any) -> list[Part]:
     """Give the parts of a content: a text, a block, or a list of both."""
-    if content is None or content == "":
+    if isinstance(content, str):
+        return [{"type": "text", "content": content}] if content else []
+    if content is None:
         return []
     blocks = content if isinstance(content, list) else [content]
     return [_part(block) for block in blocks if block != ""]

@@ -9,8 +9,11 @@ from callspan.jsontext import plain
 from callspan.langchain.blocks import Part, invalid_call, nested_call, parts_in, reasoning_in, response, text, tool_call
 from callspan.langchain.media import spoken
 
-_ROLES = {"human": "user", "ai": "assistant", "function": "tool"}
-"""LangChain's types of messages whose roles the conventions call otherwise."""
+_ROLES = {"human": "user", "ai": "assistant", "system": "system"}
+"""By LangChain's type of message: who speaks, in the conventions' words."""
+
+_OTHER_ROLES = {**_ROLES, "function": "tool"}
+"""The same where the content is no speech, or the program gave a role."""
 
 _NO_MORE: Mapping[str, Any] = {}
 
@@ -23,12 +26,32 @@ def chat_message(message: Any) -> dict[str, Any]:
     """
     if isinstance(message, str):
         return {"role": "user", "parts": [text(message)]}
-    kind = str(getattr(message, "type", None) or "")
-    said: dict[str, Any] = {"role": _role(message, kind), "parts": _parts(message, kind)}
-    name = getattr(message, "name", None)
+    fields = _fields(message)
+    kind = str(fields.get("type") or "")
+    role = _ROLES.get(kind)
+    content = fields.get("content")
+    if role is not None and type(content) is str and not _says_more(fields):  # nearly all of them
+        said: dict[str, Any] = {"role": role, "parts": parts_in(plain(content))}
+    else:
+        said = {"role": _role(fields, kind), "parts": _parts(fields, kind)}
+    name = fields.get("name")
     if isinstance(name, str) and name:
         said["name"] = plain(name)
     return said
+
+
+def _fields(message: Any) -> Mapping[str, Any]:
+    """Give what a message says by name; from its own dict, as pydantic is slow to tell what it lacks."""
+    own: Any = getattr(message, "__dict__", None)
+    if type(own) is dict and "content" in own and "type" in own:
+        return own
+    return {name: getattr(message, name, None) for name in _FIELDS}
+
+
+_FIELDS = (
+    *("type", "role", "name", "content", "id", "tool_call_id", "status"),
+    *("tool_calls", "invalid_tool_calls", "additional_kwargs"),
+)
 
 
 def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) -> dict[str, Any]:
@@ -42,7 +65,7 @@ def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) ->
     call = more.get("tool_call_id")
     calls = [nested_call(one) for one in _dicts(plain(more.get("tool_calls")))]
     parts = [response(call, plain(content))] if isinstance(call, str) else content_parts(content)
-    return {"role": plain(_ROLES.get(role, role)), "parts": [*parts, *(one for one in calls if one is not None)]}
+    return {"role": plain(_OTHER_ROLES.get(role, role)), "parts": [*parts, *(one for one in calls if one is not None)]}
 
 
 def content_parts(content: Any) -> list[Part]:
@@ -54,37 +77,48 @@ def content_parts(content: Any) -> list[Part]:
     return parts_in(plain(content))
 
 
-def _role(message: Any, kind: str) -> str:
+def _role(fields: Mapping[str, Any], kind: str) -> str:
     """Give the role of a message: the one it was given, else that of its type; a chunk speaks as the whole does."""
-    given = getattr(message, "role", None)  # ChatMessage
+    given = fields.get("role")  # ChatMessage
     if isinstance(given, str) and given:
-        return str(plain(_ROLES.get(given, given)))
+        return str(plain(_OTHER_ROLES.get(given, given)))
     kind = kind.removesuffix("MessageChunk").lower() if kind.endswith("MessageChunk") else kind
-    return str(plain(_ROLES.get(kind, kind or "user")))
+    return str(plain(_OTHER_ROLES.get(kind, kind or "user")))
 
 
-def _parts(message: Any, kind: str) -> list[Part]:
-    content = plain(getattr(message, "content", None))
-    call = getattr(message, "tool_call_id", None)
+def _parts(fields: Mapping[str, Any], kind: str) -> list[Part]:
+    content = plain(fields.get("content"))
+    call = fields.get("tool_call_id")
     if isinstance(call, str) or kind.lower().startswith("function"):
         part = response(call, content)
-        if plain(getattr(message, "status", None)) == "error":
+        if plain(fields.get("status")) == "error":
             part["status"] = "error"
         return [part]
     if kind == "remove":
-        return [{"type": "remove", "id": plain(getattr(message, "id", None))}]
-    parts = _with_calls(message, parts_in(content))
+        return [{"type": "remove", "id": plain(fields.get("id"))}]
+    parts = parts_in(content)
+    if _says_more(fields):
+        parts = _with_calls(fields, parts)
     return _joined(parts) if kind.endswith("Chunk") else parts
 
 
-def _with_calls(message: Any, said: list[Part]) -> list[Part]:
+def _says_more(fields: Mapping[str, Any]) -> bool:
+    """Tell whether a message says anything beside its content; of objects it is not asked whether they are empty."""
+    for name in ("tool_calls", "invalid_tool_calls", "additional_kwargs"):
+        said = fields.get(name)
+        if said is not None and (type(said) not in (list, dict) or said):
+            return True
+    return False
+
+
+def _with_calls(fields: Mapping[str, Any], said: list[Part]) -> list[Part]:
     """Give the parts of what was said and the tools that are called, each once, where it stands in the content.
 
     Integrations take calls out of the content and leave them there too, in the provider's own words.
     """
-    calls = [tool_call(call) for call in _dicts(plain(getattr(message, "tool_calls", None)))]
-    calls += [invalid_call(call) for call in _dicts(plain(getattr(message, "invalid_tool_calls", None)))]
-    more: Any = getattr(message, "additional_kwargs", None)
+    calls = [tool_call(call) for call in _dicts(plain(fields.get("tool_calls")))]
+    calls += [invalid_call(call) for call in _dicts(plain(fields.get("invalid_tool_calls")))]
+    more: Any = fields.get("additional_kwargs")
     more = more if isinstance(more, Mapping) else _NO_MORE
     if not calls:
         old = [*_dicts(plain(more.get("tool_calls"))), *_dicts([plain(more.get("function_call"))])]

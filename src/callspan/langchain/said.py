@@ -12,7 +12,7 @@ from callspan.jsontext import plain
 from callspan.langchain.blocks import from_json, response
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
-from callspan.langchain.responses import answer, finish_reasons, reason_of
+from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of
 from callspan.langchain.values import last_of, messages_of, sort_of, value_of
 
 # Models
@@ -25,7 +25,7 @@ def _asked(run: Any, outputs: Any) -> Any:
 
 def _answered(run: Any, outputs: Any) -> Any:
     """Give one message for each choice; its reason stands in it too, where some readers look for it."""
-    said = answer(outputs)
+    said = run.answer if isinstance(run.answer, Answer) else answer(outputs)
     reasons = finish_reasons(said) or []
     return [
         {**_choice(choice), "finish_reason": reasons[place] if place < len(reasons) else ""}

@@ -27,10 +27,12 @@ class Wanted:
 def schema(said: Run) -> str | None:
     """Give the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
     options, params = said.extra.get("options"), said.extra.get("invocation_params")
-    if isinstance(options, Mapping) and isinstance(found := options.get("ls_structured_output_format"), Mapping):
-        return _name(found.get("schema"))
+    if options and isinstance(options, Mapping):
+        found = options.get("ls_structured_output_format")
+        if isinstance(found, Mapping):
+            return _name(found.get("schema"))
     form = params.get("response_format") if isinstance(params, Mapping) else None
-    return _name(form.get("json_schema")) if isinstance(form, Mapping) else None
+    return None if form is None or not isinstance(form, Mapping) else _name(form.get("json_schema"))
 
 
 def _name(given: Any) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.jsontext import UNKNOWN, plain
+from callspan.jsontext import UNKNOWN, Ready, plain
 from callspan.langchain.media import MEDIA, binary_text, media
 from callspan.langchain.messages import chat_message, said_message
 
@@ -52,11 +52,11 @@ def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
         return UNKNOWN if part is None else part
     sort = sort_of(value)
     if sort == "message":
-        return chat_message(value)
+        return Ready(chat_message(value))
     if sort == "document":
         return {"content": value.page_content, "metadata": value.metadata}
     if sort == "prompt":
-        return [chat_message(one) for one in value.to_messages()]
+        return Ready([chat_message(one) for one in value.to_messages()])
     if sort == "command":
         said = {name: getattr(value, name, None) for name in ("update", "resume", "goto")}
         return {name: one for name, one in said.items() if one is not None and one != ()}
