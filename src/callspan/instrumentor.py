@@ -13,12 +13,12 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import ending, identity, langchain, telemetry
+from callspan import ending, identity, langchain, redaction, telemetry, text
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.redaction import Redact
 from callspan.semconv import SCHEMA_URL
-from callspan.settings import check_keywords, read_settings
+from callspan.settings import FILE, check_keywords, has_file, read_settings
 from callspan.subscription import doors
 from callspan.telemetry import Telemetry
 from callspan.version import __version__
@@ -70,17 +70,21 @@ class CallspanInstrumentor(BaseInstrumentor):
             ending.end_all()
         finally:  # hooks are told
             telemetry.put(None)
+            redaction.forget()
+            text.forget()
             CallspanInstrumentor.options = {}
 
 
 def _heard_by(given: Any) -> list[Callback]:
     """Give the callbacks of the process: those that were given, else those that the environment names."""
-    text = os.environ.get(_CALLBACKS, "")
-    if not given and not text.strip():
+    names = os.environ.get(_CALLBACKS, "")
+    if not given and not names.strip():
         return []
     from callspan.callback.loading import load, load_named  # here: whoever has no callbacks pays no import of the SDK
 
-    return load(given) if given else load_named(text, _CALLBACKS)
+    if given and has_file():
+        return load_named(given, FILE)
+    return load(given) if given else load_named(names, _CALLBACKS)
 
 
 def _let_in(heard_by: list[Callback]) -> list[Undo]:

@@ -15,14 +15,11 @@ from callspan.text import encodable
 _NODES = 100_000
 """How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
 
-_LONG = 1024
-"""Characters from which a text may be something else."""
-
 _BITS = 1024
 """Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
 
 Known = Callable[[Any], Any]
-"""Takes an object that JSON does not have, or a dict or a long text; gives what stands for it, or `UNKNOWN`."""
+"""Takes an object that JSON does not have, or a dict or a list; gives what stands for it, or `UNKNOWN`."""
 
 UNKNOWN: Any = object()
 
@@ -47,7 +44,7 @@ def plain(value: Any, known: Known | None = None) -> Any:
         value: Anything.
         known: What knows some objects better.
     """
-    if type(value) is str and known is None:  # nearly all of them
+    if type(value) is str:  # nearly all of them
         return value if value.isascii() else encodable(value)
     return _Reading(known).read(value, 0)
 
@@ -67,7 +64,7 @@ class _Reading:
         """Give one value in it."""
         self.left -= 1
         cls: Any = type(value)
-        if cls is str and (len(value) < _LONG or self.known is None):  # nearly all of them
+        if cls is str:  # nearly all of them
             return value if value.isascii() else encodable(value)
         if value is None or cls is bool:
             return value
@@ -76,18 +73,20 @@ class _Reading:
         except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
             return _name(value)
 
-    def _read(self, value: Any, cls: Any, depth: int) -> Any:
+    def _read(self, value: Any, cls: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
         if issubclass(cls, Enum):
             return self.read(value._value_, depth + 1)
         if issubclass(cls, (int, float)):
             return _number(value)
         if depth >= DEPTH or self.left <= 0:
             return _name(value)
+        if issubclass(cls, str):
+            return encodable(value)
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
         if self.known is not None and (found := self.known(value)) is not UNKNOWN:
             return found.value if type(found) is Ready else self.read(found, depth + 1)
-        return encodable(value) if issubclass(cls, str) else self._inside(value, cls, depth)
+        return self._inside(value, cls, depth)
 
     def _inside(self, value: Any, cls: type, depth: int) -> Any:
         most = max(0, min(ITEMS, self.left))

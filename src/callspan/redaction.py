@@ -58,6 +58,9 @@ _LONG = 4096
 
 _again = lru_cache(maxsize=1024)(_safe_to_say)
 
+forget = _again.cache_clear
+"""Forget what was said."""
+
 
 class Secrets:
     """The redactor that replaces secrets.

@@ -163,20 +163,31 @@ _SETTINGS = (
 )
 
 
+FILE = "OTEL_CONFIG_FILE"
+"""Names OpenTelemetry's declarative configuration, whose options reach us as keywords."""
+
+
+def has_file() -> bool:
+    """Tell whether the process is configured by a file."""
+    return bool(os.environ.get(FILE))
+
+
 def read_settings(**keywords: Any) -> Settings:
     """Read the settings; a keyword that is None was not given.
 
     Raises:
-        ValueError: A keyword has a value that is not allowed. A variable with such a value only warns, and its
-            default is used: the environment is not the program's to fail on.
+        ValueError: A keyword has a value that is not allowed. A variable with such a value, or a file, only warns, and
+            the default is used: they are not the program's to fail on.
     """
     values: dict[str, Any] = {}
     for setting in _SETTINGS:
         given = keywords.get(setting.keyword)
-        if given is not None:
+        if given is not None and not has_file():
             values[setting.keyword] = _from_keyword(setting, given)
+        elif given is not None:
+            _from_outside(setting, given, f"{FILE}: {setting.keyword}", values)
         elif (text := os.environ.get(setting.variable)) not in (None, ""):
-            _from_variable(setting, text, values)
+            _from_outside(setting, text, setting.variable, values)
     return Settings(**values)
 
 
@@ -198,8 +209,8 @@ def _from_keyword(setting: _Setting, value: Any) -> Any:
         raise ValueError(f"{setting.keyword}={value!r} is not allowed: {setting.allowed}") from None
 
 
-def _from_variable(setting: _Setting, text: str | None, values: dict[str, Any]) -> None:
+def _from_outside(setting: _Setting, value: Any, name: str, values: dict[str, Any]) -> None:
     try:
-        values[setting.keyword] = setting.read(text)
+        values[setting.keyword] = setting.read(value)
     except ValueError:
-        _log.warning("%s=%r is not allowed, the default is used; allowed: %s", setting.variable, text, setting.allowed)
+        _log.warning("%s=%r is not allowed, the default is used; allowed: %s", name, value, setting.allowed)

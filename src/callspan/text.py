@@ -59,3 +59,9 @@ def safe_name(name: object) -> str | None:
 @lru_cache(maxsize=2048)
 def _safe_name(name: str) -> str:
     return encodable(cut(without_secrets(cut(name, 4 * NAME_LIMIT)), NAME_LIMIT))
+
+
+def forget() -> None:
+    """Forget what programs called things."""
+    _without_secrets.cache_clear()
+    _safe_name.cache_clear()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from tests.content.schemas import faults
 
 from callspan.langchain.messages import chat_message
+from callspan.testing import record
 
 DATA = b"\x89PNG not really"
 B64 = base64.b64encode(DATA).decode()
 DIGEST = {"size": len(DATA), "sha256": hashlib.sha256(DATA).hexdigest()}
 LARGE = bytes(range(256)) * 8
 LARGE_B64 = base64.b64encode(LARGE).decode()
-LARGE_DIGEST = {"size": len(LARGE), "sha256": hashlib.sha256(LARGE).hexdigest()}
+LARGE_DIGEST = f"[base64, {len(LARGE)} bytes, sha256 {hashlib.sha256(LARGE).hexdigest()}]"
 LINK = "https://example.org/it"
 
 
@@ -153,8 +156,8 @@ OPENAI: list[tuple[Any, Any]] = [
         served("web_search", status="completed", action=SEARCHED),
     ),
     (
-        {"type": "image_generation_call", "id": "s1", "result": LARGE_B64},
-        served("image_generation", result=LARGE_DIGEST),
+        {"type": "image_generation_call", "id": "s1", "result": B64},
+        served("image_generation", result=B64),
     ),
     (
         {"type": "mcp_approval_request", "id": "x", "name": "n"},
@@ -290,3 +293,12 @@ def test_what_integrations_put_beside_the_content_is_said_once(content: Any, mor
     said = chat_message(AIMessage(content).model_copy(update={"additional_kwargs": more}))
     assert said == {"role": "assistant", "parts": parts}
     assert faults("gen_ai.output.messages", [said]) == []
+
+
+@pytest.mark.parametrize("redact", ["none", "secrets", lambda part, place: part])
+def test_data_that_a_block_has_as_a_text_is_described_when_it_is_written(redact: Any) -> None:
+    block = {"type": "image_generation_call", "id": "s1", "result": LARGE_B64}
+    with record(content="span_only", redact=redact) as recording:
+        FakeListChatModel(responses=["hi"]).invoke([HumanMessage([block])])
+    [said] = json.loads(str(recording.spans[0].attributes["gen_ai.input.messages"]))
+    assert said["parts"] == [served("image_generation", result=LARGE_DIGEST)]

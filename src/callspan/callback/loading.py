@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -24,29 +24,31 @@ def load(given: Any) -> list[Callback]:
     Raises:
         ValueError: One cannot be found, cannot be made, or is no span processor.
     """
-    found: list[Callback] = []
-    for one in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
-        if isinstance(one, str):
-            found += map(_named, _names(one))
-        else:
-            found.append(_made(one, one))
-    return found
+    return [_named(one) if isinstance(one, str) else _made(one, one) for one in _each(given)]
 
 
-def load_named(text: str, variable: str) -> list[Callback]:
-    """Give the callbacks that a variable names; one that cannot be had is warned of, and left out.
+def load_named(given: Any, source: str) -> list[Callback]:
+    """Give the callbacks that are named outside of the program; one that cannot be had is warned of, and left out.
 
     Args:
-        text: Names, separated by commas.
-        variable: The variable that has them.
+        given: As for `load`.
+        source: The variable that has the names, or the file's.
     """
     found: list[Callback] = []
-    for name in _names(text):
+    for one in _each(given):
         try:
-            found.append(_named(name))
+            found += load([one])
         except ValueError as wrong:
-            _log.warning("%s: %s; it is left out", variable, wrong)
+            _log.warning("%s: %s; it is left out", source, wrong)
     return found
+
+
+def _each(given: Any) -> Iterator[Any]:
+    for one in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
+        if isinstance(one, str):
+            yield from _names(one)
+        else:
+            yield one
 
 
 def _names(text: str) -> list[str]:

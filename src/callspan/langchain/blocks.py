@@ -6,14 +6,21 @@ What is read here went through `jsontext.plain`: it has an end, and no types but
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from callspan.jsontext import plain
-from callspan.langchain.media import MEDIA, binary_text, media
+from callspan.langchain.calls import (
+    Block,
+    invalid_call,
+    nested_call,
+    own_call,
+    rest,
+    server_call,
+    server_result,
+)
+from callspan.langchain.media import MEDIA, Part, media
 
-Part = dict[str, Any]
-Block = Mapping[str, Any]
 Reader = Callable[[Block], "Part | None"]
 
 
@@ -88,54 +95,6 @@ def _compaction(block: Block) -> Part:
     return {"type": "compaction", "content": _words(block.get("content"), "") or None}
 
 
-def tool_call(call: Block) -> Part:
-    """Give a call of a tool, whose arguments may be an object or JSON."""
-    found = next((call[name] for name in ("args", "arguments", "input", "action") if call.get(name) is not None), None)
-    part: Part = {"type": "tool_call", "name": str(call.get("name") or ""), "arguments": _arguments(found, call)}
-    identity = next((call[name] for name in ("call_id", "toolUseId", "id") if call.get(name)), None)
-    if isinstance(identity, str):
-        part["id"] = identity
-    return part
-
-
-def _arguments(found: Any, block: Block) -> Any:
-    """Give arguments as an object, if they are one; those of a stream's block may stand beside it, as JSON."""
-    if not found and isinstance(block.get("partial_json"), str):
-        found = block["partial_json"]
-    if isinstance(found, str):
-        found = from_json(found, found)
-    return plain(found, binary_text)
-
-
-def from_json(said: str, otherwise: Any) -> Any:
-    """Give what a text holds as JSON, or something else if it holds none."""
-    try:
-        return plain(json.loads(said))
-    except (ValueError, RecursionError):
-        return otherwise
-
-
-def invalid_call(call: Block) -> Part:
-    """Give a call whose arguments could not be read, and why."""
-    part = tool_call(call)
-    if call.get("error"):
-        part["error"] = call["error"]
-    return part
-
-
-def nested_call(block: Block) -> Part | None:
-    """Give a call in a provider's own words, which may stand under a key of its own."""
-    for name in ("toolUse", "function_call", "function", "functionCall"):
-        if isinstance(block.get(name), dict):
-            return tool_call({"id": block.get("id"), **block[name]})
-    return tool_call(block) if isinstance(block.get("name"), str) else None
-
-
-def _own_call(block: Block) -> Part:
-    """Give a call of a tool that the provider defines and the program executes: its name is that of the block."""
-    return tool_call({"name": str(block["type"]).removesuffix("_call"), **block})
-
-
 def response(identity: Any, content: Any) -> Part:
     """Give what a tool answered: its text as it is, or the parts of it."""
     part: Part = {"type": "tool_call_response", "response": _answer(content)}
@@ -146,7 +105,7 @@ def response(identity: Any, content: Any) -> Part:
 
 def _answer(content: Any) -> Any:
     if not isinstance(content, list):
-        return content if content is None or isinstance(content, str) else plain(content, binary_text)
+        return content
     if len(content) == 1 and isinstance(content[0], dict) and "json" in content[0]:  # Bedrock's
         return content[0]["json"]
     parts = parts_in(content)
@@ -165,50 +124,13 @@ def _result(block: Block) -> Part:
 _CALLS = ("tool_use_id", "call_id", "tool_call_id", "toolUseId", "id")
 
 
-def _server_call(block: Block) -> Part:
-    """Give a call of a tool that the provider executes."""
-    kind = str(block.get("type") or next(iter(block)))
-    name = str(block.get("name") or kind.removesuffix("_call"))
-    said = _rest(block, "name", "args", "input", "partial_json")
-    if any(key in block for key in ("args", "input")):
-        said["arguments"] = _arguments(block.get("args", block.get("input")), block)
-    return _with_id({"type": "server_tool_call", "name": name, "server_tool_call": {"type": name, **said}}, block)
-
-
-def _server_result(block: Block) -> Part:
-    kind = str(block.get("type") or next(iter(block)))
-    said = _rest(block, "tool_call_id", "tool_use_id")
-    return _with_id(
-        {"type": "server_tool_call_response", "server_tool_call_response": {"type": kind, **said}},
-        block,
-    )
-
-
-def _with_id(part: Part, block: Block) -> Part:
-    identity = next((block[name] for name in ("tool_call_id", "tool_use_id", "id") if block.get(name)), None)
-    if isinstance(identity, str):
-        part["id"] = identity
-    return part
-
-
-def _rest(block: Block, *known: str) -> dict[str, Any]:
-    """Give what else a block says; what only the provider can read, or LangChain put there, is left out."""
-    said = {key: one for key, one in block.items() if key not in _NOT_SAID and key not in known}
-    return dict(plain(said, binary_text))
-
-
-_NOT_SAID = frozenset(
-    {"type", "id", "index", "extras", "cache_control", "signature", "encrypted_content", "thoughtSignature"}
-)
-
-
 def _other(block: Block) -> Part:
     """Give a block that nobody knows: under its own type, unless that would promise another shape."""
     inner = block.get("value") if block.get("type") == "non_standard" else None
     if isinstance(inner, dict):
         return _part(inner)
     kind = block.get("type")
-    said = _rest(block)
+    said = rest(block)
     if isinstance(block.get("id"), str):
         said["id"] = block["id"]
     if not isinstance(kind, str) and len(block) == 1:
@@ -224,7 +146,7 @@ _BLOCKS: dict[str, Reader] = {
     **dict.fromkeys(
         ("tool_call", "tool_call_chunk", "tool_use", "function_call", "function", "custom_tool_call"), nested_call
     ),
-    **dict.fromkeys(("computer_call", "local_shell_call", "shell_call", "apply_patch_call"), _own_call),
+    **dict.fromkeys(("computer_call", "local_shell_call", "shell_call", "apply_patch_call"), own_call),
     "invalid_tool_call": invalid_call,
     **dict.fromkeys(
         ("tool_result", "function_call_output", "custom_tool_call_output", "computer_call_output"), _result
@@ -235,7 +157,7 @@ _BLOCKS: dict[str, Reader] = {
             *("code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools", "mcp_tool_use"),
             *("executable_code", "tool_search_call"),
         ),
-        _server_call,
+        server_call,
     ),
     **dict.fromkeys(
         (
@@ -243,7 +165,7 @@ _BLOCKS: dict[str, Reader] = {
             *("bash_code_execution_tool_result", "text_editor_code_execution_tool_result", "mcp_tool_result"),
             *("code_execution_result", "tool_search_output", "tool_search_tool_result"),
         ),
-        _server_result,
+        server_result,
     ),
     **dict.fromkeys(MEDIA, media),
 }
@@ -253,8 +175,8 @@ _UNTYPED: dict[str, Reader] = {
     "text": _said,
     **dict.fromkeys(("toolUse", "functionCall", "function_call"), nested_call),
     **dict.fromkeys(("toolResult", "functionResponse"), _result),
-    "executableCode": _server_call,
-    "codeExecutionResult": _server_result,
+    "executableCode": server_call,
+    "codeExecutionResult": server_result,
     **dict.fromkeys(("reasoningContent", "reasoning_content"), reasoning_in),
     "guardContent": lambda block: _said(block["guardContent"]) if isinstance(block["guardContent"], dict) else None,
     **dict.fromkeys(

@@ -28,7 +28,7 @@ from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.pauses import after_start, before_end, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
-from callspan.langchain.structured import answered, verdict
+from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
 from callspan.run import CLOSED, OK, PAUSED, WAITING, Run
@@ -189,6 +189,8 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what later runs may answer to", remember, run, outcome, outputs)
     if run.row is CHAIN and run.span.is_recording():
         attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)
+    elif run.row is AGENT:
+        attempt("whether an agent's answer was parsed", concluded, run, outputs, error)
     elif run.row.name == "llm" and outcome == OK:
         attempt("what is to be parsed", answered, run)
     if run.streamed and outcome == OK and run.subject is not None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from typing import Any
 
-from callspan.blobs import binary
-from callspan.jsontext import UNKNOWN
+from callspan.blobs import binary, decoded
 
 Part = dict[str, Any]
 
@@ -89,31 +84,7 @@ def _blob(part: Part, data: str) -> Part:
         head, _, data = data.partition(",")
         part = {**part, "mime_type": head[5:].partition(";")[0] or part.get("mime_type", "application/octet-stream")}
         part["modality"] = _modality(part["mime_type"].partition("/")[0]) or part["modality"]
-    return {**part, "type": "blob", "content": "", **_described(data)}
-
-
-def _described(data: str) -> dict[str, Any]:
-    try:
-        return binary(base64.b64decode(data, validate=True))
-    except (binascii.Error, ValueError):
-        return {"size": len(data), "sha256": sha256(data.encode("utf-8", "replace")).hexdigest()}
-
-
-def binary_text(value: Any) -> Any:
-    """Give what stands for a long text that is binary data, a data URL or Base64; for `jsontext.plain`."""
-    if not isinstance(value, str):
-        return UNKNOWN
-    if _DATA_URL.match(value):
-        return {name: one for name, one in _blob({"modality": "document"}, value).items() if name in _DESCRIBED}
-    if _BASE64.fullmatch(value) and all(letters.search(value) for letters in _LETTERS):
-        return _described(value.replace("\n", "").replace("\r", ""))
-    return UNKNOWN
-
-
-_DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w=.+-]+)*;base64,")
-_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}\s?")
-_LETTERS = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"), re.compile("[+/=]"))
-_DESCRIBED = ("mime_type", "size", "sha256")
+    return {**part, "type": "blob", "content": "", **binary(decoded(data))}
 
 
 def _flat(block: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:

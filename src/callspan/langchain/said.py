@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
+from numbers import Real
 from typing import Any
 
 from callspan import semconv
 from callspan.capture import Said
 from callspan.jsontext import plain
-from callspan.langchain.blocks import from_json, response
+from callspan.langchain.blocks import response
+from callspan.langchain.calls import from_json
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
 from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of
@@ -158,7 +160,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)
 
 
 MODEL_ASKED = (

@@ -80,6 +80,23 @@ def verdict(run: Run, outputs: Any, outcome: str) -> None:
     run.set_attribute(semconv.STRUCTURED_PARSED, outcome == OK and outputs is not None and outputs != [])
 
 
+def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
+    """Write on an agent's span whether its answer is what it was to be: agents read it themselves, in no run.
+
+    Args:
+        run: An agent's run that ends.
+        outputs: Its result.
+        error: What it ended with, if it failed.
+    """
+    found = outputs.get("structured_response") if isinstance(outputs, Mapping) else None
+    if found is not None:
+        run.set_attribute(semconv.STRUCTURED_PARSED, True)
+        if not isinstance(found, Mapping):
+            run.set_attribute(semconv.STRUCTURED_SCHEMA, type(found).__name__)
+    elif any(cls.__name__ == "StructuredOutputError" for cls in type(error).__mro__):
+        run.set_attribute(semconv.STRUCTURED_PARSED, False)
+
+
 def _reads(run: Run, outputs: Any) -> bool:
     """Tell whether it is a parser; some integrations use a function for one, which is given the message."""
     return run_type(run) == "parser" or (_is_message(run.inputs) and not _is_message(outputs))

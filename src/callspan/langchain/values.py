@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from callspan.jsontext import UNKNOWN, Ready, plain
-from callspan.langchain.media import MEDIA, binary_text, media
+from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
 
 _SORTS = {
@@ -45,8 +45,6 @@ def value_of(value: Any) -> Any:
 
 
 def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
-    if isinstance(value, str):
-        return binary_text(value)
     if isinstance(value, dict):
         part = media(plain(value)) if value.get("type") in MEDIA else None
         return UNKNOWN if part is None else part

@@ -11,11 +11,15 @@ import pytest
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
 
+from callspan.testing import Recording
+
 agents = pytest.importorskip("langchain.agents", reason="create_agent came with langchain 1.0")
 if not hasattr(agents, "create_agent"):
     pytest.skip("create_agent came with langchain 1.0", allow_module_level=True)
 
 Fn = Callable[..., Any]
+
+STRUCTURED = "langchain.structured_output.schema", "langchain.structured_output.parsed"
 
 ASKED: Any = {"messages": [("user", "What is there?")]}
 
@@ -152,7 +156,7 @@ class Sight(BaseModel):
     what: str
 
 
-def test_a_structured_answer(call: Fn, actor: Fn, look: BaseTool, tree: Fn) -> None:
+def test_a_structured_answer(call: Fn, actor: Fn, look: BaseTool, tree: Fn, recording: Recording) -> None:
     """An answer that the model gives by a tool call is no tool run."""
     from langchain.agents.structured_output import ToolStrategy
 
@@ -161,6 +165,21 @@ def test_a_structured_answer(call: Fn, actor: Fn, look: BaseTool, tree: Fn) -> N
 
     assert call(agent, ASKED)["structured_response"] == Sight(what="a tree")
     assert tree() == TWO_TURNS
+    [root] = [span for span in recording.spans if span.name == "invoke_agent"]
+    assert [root.attributes.get(name) for name in STRUCTURED] == ["Sight", True]
+
+
+def test_an_answer_that_is_not_what_it_was_to_be_is_said(actor: Fn, recording: Recording) -> None:
+    """An agent fails on it, and its span says that it could not be read."""
+    from langchain.agents.structured_output import StructuredOutputValidationError, ToolStrategy
+
+    model = actor(["Sight"], Sight={"what": ["no", "text"]})
+    agent = agents.create_agent(model, [], response_format=ToolStrategy(Sight, handle_errors=False))
+    with pytest.raises(StructuredOutputValidationError):
+        agent.invoke(ASKED)
+    root = recording.spans[-1]
+    assert root.attributes[STRUCTURED[1]] is False
+    assert STRUCTURED[0] not in root.attributes
 
 
 async def test_cancelled(actor: Fn, http: Fn, tree: Fn) -> None:
