@@ -14,9 +14,11 @@ from callspan.frame import reset
 from callspan.jsontext import cut_text, within, written
 from callspan.kinds import MODEL_CALLS
 from callspan.parts import redacted
-from callspan.settings import read_content
+from callspan.settings import CONTENTS, read_content
 
-NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = "no_content", "span_only", "event_only", "span_and_event"
+NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = CONTENTS
+
+_IN_EVENTS = (EVENT_ONLY, SPAN_AND_EVENT)
 
 _CONTENT = create_key("callspan-content")
 """Context key: the mode of the block around."""
@@ -61,30 +63,28 @@ def content(mode: str) -> Generator[None]:
         reset(token)
 
 
-def asked(run: Any, mode: str) -> dict[str, str]:
+def asked(run: Any) -> dict[str, str]:
     """Give what a run is asked, as attributes of its span.
 
     Args:
         run: The run.
-        mode: Where content is written.
     """
     run.asked = captured(run.row.asked, run) or None
-    return as_attributes(run.asked) if mode != EVENT_ONLY and run.asked else {}
+    return as_attributes(run.asked) if run.content != EVENT_ONLY and run.asked else {}
 
 
-def answered(run: Any, mode: str, outputs: Any) -> dict[str, str]:
+def answered(run: Any, outputs: Any) -> dict[str, str]:
     """Give what a run answered, as attributes of its span.
 
     Args:
         run: The run.
-        mode: Where content is written.
         outputs: What LangChain reported as the result; None: nothing.
     """
-    said = asked(run, mode) if run.asked is None else {}  # the input of a stream is known at its end
+    said = asked(run) if run.asked is None else {}  # the input of a stream is known at its end
     found = captured(run.row.answered, run, outputs)
-    if mode != SPAN_ONLY and run.row.calls == MODEL_CALLS:
+    if run.content != SPAN_ONLY and run.row.calls == MODEL_CALLS:
         run.asked = {**(run.asked or {}), **found}  # for the event, which comes last
-    return said if mode == EVENT_ONLY else {**said, **as_attributes(found)}
+    return said if run.content == EVENT_ONLY else {**said, **as_attributes(found)}
 
 
 def for_event(run: Any) -> dict[str, Any]:
@@ -93,16 +93,20 @@ def for_event(run: Any) -> dict[str, Any]:
     Args:
         run: The run, whose result was written.
     """
-    if mode(run.context) not in (EVENT_ONLY, SPAN_AND_EVENT):
+    if run.content not in _IN_EVENTS:
         return {}
     limit = telemetry.current().settings.content_limit
     return {name: within(value, limit) for name, value in (run.asked or {}).items()}
 
 
-def has_events(context: Context | None) -> bool:
-    """Tell whether events are written in this context: with the content that is theirs, or as OpenTelemetry is told."""
+def has_events(run: Any) -> bool:
+    """Tell whether a run has events: with the content that is theirs, or as OpenTelemetry is told.
+
+    Args:
+        run: The run.
+    """
     told = telemetry.current().settings.emit_event
-    return mode(context) in (EVENT_ONLY, SPAN_AND_EVENT) if told is None else told
+    return run.content in _IN_EVENTS if told is None else told
 
 
 def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:
@@ -113,7 +117,7 @@ def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:
         table: The content of the event; its readers get the run and the payload.
         payload: What LangChain or LangGraph told.
     """
-    if not table or mode(run.context) not in (SPAN_ONLY, SPAN_AND_EVENT):
+    if not table or run.content not in (SPAN_ONLY, SPAN_AND_EVENT):
         return {}
     return as_attributes(captured(table, run, payload))
 

@@ -122,8 +122,8 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
             said.update(run.totals.attributes())
         if run.streamed:
             said.update(_streamed(run))
-        if row.answered and (mode := capture.mode(run.context)) != capture.NO_CONTENT:
-            said = {**said, **capture.answered(run, mode, None if outputs is NOTHING else outputs)}
+        if row.answered and run.content != capture.NO_CONTENT:
+            said = {**said, **capture.answered(run, None if outputs is NOTHING else outputs)}
         if said:
             span.set_attributes(said)
     _add_up(run)
@@ -154,7 +154,7 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     try:
         if run.outcome != OK or meters is not None:
             _write_end(run, attributes, meters)
-        if run.row.calls == MODEL_CALLS and run.span.is_recording() and capture.has_events(run.context):
+        if run.row.calls == MODEL_CALLS and run.span.is_recording() and capture.has_events(run):
             logs.tell_details(run, capture.for_event(run))
         if (dialects := telemetry.current().settings.compat) and run.span.is_recording():
             run.span.set_attributes(compat.translated(getattr(run.span, "attributes", None) or {}, dialects))
@@ -221,7 +221,7 @@ def _write_error(run: Run, error: BaseException, at: int) -> None:
     if _began_here(run, error, at) and recording:
         said = errors.exception_event(error, text)
         run.span.add_event(semconv.EXCEPTION, said)
-        if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run.context):
+        if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run):
             logs.tell_exception(run, said)
 
 

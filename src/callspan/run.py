@@ -47,7 +47,7 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "context",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "content", "context",
         "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
         "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
         "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
@@ -93,6 +93,7 @@ class Run:
         self.started = time_ns()
         self.ref = weakref.ref(self)
         self.attempt = 1  # at the same thing
+        self.content = "no_content"  # where what is said in it is written
         self.ancestors: tuple[Any, ...] = ()
         self.ended = self.streamed = self.top = self.is_foreign = self.watched = False
         # Whether a model inside it has counted its tokens; whether it has totals.

@@ -215,8 +215,9 @@ def _start_span(
     recording = span.is_recording()
     if recording:
         late = {} if eager else spans.read(row.start, run)
-        if row.asked and (mode := capture.mode(parent)) != capture.NO_CONTENT:
-            late.update(capture.asked(run, mode))
+        run.content = capture.mode(parent)
+        if row.asked and run.content != capture.NO_CONTENT:
+            late.update(capture.asked(run))
         if late:
             span.set_attributes(late)
     for cause in causes:

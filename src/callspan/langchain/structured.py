@@ -27,21 +27,20 @@ class Wanted:
 def schema(said: Run) -> str | None:
     """Give the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
     options, params = said.extra.get("options"), said.extra.get("invocation_params")
-    if options and isinstance(options, Mapping):
-        found = options.get("ls_structured_output_format")
-        if isinstance(found, Mapping):
-            return _name(found.get("schema"))
-    form = params.get("response_format") if isinstance(params, Mapping) else None
-    return None if form is None or not isinstance(form, Mapping) else _name(form.get("json_schema"))
+    found, form = _under("ls_structured_output_format", options), _under("response_format", params)
+    return _name(_under("schema", found)) if found is not None else _name(_under("json_schema", form))
+
+
+def _under(key: str, given: Any) -> Any:
+    return given.get(key) if given is not None and isinstance(given, Mapping) else None
 
 
 def _name(given: Any) -> str | None:
-    if not isinstance(given, Mapping):
+    if given is None:
         return None
-    function = given.get("function")
-    for source in (given, function if isinstance(function, Mapping) else {}):
+    for source in (given, _under("function", given)):
         for key in ("title", "name"):
-            if isinstance(value := source.get(key), str) and value:
+            if isinstance(value := _under(key, source), str) and value:
                 return value
     return None
 
