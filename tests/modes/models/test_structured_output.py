@@ -109,6 +109,7 @@ def test_a_parser_after_a_model_that_was_asked_for_nothing_says_nothing(recordin
     assert verdicts(recording) == []
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # older langchain-openai's
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 @pytest.mark.parametrize("good", [True, False])
 def test_with_openais_client(good, method, recording):
