@@ -1,13 +1,28 @@
-"""A call to the end and a stream to the end, each the sync way and the async way."""
+"""A call and a stream, each the sync and the async way; what was said is valid in all modes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from opentelemetry.context import get_current
+from tests.content.schemas import all_faults
+
+from callspan.testing import Recording, record
+
+
+@pytest.fixture
+def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
+    """As everywhere, but with content on: whatever is said in any mode is what the conventions' schemas ask for.
+
+    A test marked `without_content` is about a span that says nothing of it.
+    """
+    off = request.node.get_closest_marker("without_content") is not None
+    with record(**{"content": "no_content" if off else "span_only", **getattr(request, "param", {})}) as recording:
+        yield recording
+        assert all_faults(recording.spans) == []
 
 
 def _same_context(call: Callable[[], Any]) -> Any:

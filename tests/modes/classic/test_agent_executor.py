@@ -176,6 +176,7 @@ def test_a_tool_raises(call: Fn, classic: Fn, speaker: Fn, http: Fn, tree: Fn) -
     assert tree() == f"invoke_workflow !ValueError\n{PLAN}  execute_tool look !ValueError\n    http\n"
 
 
+@pytest.mark.without_content
 def test_an_answer_that_cannot_be_read(call: Fn, executor: Fn, recording: Any) -> None:
     """What the model said does not get out with the failure of reading it."""
     with pytest.raises(ValueError, match="output parsing error"):

@@ -22,6 +22,7 @@ def own(span: Any) -> dict[str, Any]:
     return {key: value for key, value in span.attributes.items() if key.startswith(("gen_ai.", "langchain.", "error."))}
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
 def test_chat(form: str, native: ChatNative, recording: Any) -> None:
     """A chat model's span says the operation, the provider, both models, the tokens and LangChain's run."""
@@ -55,6 +56,7 @@ def test_chat_without_a_run_name(native: ChatNative, recording: Any) -> None:
     assert recording.named("chat m").attributes["langchain.run.name"] == "ChatNative"
 
 
+@pytest.mark.without_content
 def test_completion(recording: Any) -> None:
     """A completion model's span says the same, with counts as OpenAI's completions report them."""
     CompletingNative().invoke("hello", CONFIG)
@@ -152,6 +154,7 @@ def test_counts_of_each_prompt(native: ChatNative, recording: Any) -> None:
     ]
 
 
+@pytest.mark.without_content
 def test_no_message_text(native: ChatNative, recording: Any, tree: Callable[..., str]) -> None:
     """No text of a prompt or an answer is on a span."""
     native.invoke("my secret question")

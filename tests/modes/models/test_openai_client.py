@@ -97,6 +97,7 @@ def embedder(make: Callable[..., Any]) -> Any:
     return make(openai.OpenAIEmbeddings, model="small", dimensions=256, check_embedding_ctx_length=False)
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream", "transform", "atransform", *EVENTS])
 def test_chat(form: str, model: Any, tree: Callable[..., str], recording: Any, port: int) -> None:
     """In each form the HTTP span is the chat span's child; the span says all that the server does, and its counts."""

@@ -83,6 +83,7 @@ def test_in_a_compressing_retriever_it_nests(form, tree):
     )
 
 
+@pytest.mark.without_content
 def test_it_is_neither_a_retrieval_nor_a_call_of_a_model(recording):
     """The conventions have no operation for it; `gen_ai.request.model` would make it a generation for some readers."""
     Rerank().compress_documents(FOUND, "animals")

@@ -52,6 +52,7 @@ def test_batch(form: str, retriever: Retriever, tree: Callable[..., str]) -> Non
     assert tree() == ONCE * 2
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", FORMS)
 def test_attributes(form: str, retriever: Retriever, recording: Any) -> None:
     """The span says the operation and LangChain's run; the data source names it if the program says one."""

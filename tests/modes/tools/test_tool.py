@@ -65,6 +65,7 @@ mine
     )
 
 
+@pytest.mark.without_content
 def test_attributes(add: BaseTool, recording: Any) -> None:
     """A tool's span says the operation, the tool and LangChain's run; the run may have a name of its own."""
     add.invoke({"a": 1}, {"run_name": "my sum", "tags": ["mine"]})

@@ -49,6 +49,7 @@ execute_tool add !LookupError
     )
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", FORMS)
 def test_invalid_arguments(form: str, add: BaseTool, recording: Any) -> None:
     """Arguments that do not fit fail the span, whose text has none of them."""

@@ -49,6 +49,7 @@ def test_every_recording_has_its_expectation() -> None:
     assert sorted(EXPECTED) == replay.NAMES
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", ["invoke", "ainvoke"])
 @pytest.mark.parametrize("name", EXPECTED)
 def test_invoked(name: str, form: str, recording: Any) -> None:
@@ -57,6 +58,7 @@ def test_invoked(name: str, form: str, recording: Any) -> None:
     assert said(recording) == EXPECTED[name]
 
 
+@pytest.mark.without_content
 @pytest.mark.parametrize("form", ["stream", "astream"])
 @pytest.mark.parametrize("name", STREAMED)
 def test_streamed(name: str, form: str, recording: Any) -> None:
