@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
@@ -20,9 +19,6 @@ from callspan.patching import Undo
 from callspan.shapes import around
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
-
-_EMBEDDER = create_key("callspan-embedder")
-"""Context key: the object that is embedding; its query method may use its documents method, which is one call."""
 
 
 def _model(said: Announcement) -> str | None:
@@ -71,25 +67,9 @@ EMBEDDINGS = Kind(
 )
 
 
-class _Embedding(OwnRun):
-    """The frame of one call is all there is: it starts the run and ends it."""
-
-    __slots__ = ("embedder",)
-
-    def __init__(self, embedder: Any, inputs: Any) -> None:
-        super().__init__(type(embedder).__name__, EMBEDDINGS, subject=embedder, inputs=inputs)
-        self.embedder = embedder
-
-    def outset(self) -> Context | None:
-        if get_current().get(_EMBEDDER) is self.embedder:
-            return None
-        context = super().outset()
-        return None if context is None else Context({**context, _EMBEDDER: self.embedder})
-
-
-def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Embedding:
+def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> OwnRun:
     given = args[1:] or tuple(kwargs.values())  # one text, or several, whatever the method calls it
-    return _Embedding(args[0], given[0] if given else None)
+    return OwnRun(type(args[0]).__name__, EMBEDDINGS, subject=args[0], inputs=given[0] if given else None)
 
 
 _WEAVE = around(_opened)

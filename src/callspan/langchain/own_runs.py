@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, create_key, get_current
 
 from callspan.ending import NOTHING, end
 from callspan.frame import Frame
@@ -21,6 +21,9 @@ from callspan.settling import Told
 from callspan.starting import announce, start, tell_of_span
 from callspan.subscription import PENDING, doors, subscribe
 
+_SUBJECT = create_key("callspan-subject")
+"""Context key: the object that is at it. One of its methods may use another one: that is one call."""
+
 
 class OwnRun(Frame):
     """The frame of one call that is a run of its own.
@@ -28,7 +31,7 @@ class OwnRun(Frame):
     Args:
         name: The run's name.
         row: What it is.
-        subject: The object whose method it is.
+        subject: The object whose method it is; what that calls of itself is the same call, and no run.
         inputs: What it is called with.
         metadata: The metadata of the run.
         tags: Its tags.
@@ -56,7 +59,7 @@ class OwnRun(Frame):
 
     def outset(self) -> Context | None:
         current = get_current()
-        if suppressed(current):
+        if suppressed(current) or (self.subject is not None and current.get(_SUBJECT) is self.subject):
             return None
         above: Any = current.get(RUN)
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
@@ -68,7 +71,7 @@ class OwnRun(Frame):
             self._let_in(run, current)
         if run.subscribers:
             self.told = announce((run,))
-        return run.context
+        return run.context if self.subject is None else Context({**(run.context or {}), _SUBJECT: self.subject})
 
     def _let_in(self, run: Run, current: Context) -> None:
         """Let those of LangChain's callbacks hear it that are ours; its own handlers never were told of such calls."""

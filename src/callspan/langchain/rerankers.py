@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
@@ -21,9 +20,6 @@ from callspan.settling import Told
 from callspan.shapes import around
 
 METHODS = ("compress_documents", "acompress_documents")
-
-_RERANKER = create_key("callspan-reranker")
-"""Context key: the object that is at it; its asynchronous method may use its other one, which is one call."""
 
 
 def _model(said: Announcement) -> str | None:
@@ -69,20 +65,9 @@ RERANKER = Kind(
 
 
 class _Reranking(OwnRun):
-    """The frame of one call is all there is: it starts the run and ends it with what was returned."""
+    """Its result is what was returned."""
 
-    __slots__ = ("reranker",)
-
-    def __init__(self, reranker: Any, documents: Any, query: Any, callbacks: Any) -> None:
-        inputs = {"query": query, "documents": documents}
-        super().__init__(type(reranker).__name__, RERANKER, subject=reranker, inputs=inputs, callbacks=callbacks)
-        self.reranker = reranker
-
-    def outset(self) -> Context | None:
-        if get_current().get(_RERANKER) is self.reranker:
-            return None
-        context = super().outset()
-        return None if context is None else Context({**context, _RERANKER: self.reranker})
+    __slots__ = ()
 
     def over(self, error: BaseException | None) -> Told | None:
         if error is None:
@@ -91,8 +76,11 @@ class _Reranking(OwnRun):
 
 
 def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
+    reranker = args[0]
     given = dict(zip(("documents", "query", "callbacks"), args[1:], strict=False)) | kwargs
-    return _Reranking(args[0], given.get("documents"), given.get("query"), given.get("callbacks"))
+    inputs = {"query": given.get("query"), "documents": given.get("documents")}
+    name = type(reranker).__name__
+    return _Reranking(name, RERANKER, subject=reranker, inputs=inputs, callbacks=given.get("callbacks"))
 
 
 _WEAVE = around(_opened)
