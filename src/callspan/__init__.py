@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
     from callspan.langchain.workflows import workflow
+    from callspan.parts import redact_secrets
+    from callspan.redaction import Place
     from callspan.run import Run, current_run
     from callspan.version import __version__
 
@@ -26,6 +28,7 @@ __all__ = [
     "Forward",
     "FromLangChain",
     "Listen",
+    "Place",
     "Run",
     "Stop",
     "TokenCounts",
@@ -36,6 +39,7 @@ __all__ = [
     "current_run",
     "flush",
     "instrument",
+    "redact_secrets",
     "session",
     "uninstrument",
     "workflow",
@@ -47,6 +51,7 @@ _HOME = {
     "Forward": "callback.forward",
     "FromLangChain": "handlers.from_langchain",
     "Listen": "handlers.listen",
+    "Place": "redaction",
     "Run": "run",
     "Stop": "isolation",
     "TokenCounts": "kinds",
@@ -57,6 +62,7 @@ _HOME = {
     "current_run": "run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
+    "redact_secrets": "parts",
     "session": "callback.identified",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",

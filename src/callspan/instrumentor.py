@@ -167,6 +167,9 @@ def instrument(
         "compat": compat,
     }
     check_keywords(**{name: given[name] for name in SETTINGS})
+    for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):
+        if given[name] is not None and not hasattr(given[name], f"get_{makes}"):
+            raise ValueError(f"{name}={given[name]!r} is not allowed: an OpenTelemetry provider, or None")
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):

@@ -23,6 +23,9 @@ Known = Callable[[Any], Any]
 
 UNKNOWN: Any = object()
 
+Kept = tuple[int, int, int]
+"""Of a value that is cut: characters of a text, items of a list or object, and depth."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
@@ -148,11 +151,31 @@ def written(value: Any, limit: int) -> str:
     text = _dumps(value)
     if _fits(text, limit):
         return text
+    more = 0  # items, of which so many were too many
     for items, depth, shortest in LEVELS:
         least = _dumps(shortened(value, shortest, items, depth))
         if _fits(least, limit):
-            return _roomier(value, least, limit, (shortest, items, depth))
+            return _roomier(value, *_fuller(value, least, limit, (shortest, items, depth), more))
+        more = items
     return _dumps(nothing_of(value))
+
+
+def _fuller(value: Any, least: str, limit: int, kept: Kept, more: int) -> tuple[str, int, Kept]:
+    """Give a text with more items in it: their number is between one that fits and one that does not."""
+    shortest, items, depth = kept
+    for _ in range(_HALVINGS if more > items else 0):
+        middle = (items + more) // 2
+        if middle == items:
+            break
+        text = _dumps(shortened(value, shortest, middle, depth))
+        if _fits(text, limit):
+            least, items = text, middle
+        else:
+            more = middle
+    return least, limit, (shortest, items, depth)
+
+
+_HALVINGS = 5
 
 
 def within(value: Any, limit: int) -> Any:
@@ -162,7 +185,7 @@ def within(value: Any, limit: int) -> Any:
     return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
 
 
-def _roomier(value: Any, least: str, limit: int, kept: tuple[int, int, int]) -> str:
+def _roomier(value: Any, least: str, limit: int, kept: Kept) -> str:
     """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
     shortest, items, depth = kept
     size = _size(least)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,17 +38,40 @@ def redacted(value: Any, kind: str) -> Any:
     return _walk(value, Place(kind), redact)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A plain value that a text is to say, as JSON: secrets are told by their keys, so it is written after redaction.
+
+    Args:
+        value: The value.
+    """
+
+    value: Any
+
+
+def redact_secrets(part: Any, place: Place) -> Any:
+    """Give a part without secrets, as `redact="secrets"` does; for a redactor that has more to do.
+
+    Args:
+        part: The part.
+        place: Its place.
+    """
+    return Secrets(telemetry.denied_keys())(part, place)
+
+
 def _described(value: Any) -> Any:
     """Give a plain value in whose texts no binary data is left."""
     if isinstance(value, str):
         return without_blobs(value)
     if isinstance(value, dict):
         return {without_blobs(key): _described(one) for key, one in value.items()}
+    if isinstance(value, Written):
+        return _dumps(_described(value.value))
     return [_described(one) for one in value] if isinstance(value, list) else value
 
 
 def _walk(value: Any, place: Place, redact: Redact) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list) and (place.key is None or any(map(_is_message, value))):
         items = [_message(one, place, redact) if _is_message(one) else redact(one, place) for one in value]
         return [one for one in items if one is not None]
     if _is_message(value):
@@ -59,9 +84,7 @@ def _walk(value: Any, place: Place, redact: Redact) -> Any:
 def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, one in value.items():
-        under = Place(place.kind, place.role, key)
-        holds_messages = _is_message(one) or (isinstance(one, list) and any(map(_is_message, one)))
-        safe = _walk(one, under, redact) if holds_messages else redact(one, under)
+        safe = _walk(one, Place(place.kind, place.role, key), redact)
         if safe is not None or one is None:
             found[without_secrets(key)] = safe
     return found
@@ -71,20 +94,46 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("parts"), list) and isinstance(value.get("role"), str)
 
 
+def _holds_messages(value: Any, depth: int) -> bool:
+    if depth <= 0 or not isinstance(value, (dict, list)):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return any(_is_message(one) or _holds_messages(one, depth - 1) for one in inside)
+
+
 def _message(message: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:
     role = message["role"]
     inside = Place(place.kind, role, place.key)
-    parts = [safe for part in message["parts"] if (safe := redact(part, inside)) is not None]
+    parts = [safe for part in message["parts"] if (safe := _part(part, inside, redact)) is not None]
     said = {"role": role if role in _ROLES else safe_name(role) or "", "parts": parts}
     if len(message) > len(said):  # the speaker's name, why it ended
         said.update((name, safe_name(one) or "") for name, one in message.items() if name not in said)
     return said
 
 
+def _part(part: Any, place: Place, redact: Redact) -> Any:
+    if isinstance(part, dict) and type(written := part.get("content")) is Written:
+        safe = _walk(written.value, place, redact)
+        return None if safe is None else {**part, "content": safe if isinstance(safe, str) else _dumps(safe)}
+    return redact(part, place)
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _checked(redact: Redact, part: Any, place: Place) -> Any:
-    """Give one part as the user's redactor has it; what it made of it must still be one."""
+    """Give one part as the user's redactor has it; what it made of it must still be one.
+
+    Messages are given to it part by part wherever they stand: who said something must be plain.
+    """
     if part is None:
         return None
+    if _holds_messages(part, _DEPTH):
+        again = partial(_checked, redact)
+        if isinstance(part, dict):
+            return _object(part, place, again)
+        return [safe for one in part if (safe := _walk(one, place, again)) is not None]
     try:
         safe = redact(_described(part), place)
         why = None if safe is None else _fault(safe, part, place)
@@ -124,8 +173,8 @@ def _fault(safe: Any, part: Any, place: Place) -> str | None:
     """Say what is wrong with what a redactor gave, if something is."""
     if not _is_json(safe, _DEPTH):
         return f"gave back what is no JSON: {type(safe).__name__}"
-    if place.key is not None and place.role is None:
-        return None
+    if place.key is not None and not (place.role is not None and isinstance(part, dict) and "type" in part):
+        return None  # whatever stands under a key may be another thing
     wanted = dict if isinstance(part, dict) else str if isinstance(part, str) else object
     if not isinstance(safe, wanted):
         return f"made {type(safe).__name__} of {type(part).__name__}"

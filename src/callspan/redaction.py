@@ -41,7 +41,7 @@ def redactor(setting: str | Redact, keys: Iterable[str]) -> Redact | None:
     """
     if not isinstance(setting, str):
         return setting
-    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else Secrets(keys)
+    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else Secrets(denied(keys))
 
 
 def safe_to_say(text: str, among: frozenset[str]) -> str:
@@ -66,11 +66,11 @@ class Secrets:
     """The redactor that replaces secrets.
 
     Args:
-        keys: Keys whose values are replaced, besides the usual ones.
+        among: The words of the keys whose values are replaced.
     """
 
-    def __init__(self, keys: Iterable[str] = ()) -> None:
-        self.denied = denied(keys)
+    def __init__(self, among: frozenset[str]) -> None:
+        self.denied = among
 
     def __call__(self, part: Any, place: Place) -> Any:
         """Give a part without secrets."""

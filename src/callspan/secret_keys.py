@@ -19,7 +19,7 @@ DENIED_KEYS = (
         "csrf_token",
         "token",
     ),
-    *("jwt", "auth", "authorization", "credential", "credentials", "cookie", "cookies", "set_cookie"),
+    *("jwt", "bearer", "otp", "auth", "authorization", "credential", "credentials", "cookie", "cookies", "set_cookie"),
     *("connection_string", "card_number", "credit_card", "cvv", "cvc", "ssn"),
 )
 """What stands under such a key is replaced: alone, or as the last words of a longer one (`openai_api_key`)."""

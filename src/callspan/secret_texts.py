@@ -75,7 +75,7 @@ _PREFIXES = r"""
     lsv2_[a-z]{2}_ | gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | ls__
   | gh[opsur]_ | github_pat_ | gl[a-z]{2,5}- | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | npm_ | pypi-
   | dckr_pat_ | dop_v1_ | sh[a-z]{2,3}_ | sq0[a-z]{3}- | whsec_ | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX-
-  | ya29\. | PMAK- | ATATT
+  | ya29\. | PMAK- | ATATT | pcsk_ | dapi
 """
 """What the keys of providers begin with; a digit or great length tells them from words."""
 

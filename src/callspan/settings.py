@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import iscoroutinefunction, signature
 from typing import Any
 
 _log = logging.getLogger("callspan")
@@ -105,7 +106,7 @@ def _only_keys(value: Any) -> tuple[str, ...]:
 
 def _dialects(value: Any) -> tuple[str, ...]:
     """Read `none`, or names of dialects: separated by commas, or as a list."""
-    words = _keys(value)
+    words = _keys(value.lower() if isinstance(value, str) else value)
     if words is None or not all(word in COMPAT for word in words):
         raise ValueError(value)
     return tuple(dict.fromkeys(words))
@@ -120,22 +121,39 @@ def _bytes(value: Any) -> int:
 
 def _redactor(value: Any) -> Any:
     """Read one of the words, or a function: itself, or `module:function`."""
-    if callable(value):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(value)
-    if value.strip().lower() in ("secrets", "all", "none"):
+    if isinstance(value, str) and value.strip().lower() in ("secrets", "all", "none"):
         return value.strip().lower()
-    module, _, path = value.strip().partition(":")
+    if not isinstance(value, str):
+        return _fit(value, ValueError)
+    module, colon, path = value.strip().partition(":")
+    if not colon:
+        raise ValueError(value)
     try:
         found: Any = import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
     except Exception as error:
-        raise ValueError(value) from error
-    if not callable(found):
-        raise ValueError(value)
-    return found
+        raise _NoRedactor(value, f"{type(error).__name__}: {error}") from error
+    return _fit(found, _NoRedactor)
+
+
+class _NoRedactor(ValueError):
+    """A function is named that cannot be had: whoever wants one of his own does not want less."""
+
+
+def _fit(given: Any, refuse: type[ValueError]) -> Any:
+    """Give a redactor, if it is one: a function of a part and its place."""
+    if not callable(given):
+        raise refuse(given, "it cannot be called")
+    if iscoroutinefunction(given) or iscoroutinefunction(getattr(given, "__call__", None)):  # noqa: B004 - an object
+        raise refuse(given, "it is async")
+    try:
+        signature(given).bind(None, None)
+    except TypeError:
+        raise refuse(given, "it does not take (part, place)") from None
+    except ValueError:  # of a function that has none to show
+        return given
+    return given
 
 
 def read_content(value: Any) -> str:
@@ -205,12 +223,22 @@ def check_keywords(**keywords: Any) -> None:
 def _from_keyword(setting: _Setting, value: Any) -> Any:
     try:
         return setting.read(value)
-    except ValueError:
-        raise ValueError(f"{setting.keyword}={value!r} is not allowed: {setting.allowed}") from None
+    except ValueError as wrong:
+        raise ValueError(f"{setting.keyword}={value!r} is not allowed{_why(wrong)}: {setting.allowed}") from None
 
 
 def _from_outside(setting: _Setting, value: Any, name: str, values: dict[str, Any]) -> None:
+    used = "the default is used"
     try:
         values[setting.keyword] = setting.read(value)
-    except ValueError:
-        _log.warning("%s=%r is not allowed, the default is used; allowed: %s", name, value, setting.allowed)
+        return
+    except _NoRedactor as wrong:
+        values[setting.keyword], used, why = "all", "everything is redacted", _why(wrong)
+    except ValueError as wrong:
+        why = _why(wrong)
+    _log.warning("%s=%r is not allowed%s, %s; allowed: %s", name, value, why, used, setting.allowed)
+
+
+def _why(wrong: ValueError) -> str:
+    """Give what is wrong with a value, where that is not plain from what is allowed."""
+    return f" ({wrong.args[1]})" if len(wrong.args) > 1 else ""

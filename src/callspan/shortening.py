@@ -100,7 +100,7 @@ def _mark(sample: Any, count: int) -> Any:
     if not isinstance(sample, dict):
         return said
     if "role" in sample and "parts" in sample:
-        mark = {"role": "system", "parts": [{"type": "text", "content": said}]}
+        mark = {"role": sample["role"], "parts": [{"type": "text", "content": said}]}
         return {**mark, "finish_reason": ""} if "finish_reason" in sample else mark
     if "type" in sample:
         return {"type": "cut", "name": "cut", "content": said}

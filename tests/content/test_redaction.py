@@ -14,8 +14,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
+from langgraph.types import Command
 from tests.content.schemas import all_faults
 
+import callspan
 from callspan.redaction import Place
 from callspan.testing import record
 
@@ -77,7 +79,7 @@ def test_it_gets_each_part_with_its_place():
     run(redact)
     document = {"id": "d1", "score": 0.0, "content": SAID, "metadata": {}}
     assert seen == [
-        ("input_messages", "user", None, "text"),
+        ("input_messages", "user", "note", SAID),
         ("input_messages", "system", None, "text"),
         ("input_messages", "user", None, "text"),
         ("input_messages", "assistant", None, "tool_call"),
@@ -92,6 +94,39 @@ def test_it_gets_each_part_with_its_place():
         ("outputs", None, "note", SAID),
         ("output_messages", "user", None, "text"),
     ]
+
+
+def test_who_said_something_is_plain_wherever_it_stands():
+    """Whoever drops what the system said loses none of it in states within states, commands and lists."""
+
+    def redact(part: Any, place: Place) -> Any:
+        return None if place.role == "system" else part
+
+    told = {"in": {"messages": [SystemMessage(SAID), HumanMessage("hi")]}, "all": [[SystemMessage(SAID)]]}
+    with record(content="span_only", redact=redact) as recording:
+        RunnableLambda(lambda given: RunnableLambda(lambda x: Command(update=x)).invoke(given)).invoke(told)
+    assert len(recording.spans) == 2
+    assert "hi" in content(recording)
+    assert SAID not in content(recording)
+
+
+def test_what_is_written_as_a_text_is_valid_after_secrets_are_taken_out():
+    with record(content="span_only") as recording:
+        RunnableLambda(lambda given: None).with_config(run_name="f").invoke(
+            {"token": ["a", "b"], "q": 4111111111111111}
+        )
+    [message] = json.loads(recording.spans[0].attributes["gen_ai.input.messages"])
+    assert json.loads(message["parts"][0]["content"]) == {"token": "[redacted]", "q": "[redacted]"}
+
+
+def test_a_redactor_of_ones_own_can_take_out_secrets_too():
+    def redact(part: Any, place: Place) -> Any:
+        return None if place.role == "system" else callspan.redact_secrets(part, place)
+
+    with record(content="span_only", redact=redact) as recording:
+        FakeMessagesListChatModel(responses=[AIMessage("ok")]).invoke([SystemMessage(SAID), ("user", "mail a@b.de")])
+    assert SAID not in content(recording)
+    assert "mail [redacted]" in content(recording)
 
 
 def test_what_it_changes_is_written_changed():
@@ -134,7 +169,6 @@ def cyclic(part: Any, place: Any) -> Any:
 RUBBISH = {
     "raises": raises,
     "recurses": recurses,
-    "takes one argument": lambda part: part,
     "an object": lambda part, place: Odd(),
     "an object inside": lambda part, place: {"type": "text", "content": SAID, "odd": Odd()},
     "bytes": lambda part, place: SAID.encode(),
@@ -173,7 +207,7 @@ PARTS = {
 @pytest.mark.may_log
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 def test_a_part_that_is_none_any_more_is_lost(part):
-    recording = run(lambda given, place: part if place.kind.endswith("messages") else None)
+    recording = run(lambda given, place: part if place.kind.endswith("messages") and not place.key else None)
     assert SAID not in content(recording)
     assert all_faults(recording.spans) == []
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.content.planted import SECRETS, luhn
 
 from callspan.redaction import Place, Secrets
-from callspan.secret_keys import is_denied
+from callspan.secret_keys import denied, is_denied
 from callspan.secret_texts import without_secrets
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz é漢,.\n\"'()", max_size=300)
@@ -121,7 +121,7 @@ def test_values_under_denied_keys_are_replaced_whatever_they_hold():
         "cookie": None,
         "number": int(luhn("411122223333444")),
     }
-    assert Secrets()(given, Place("inputs")) == {
+    assert Secrets(denied())(given, Place("inputs")) == {
         "user": "ada",
         "apiKey": "[redacted]",
         "credentials": "[redacted]",
@@ -136,7 +136,7 @@ def test_values_under_denied_keys_are_replaced_whatever_they_hold():
 
 
 def test_keys_of_the_users_own_are_denied_too_in_objects_and_in_texts():
-    redact = Secrets(["Kunden Nummer"])
+    redact = Secrets(denied(["Kunden Nummer"]))
     said = {"kundenNummer": "K-1", "text": 'kunden-nummer: K-1 and {"meineKundenNummer": "K-1"}'}
     assert redact(said, Place("inputs")) == {
         "kundenNummer": "[redacted]",
@@ -147,7 +147,7 @@ def test_keys_of_the_users_own_are_denied_too_in_objects_and_in_texts():
 def test_a_tools_definition_says_what_its_arguments_are_but_no_default_of_a_secret():
     schema = {"type": "object", "properties": {"password": {"type": "string", "default": "tr0ub4dor"}}}
     part = {"type": "function", "name": "login", "parameters": schema}
-    assert Secrets()(part, Place("tool_definitions")) == {
+    assert Secrets(denied())(part, Place("tool_definitions")) == {
         "type": "function",
         "name": "login",
         "parameters": {"type": "object", "properties": {"password": {"type": "string"}}},

@@ -38,8 +38,12 @@ def session(
         **attributes: More to say, by the names of the attributes.
 
     Raises:
-        ValueError: The id or the user is no text, or an empty one.
+        ValueError: The id or the user is no text, or an empty one; labels are no mapping; an attribute is one of these.
     """
+    if labels is not None and not isinstance(labels, Mapping):
+        raise ValueError(f"labels={labels!r} is not allowed: names and their values, as a dict")
+    if own := attributes.keys() & set(TRAVELLING):
+        raise ValueError(f"{min(own)} is not allowed among the attributes: it is given as `id` or `user`")
     said = {semconv.SESSION_ID: _id(id, "id")}
     if user is not None:
         said[semconv.USER_ID] = _id(user, "user")

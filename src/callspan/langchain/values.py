@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from callspan.jsontext import UNKNOWN, Ready, plain
 from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
+from callspan.parts import Written
 
 _SORTS = {
     "BaseMessage": "message",
@@ -86,8 +86,8 @@ def messages_of(value: Any, role: str) -> list[dict[str, Any]] | None:
     if said:
         return [_message(one) for one in said]
     plainly = value_of(value)
-    text = plainly if isinstance(plainly, str) else json.dumps(plainly, ensure_ascii=False)
-    return [{"role": role, "parts": [{"type": "text", "content": text}]}]
+    content = plainly if isinstance(plainly, str) else Written(plainly)
+    return [{"role": role, "parts": [{"type": "text", "content": content}]}]
 
 
 def last_of(value: Any) -> Any:
