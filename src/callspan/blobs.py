@@ -15,7 +15,7 @@ _LINE = b"x" * 57
 """The shortest line that encoders break data into."""
 
 _URL = re.compile(
-    r"data:(?P<mime>[\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+-]+=[^;,\s\"'<>]*)*+(?P<base64>;base64)?,"
+    r"data:(?P<mime>[\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+-]{1,64}=[^;,\s\"'<>]{0,256}){0,8}+(?P<base64>;base64)?,"
     r"(?P<data>(?:[A-Za-z0-9+/=_.!~*()%-]|\\/)*+)",
     re.IGNORECASE,
 )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from callspan.blobs import binary
@@ -14,6 +15,11 @@ from callspan.text import encodable
 
 _NODES = 100_000
 """How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
+
+_CHARACTERS = 8_000_000
+"""How many of them are read of all texts of one value; of further ones only the beginning."""
+
+_KEPT = 100
 
 _BITS = 1024
 """Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
@@ -25,6 +31,12 @@ UNKNOWN: Any = object()
 
 Kept = tuple[int, int, int]
 """Of a value that is cut: characters of a text, items of a list or object, and depth."""
+
+
+class Message(dict[str, Any]):
+    """A message in the conventions' words; a dict of the program's that looks like one is none."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,19 +74,27 @@ class _Reading:
     def __init__(self, known: Known | None) -> None:
         self.known = known
         self.left = _NODES
+        self.room = _CHARACTERS
+        self.around: set[int] = set()  # what holds the value that is read
 
     def read(self, value: Any, depth: int) -> Any:
         """Give one value in it."""
         self.left -= 1
         cls: Any = type(value)
         if cls is str:  # nearly all of them
-            return value if value.isascii() else encodable(value)
+            self.room -= len(value)
+            return self._text(value) if self.room < 0 or not value.isascii() else value
         if value is None or cls is bool:
             return value
         try:
             return self._read(value, cls, depth)
         except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
             return _name(value)
+
+    def _text(self, value: str) -> str:
+        if self.room < 0:
+            value = f"{value[:_KEPT]}{missing(len(value) - _KEPT)}" if len(value) > 2 * _KEPT else value
+        return encodable(value)
 
     def _read(self, value: Any, cls: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
         if issubclass(cls, Enum):
@@ -84,25 +104,33 @@ class _Reading:
         if depth >= DEPTH or self.left <= 0:
             return _name(value)
         if issubclass(cls, str):
-            return encodable(value)
+            self.room -= len(value)
+            return self._text(value)
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
-        if self.known is not None and (found := self.known(value)) is not UNKNOWN:
-            return found.value if type(found) is Ready else self.read(found, depth + 1)
-        return self._inside(value, cls, depth)
+        if id(value) in self.around:
+            return _name(value)
+        self.around.add(id(value))
+        try:
+            if self.known is not None and (found := self.known(value)) is not UNKNOWN:
+                return found.value if type(found) is Ready else self.read(found, depth + 1)
+            return self._inside(value, cls, depth)
+        finally:
+            self.around.discard(id(value))
 
     def _inside(self, value: Any, cls: type, depth: int) -> Any:
         most = max(0, min(ITEMS, self.left))
         if issubclass(cls, Mapping):
-            items = tuple(dict.items(value) if issubclass(cls, dict) else value.items())
-            said = {_key(key): self.read(one, depth + 1) for key, one in items[:most]}
-            if len(items) > most:
-                said["…"] = f"{len(items) - most} keys cut"
+            of_dict = issubclass(cls, dict)  # what a subclass defines is the user's code
+            items = tuple(islice(dict.items(value) if of_dict else value.items(), most))
+            said = {_key(key): self.read(one, depth + 1) for key, one in items}
+            if (more := (dict.__len__(value) if of_dict else len(value)) - len(items)) > 0:
+                said["…"] = f"{more} keys cut"
             return said
         if issubclass(cls, (list, tuple, set, frozenset)):
-            every = tuple(value)
-            more = [f"… [{len(every) - most} cut]"] if len(every) > most else []
-            return [*(self.read(one, depth + 1) for one in every[:most]), *more]
+            every = tuple(islice(value, most))
+            more = len(value) - len(every)
+            return [*(self.read(one, depth + 1) for one in every), *([f"… [{more} cut]"] if more > 0 else ())]
         return _of_object(value)
 
 
@@ -138,6 +166,8 @@ def _key(key: Any) -> str:
         return encodable(key)
     if isinstance(key, (int, float)):
         return str(_number(key))
+    if isinstance(key, tuple):
+        return f"({', '.join(map(_key, tuple.__iter__(key)))})"
     return str(key) if key is None or type(key).__module__ in _VALUES else _name(key)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from callspan import telemetry
 from callspan.blobs import without_blobs
 from callspan.errors import error_type
-from callspan.jsontext import plain
+from callspan.jsontext import Message, plain
 from callspan.redaction import FAILED, Place, Redact, Secrets, everything
 from callspan.secret_texts import without_secrets
 from callspan.text import safe_name
@@ -91,7 +92,7 @@ def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, An
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("parts"), list) and isinstance(value.get("role"), str)
+    return type(value) is Message
 
 
 def _holds_messages(value: Any, depth: int) -> bool:
@@ -168,17 +169,35 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 
 _DEPTH = 64
 
+_VALUES = 100_000
+
 
 def _fault(safe: Any, part: Any, place: Place) -> str | None:
     """Say what is wrong with what a redactor gave, if something is."""
-    if not _is_json(safe, _DEPTH):
+    if not _is_json(safe, _DEPTH, [_VALUES]):
         return f"gave back what is no JSON: {type(safe).__name__}"
     if place.key is not None and not (place.role is not None and isinstance(part, dict) and "type" in part):
         return None  # whatever stands under a key may be another thing
+    if place.kind in _CHECKED and isinstance(safe, dict):
+        return _fault_under(safe, place.kind)
     wanted = dict if isinstance(part, dict) else str if isinstance(part, str) else object
     if not isinstance(safe, wanted):
         return f"made {type(safe).__name__} of {type(part).__name__}"
     return _fault_of_part(safe) if isinstance(safe, dict) and isinstance(part, dict) and "type" in part else None
+
+
+_CHECKED: dict[str, dict[str, tuple[type, ...]]] = {
+    "tool_definitions": {"type": (str,), "name": (str,), "parameters": (dict, NoneType)},
+    "documents": {"id": (str, NoneType), "score": (int, float, NoneType)},
+}
+"""What must stand under which keys of what is no part of a message."""
+
+
+def _fault_under(safe: Mapping[str, Any], kind: str) -> str | None:
+    needed = ("type", "name") if kind == "tool_definitions" else ()
+    wrong = [key for key in needed if key not in safe]
+    wrong += [key for key, types in _CHECKED[kind].items() if key in safe and not isinstance(safe[key], types)]
+    return f"gave back one of the {kind} with a wrong {wrong[0]}" if wrong else None
 
 
 def _fault_of_part(safe: Mapping[str, Any]) -> str | None:
@@ -194,14 +213,16 @@ def _fault_of_part(safe: Mapping[str, Any]) -> str | None:
     return f"gave back a part of type {kind} without {lacking[0]}" if lacking else None
 
 
-def _is_json(value: Any, depth: int) -> bool:
+def _is_json(value: Any, depth: int, left: list[int]) -> bool:
+    """Tell whether this is JSON, and no more of it than anybody reads: one thing may stand in it many times."""
+    left[0] -= 1
     if value is None or isinstance(value, (str, bool, int, float)):
         return True
-    if depth <= 0:
+    if depth <= 0 or left[0] <= 0:
         return False
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(one, depth - 1) for key, one in value.items())
-    return isinstance(value, (list, tuple)) and all(_is_json(one, depth - 1) for one in value)
+        return all(isinstance(key, str) and _is_json(one, depth - 1, left) for key, one in value.items())
+    return isinstance(value, (list, tuple)) and all(_is_json(one, depth - 1, left) for one in value)
 
 
 def _lost(part: Any, place: Place) -> Any:

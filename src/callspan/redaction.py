@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from callspan.blobs import without_blobs
 from callspan.secret_keys import denied, is_denied, is_secret
-from callspan.secret_texts import PRINTED, SMALLEST_CARD, is_card, without_secrets
+from callspan.secret_texts import SMALLEST_CARD, is_card, without_secrets
+from callspan.secret_values import PRINTED
 
 Redact = Callable[[Any, "Place"], Any]
 """Takes a part of what was said and its place; gives it back, changed or not; None: it is dropped."""
@@ -88,7 +89,7 @@ class Secrets:
             return {safe_to_say(key, self.denied): under(key, value) for key, value in part.items()}
         if isinstance(part, list):
             return [self._clean(one, schema=schema) for one in part]
-        return PRINTED if type(part) is int and part > SMALLEST_CARD and is_card(str(part)) else part
+        return PRINTED if type(part) in (int, float) and part > SMALLEST_CARD and is_card(f"{part:.0f}") else part
 
     def _under(self, key: str, value: Any) -> Any:
         if is_denied(key, self.denied) and is_secret(key, value):
@@ -112,9 +113,12 @@ _OF_SECRETS = frozenset({"type", "title", "description", "format", "writeOnly"})
 
 def everything(part: Any, place: Place) -> Any:
     """Redact all that was said; who said it and in what shape stays."""
-    if isinstance(part, dict) and place.key is None:
-        return {key: value if key in _SHAPE else _all_of(key, value) for key, value in part.items()}
-    return _all_of("", part)
+    if not isinstance(part, dict) or place.key is not None or not (place.role or place.kind in _SHAPES):
+        return _all_of("", part)
+    if place.kind not in _SHAPES and part.get("type") not in _KNOWN:
+        return {key: "other" if key == "type" else _all_of("", value) for key, value in part.items()}
+    kept = _SHAPES.get(place.kind, _SHAPE)
+    return {key: value if key in kept else _all_of(key, value) for key, value in part.items()}
 
 
 def _all_of(key: str, part: Any) -> Any:
@@ -125,6 +129,21 @@ def _all_of(key: str, part: Any) -> Any:
 
 _SHAPE = frozenset({"type", "role", "id", "name", "modality", "mime_type", "finish_reason", "size", "score"})
 """Keys of a part that say what it is, not what was said."""
+
+_SHAPES = {
+    "documents": frozenset({"id", "score"}),
+    "tool_definitions": frozenset({"type", "name"}),
+    "system_instructions": frozenset({"type"}),
+}
+"""The same, of what is no part of a message."""
+
+_KNOWN = frozenset(
+    {
+        *("text", "reasoning", "refusal", "compaction", "tool_call", "tool_call_response", "blob", "uri", "file"),
+        *("server_tool_call", "server_tool_call_response"),
+    }
+)
+"""Types of parts whose keys are ours; those of others may be the program's."""
 
 _OBJECTS = frozenset({"parameters", "server_tool_call", "server_tool_call_response"})
 """Keys of a part under which the conventions want an object."""

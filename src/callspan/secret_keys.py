@@ -58,11 +58,16 @@ def is_denied(key: str, among: frozenset[str] = USUAL) -> bool:
         among: The words that are denied.
     """
     found = words(key[-_LONGEST:])
+    if found.endswith(_OPEN):
+        return False
     if any(found == one or found.endswith(f"_{one}") for one in among):
         return True
     squeezed = found.replace("_", "")
     return any(len(one) >= _SQUEEZED and squeezed.endswith(one.replace("_", "")) for one in among)
 
+
+_OPEN = ("page_token", "next_token", "continuation_token", "sync_token")
+"""Last words of keys that only sound like it."""
 
 _LONGEST = 128
 """Characters of a key that are looked at, its last ones."""

@@ -10,13 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
-from callspan.secret_keys import USUAL, is_denied, stems, words
-
-PRINTED = "[redacted]"
-"""Stands for a secret."""
+from callspan.secret_keys import USUAL
+from callspan.secret_values import PRINTED, elements, values
 
 _SHORTEST = 6
 
@@ -45,8 +42,10 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
     if b"@" in data:
         text = _replaced(_IN_URL.sub(PRINTED, text), _addresses)
     if b":" in data or b"=" in data:
-        text = _replaced(text, _values, among)
-    if _CARDS in data.translate(_NUMBERS, b" -"):
+        text = _replaced(text, values, among)
+    if b"</" in data:
+        text = _replaced(text, elements, among)
+    if _CARDS in data.translate(_NUMBERS, b" -\xc2\xa0"):
         text = _replaced(text, _cards)
     return text
 
@@ -72,17 +71,23 @@ _LONGEST_WORD = 20
 # Keys
 
 _PREFIXES = r"""
-    lsv2_[a-z]{2}_ | gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | ls__
-  | gh[opsur]_ | github_pat_ | gl[a-z]{2,5}- | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | npm_ | pypi-
-  | dckr_pat_ | dop_v1_ | sh[a-z]{2,3}_ | sq0[a-z]{3}- | whsec_ | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX-
-  | ya29\. | PMAK- | ATATT | pcsk_ | dapi
+    lsv2_[a-z]{2}_ | ls__ | gh[opsur]_ | github_pat_ | gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-
+  | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | pypi- | dckr_pat_ | dop_v1_ | shp(?:at|ca|pa|ss)_ | sq0[a-z]{3}- | whsec_
+  | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX- | ya29\. | PMAK- | ATATT
 """
 """What the keys of providers begin with; a digit or great length tells them from words."""
+
+_SHORT_PREFIXES = r"""
+    gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | npm_ | pcsk_ | dapi
+"""
+"""The same, but names of models, tools and packages begin so too: what follows must look like nothing else."""
 
 _KEY = rf"""
       sk[-_](?:proj|ant|or|svcacct|admin|lf|live|test|prod)[-_][\w\-*]{{6,}}
     | [prs]k[-_](?:live|test|prod|lf)[-_][\w\-*]{{6,}}
     | (?:sk[-_] | {_PREFIXES}) (?: (?=[\w\-*.]*[0-9*])[\w\-*]{{8,}} | [\w\-*]{{20,}} ) [\w\-*.]*
+    | (?:{_SHORT_PREFIXES}) (?:dev-|prod-)? (?=[\w\-]{{0,64}}[0-9])
+      (?: [A-Za-z0-9]{{16,}} | (?=[\w\-]{{0,64}}[A-Z])(?=[\w\-]{{0,64}}[a-z])[\w\-]{{28,}} ) [\w\-]*
     | (?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}
     | AIza[\w\-]{{20,}}
     | SG\.[\w\-]{{16,}}\.[\w\-]{{16,}}
@@ -93,7 +98,8 @@ _KEY = rf"""
 _SCHEME = r"(?i:bearer)\s+(?=\S*[0-9._~+/=\-]|\S{20})[\w.~+/\-]{8,}=*"
 
 _SIGN = re.compile(
-    rf"sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | AIza | SG\. | eyJ | hooks\.slack | {_PREFIXES}"
+    rf"sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | AIza | SG\. | eyJ | hooks\.slack"
+    rf"| {_PREFIXES} | {_SHORT_PREFIXES}"
     r"| Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s",
     re.VERBOSE,
 )
@@ -137,97 +143,8 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
     for found in _DOMAIN.finditer(text):
         at = found.start()
         local = _LOCAL.search(text, max(at - _LONGEST_LOCAL, 0), at)
-        if local is not None:
+        if local is not None and local[0] != "git":  # git@github.com:owner/repository
             yield local.start(), found.end()
-
-
-# What stands behind a telling key
-
-_TAIL, _TAIL_ESCAPED = 10, 40
-"""Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often."""
-
-_KEY_BACKWARDS = re.compile(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
-"""A key as it is met from its end: a word, or one like `api key`."""
-
-_LONGEST_KEY = 128
-_SIGNS = re.compile(r"[:=>]+[ \t]*")
-
-
-def _values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
-    done = 0
-    for at in _telling_signs(text, among):
-        if at < done:
-            continue
-        before = text[max(at - _LONGEST_KEY, 0) : at].rstrip(" \t").rstrip("\"'`\\")
-        found = _KEY_BACKWARDS.match(before[::-1])
-        if found is None:
-            continue
-        key = found[0][::-1]
-        in_url = before[: -len(key)].endswith(("?", "&")) and words(key).endswith(("sig", "signature"))
-        if in_url or is_denied(key, among):
-            sign = _SIGNS.match(text, at)
-            start, end = _value(text, at + 1 if sign is None else sign.end(), key)
-            if start < end and text[start:end] != PRINTED:
-                done = end
-                yield start, end
-
-
-@lru_cache(maxsize=16)
-def _pattern(among: frozenset[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, stems(among))))
-
-
-def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
-    """Give the places of the colons and equals signs before which something like a denied key stands."""
-    parts = text.replace("=", ":").split(":")
-    tail = _TAIL if '\\"' not in text else _TAIL_ESCAPED
-    ends = {part[-tail:] for part in parts}
-    telling = _pattern(among)
-    if telling.search("\n".join(ends).lower()) is None:
-        return
-    ends = {end for end in ends if telling.search(end.lower())}
-    at = -1
-    for part in parts[:-1]:
-        at += len(part) + 1
-        if part[-tail:] in ends:
-            yield at
-
-
-_QUOTED = re.compile(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
-_ESCAPED = re.compile(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
-_WORD = re.compile(r"""(?:(?i:bearer|basic|digest|token|negotiate)\s+)?[^\s"'`&,;)}\]<>\\]+""")
-_LINE = re.compile(r"""[^\r\n"'`\\]+""")
-_PLAIN = re.compile(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
-
-
-def _value(text: str, at: int, key: str) -> tuple[int, int]:
-    """Give the place of a value: in quotes, in brackets, the rest of a header, or a word."""
-    if quoted := _QUOTED.match(text, at):
-        return at + 1, quoted.end() - text.startswith(quoted[1], quoted.end() - 1, quoted.end())
-    if escaped := _ESCAPED.match(text, at):
-        quote = escaped[1]
-        closed = escaped.end() - at >= 2 * len(quote) and escaped[0].endswith(quote)
-        return at + len(quote), escaped.end() - (len(quote) if closed else 0)
-    if text.startswith(("{", "["), at):
-        return at, _closed(text, at)
-    header = words(key).endswith(("cookie", "authorization"))
-    plain = (_LINE if header else _WORD).match(text, at)
-    if plain is None or _PLAIN.fullmatch(plain[0]) or (words(key).endswith("token") and plain[0].isdigit()):
-        return at, at
-    return at, plain.end()
-
-
-_BRACKET = re.compile(r"[\[\]{}]")
-
-
-def _closed(text: str, at: int) -> int:
-    """Give where the bracket that opens here is closed."""
-    depth = 0
-    for found in _BRACKET.finditer(text, at):
-        depth += 1 if found[0] in "[{" else -1
-        if depth == 0:
-            return found.end()
-    return len(text)
 
 
 # Cards
@@ -237,9 +154,9 @@ _CARD = re.compile(
     (?:(?<![\w\-])|(?<=\\[bfnrt])) (?<![0-9]\.)
     (?=(
         [3-6][0-9]{13,15} | 2[2-7][0-9]{14}
-      | (?:[4-6][0-9]{3}|35[2-8][0-9]|2[2-7][0-9]{2})([ -])[0-9]{4}\2[0-9]{4}\2[0-9]{4}
-      | 3[0-9]{3}([ -])[0-9]{6}\3[0-9]{4,5}
-    )(?![\w\-]|\.[0-9]))
+      | (?:[4-6][0-9]{3}|35[2-8][0-9]|2[2-7][0-9]{2})([ \u00a0-])[0-9]{4}\2[0-9]{4}\2[0-9]{4}
+      | 3[0-9]{3}([ \u00a0-])[0-9]{6}\3[0-9]{4,5}
+    )(?![\w\-]|\.(?!0+(?![0-9]))[0-9]))
     """,
     re.VERBOSE,
 )
@@ -259,13 +176,15 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
     return (found.span(1) for found in _CARD.finditer(text) if is_card(found[1]))
 
 
+_NO_SIGNS = str.maketrans("", "", " -\u00a0")
+
 SMALLEST_CARD = 10**13
 """The number of a card is larger."""
 
 
 def is_card(number: str) -> bool:
     """Tell whether a number is that of a card: an issuer's, and right by its check digit."""
-    digits = number.replace(" ", "").replace("-", "")
+    digits = number.translate(_NO_SIGNS)
     if _ISSUED.fullmatch(digits) is None:
         return False
     doubled = (sum(divmod(2 * int(one), 10)) if place % 2 else int(one) for place, one in enumerate(reversed(digits)))

@@ -46,9 +46,14 @@ def strict_json(text: str) -> Any:
 
 def faults(attribute: str, value: Any) -> list[str]:
     """Give what is wrong with the value of an attribute, as it stands on a span or as an event has it."""
-    if isinstance(value, str) and attribute == "gen_ai.tool.call.result" and not value.startswith("{"):
-        return []  # a plain text stays one
-    said = strict_json(value) if isinstance(value, str) else value
+    try:
+        said = strict_json(value) if isinstance(value, str) else value
+    except ValueError:
+        if attribute == "gen_ai.tool.call.result":
+            return []  # a plain text stays one
+        raise
+    if isinstance(value, str) and attribute == "gen_ai.tool.call.result" and not isinstance(said, dict):
+        return []
     return [f"{attribute}: {error.message}" for error in VALIDATORS[attribute].iter_errors(said)]
 
 

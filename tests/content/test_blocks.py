@@ -295,6 +295,25 @@ def test_what_integrations_put_beside_the_content_is_said_once(content: Any, mor
     assert faults("gen_ai.output.messages", [said]) == []
 
 
+UNTYPED = {
+    "inlineData": {"mimeType": "image/png", "data": B64},
+    "toolUse": {"toolUseId": "t1", "name": "look", "input": {"a": 1}},
+    "functionCall": {"name": "look", "args": {"a": 1}},
+    "toolResult": {"toolUseId": "t1", "content": [{"text": "found"}]},
+    "reasoningContent": {"reasoningText": {"text": "hm", "signature": "s1gn3d"}},
+}
+
+
+@pytest.mark.parametrize("key", UNTYPED)
+def test_a_block_without_a_type_is_read_in_a_call_too(key: str) -> None:
+    """LangChain gives it one before it tells us of it."""
+    with record(content="span_only", redact="none") as recording:
+        FakeListChatModel(responses=["hi"]).invoke([HumanMessage([{key: UNTYPED[key]}])])
+    [said] = json.loads(str(recording.spans[0].attributes["gen_ai.input.messages"]))
+    assert said["parts"] == chat_message(HumanMessage([{key: UNTYPED[key]}]))["parts"]
+    assert said["parts"][0]["type"] in ("blob", "tool_call", "tool_call_response", "reasoning")
+
+
 @pytest.mark.parametrize("redact", ["none", "secrets", lambda part, place: part])
 def test_data_that_a_block_has_as_a_text_is_described_when_it_is_written(redact: Any) -> None:
     block = {"type": "image_generation_call", "id": "s1", "result": LARGE_B64}

@@ -267,3 +267,45 @@ def test_a_function_is_given_by_name(monkeypatch):
     monkeypatch.setitem(sys.modules, "own_redaction", module)
     monkeypatch.setenv("CALLSPAN_REDACT", "own_redaction:redact")
     assert SAID not in content(run(None))
+
+
+@pytest.mark.parametrize("redact", ["secrets", "all", lambda part, place: None])
+def test_what_only_looks_like_a_message_is_none(redact):
+    """A program's own dict with a role and parts is redacted like any other."""
+    account = {"role": "admin", "parts": ["x"], "api_key": "tr0ub4dor"}
+    with record(content="span_only", redact=redact) as recording:
+        RunnableLambda(lambda given: RunnableLambda(lambda x: {"a": account}).invoke({"b": [account]})).invoke(account)
+    assert "tr0ub4dor" not in content(recording)
+
+
+def test_all_keeps_no_name_of_what_is_the_programs():
+    given = [{"name": "PRIVATE", "id": "PRIVATE", "type": "PRIVATE"}]
+    message = HumanMessage([{"type": "odd", "name": "PRIVATE", "size": "PRIVATE"}])
+    with record(content="span_only", redact="all") as recording:
+        RunnableLambda(lambda x: RunnableLambda(lambda y: y).invoke(x)).invoke(given)
+        FakeMessagesListChatModel(responses=[AIMessage("x")]).invoke([message])
+    assert "PRIVATE" not in content(recording)
+
+
+@pytest.mark.may_log
+@pytest.mark.parametrize(
+    ("kind", "rubbish"),
+    [
+        ("documents", {"id": 5, "score": "x"}),
+        ("tool_definitions", {"type": "function", "name": "n", "parameters": "s"}),
+        ("tool_definitions", {"type": "text", "content": "x"}),
+    ],
+)
+def test_a_document_or_a_definition_that_is_none_any_more_is_lost(kind, rubbish):
+    recording = run(lambda part, place: rubbish if place.kind == kind else part)
+    assert all_faults(recording.spans) == []
+
+
+def test_what_holds_itself_or_has_no_end_is_written_in_a_moment():
+    """A parent that its children point back to, a cycle in many places, a long text a thousand times."""
+    ring: dict[str, Any] = {}
+    ring["again"] = [ring] * 50
+    long = ["x" * 1_000_000] * 1000
+    with record(content="span_only", content_limit=1024) as recording:
+        RunnableLambda(lambda x: RunnableLambda(lambda y: None).invoke(x)).invoke({"ring": ring, "long": long})
+    assert all(len(str(value)) <= 1024 for span in recording.spans for value in span.attributes.values())

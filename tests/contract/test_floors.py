@@ -43,6 +43,7 @@ FLOORS = {
     "blobs": 0,
     "secret_keys": 0,
     "secret_texts": 0,
+    "secret_values": 0,
     "parts": 1,
     "logs": 1,
     "redaction": 0,

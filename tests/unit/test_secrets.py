@@ -152,3 +152,43 @@ def test_a_tools_definition_says_what_its_arguments_are_but_no_default_of_a_secr
         "name": "login",
         "parameters": {"type": "object", "properties": {"password": {"type": "string"}}},
     }
+
+
+BEHIND_KEYS = [
+    '{"secret":{"a":"}","b":"tr0ub4dor"}}',
+    'password=SecretStr("tr0ub4dor")',
+    'password = b"tr0ub4dor"',
+    'api_key: str = "tr0ub4dor"',
+    'password=("tr0ub4dor", 1)',
+    'os.environ["API_KEY"]="tr0ub4dor"',
+    'password = """tr0ub4dor"""',
+    '{"password":\n "tr0ub4dor"}',
+    "<db:password>tr0ub4dor</db:password>",
+    'Cookie: a="x"; b=tr0ub4dor',
+    'Authorization: Digest username="a", response="tr0ub4dor"',
+    "curl -H 'Cookie: a=\"x\"; b=tr0ub4dor' http://x",
+]
+
+
+@pytest.mark.parametrize("text", BEHIND_KEYS)
+def test_what_stands_behind_a_telling_key_is_replaced_however_it_is_written(text):
+    assert "tr0ub4dor" not in without_secrets(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["cvv: 123", '{"cvv": 123}', "card 4111111111111111.0", "4111\u00a01111\u00a01111\u00a01111"]
+)
+def test_numbers_of_cards_are_replaced_however_they_are_written(text):
+    assert not any(number in without_secrets(text) for number in ("123", "1111"))
+
+
+INNOCENT = [
+    *("pplx-70b-online", "jina_embeddings_v3", "shell_exec_v2_safe", "shop_search_2024", "npm_install_v2"),
+    *("ship_2024_05_12345", "hf_hub_download_v2_x", "fc-barcelona-2024-2025", "git@github.com:owner/repo.git"),
+    *("next_page_token: abc123def", "pwd: /home/me", "a token: a unit of text", "4111111111111111.05"),
+]
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_only_begins_like_a_key_stays(text):
+    assert without_secrets(text) == text

@@ -15,7 +15,8 @@ from callspan.lease import leased
 from callspan.registry import find
 from callspan.run import Run
 from callspan.secret_keys import is_denied, is_secret
-from callspan.secret_texts import PRINTED, SMALLEST_CARD, is_card
+from callspan.secret_texts import SMALLEST_CARD, is_card
+from callspan.secret_values import PRINTED
 from callspan.spans import TEXT_LIMIT
 from callspan.text import safe_name, safe_text
 

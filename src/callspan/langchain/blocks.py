@@ -44,7 +44,7 @@ def _part(block: Any) -> Part:
         return text(block)
     kind = block.get("type")
     if isinstance(kind, str):
-        reader = _BLOCKS.get(kind)
+        reader = _BLOCKS.get(kind) or (_UNTYPED.get(kind) if kind in block else None)  # LangChain may add the type
     else:  # Bedrock's blocks and Gemini's have one key, and no type
         reader = next((_UNTYPED[key] for key in block if key in _UNTYPED), None)
     part = None if reader is None else reader(block)

@@ -64,9 +64,10 @@ def server_call(block: Block) -> Part:
     """Give a call of a tool that the provider executes."""
     kind = str(block.get("type") or next(iter(block)))
     name = str(block.get("name") or kind.removesuffix("_call"))
-    said = rest(block, "name", "args", "input", "partial_json")
-    if any(key in block for key in ("args", "input")):
-        said["arguments"] = _arguments(block.get("args", block.get("input")), block)
+    said = rest(block, "name", "args", "input", "arguments", "partial_json")
+    given = next((key for key in ("args", "input", "arguments") if key in block), None)
+    if given is not None:
+        said["arguments"] = _arguments(block[given], block)
     return _with_id({"type": "server_tool_call", "name": name, "server_tool_call": {"type": name, **said}}, block)
 
 

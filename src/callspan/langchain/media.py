@@ -54,13 +54,18 @@ def _located(part: Part, said: Mapping[str, Any]) -> Part | None:
     for name in _LINKS:
         link = said.get(name)
         if isinstance(link, str):
-            return _blob(part, link) if link.startswith("data:") else {**part, "type": "uri", "uri": link[:_LINK_LIMIT]}
+            link = link.lstrip()
+            return _blob(part, link) if _is_data(link) else {**part, "type": "uri", "uri": link[:_LINK_LIMIT]}
     for name in _DATA:
         if isinstance(said.get(name), str):
             return _blob(part, said[name])
     if isinstance(said.get("sha256"), str):  # bytes, of which `plain` left no more
         return {**part, "type": "blob", "content": "", "size": said.get("size"), "sha256": said["sha256"]}
     return None
+
+
+def _is_data(link: str) -> bool:
+    return link[:5].lower() == "data:"
 
 
 _LINKS = ("url", "uri", "file_uri", "fileUri", "file_url", "image_url", "document_url")
@@ -80,7 +85,7 @@ def spoken(audio: Mapping[str, Any]) -> list[Part]:
 
 def _blob(part: Part, data: str) -> Part:
     """Describe data that came along; the conventions ask for content, which stays empty."""
-    if data.startswith("data:"):
+    if _is_data(data):
         head, _, data = data.partition(",")
         part = {**part, "mime_type": head[5:].partition(";")[0] or part.get("mime_type", "application/octet-stream")}
         part["modality"] = _modality(part["mime_type"].partition("/")[0]) or part["modality"]

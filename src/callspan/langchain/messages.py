@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from callspan.jsontext import plain
+from callspan.jsontext import Message, plain
 from callspan.langchain.blocks import parts_in, reasoning_in, response, text
 from callspan.langchain.calls import invalid_call, nested_call, tool_call
 from callspan.langchain.media import Part, spoken
@@ -19,22 +19,22 @@ _OTHER_ROLES = {**_ROLES, "function": "tool"}
 _NO_MORE: Mapping[str, Any] = {}
 
 
-def chat_message(message: Any) -> dict[str, Any]:
+def chat_message(message: Any) -> Message:
     """Give one message: role, parts and, if it has one, the name of who speaks.
 
     Args:
         message: LangChain's message, or a text.
     """
     if isinstance(message, str):
-        return {"role": "user", "parts": [text(message)]}
+        return Message(role="user", parts=[text(message)])
     fields = _fields(message)
     kind = str(fields.get("type") or "")
     role = _ROLES.get(kind)
     content = fields.get("content")
     if role is not None and type(content) is str and not _says_more(fields):  # nearly all of them
-        said: dict[str, Any] = {"role": role, "parts": parts_in(plain(content))}
+        said = Message(role=role, parts=parts_in(plain(content)))
     else:
-        said = {"role": _role(fields, kind), "parts": _parts(fields, kind)}
+        said = Message(role=_role(fields, kind), parts=_parts(fields, kind))
     name = fields.get("name")
     if isinstance(name, str) and name:
         said["name"] = plain(name)
@@ -55,7 +55,7 @@ _FIELDS = (
 )
 
 
-def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) -> dict[str, Any]:
+def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) -> Message:
     """Give the message that a program wrote as a dict or a pair: OpenAI's or LangChain's words.
 
     Args:
@@ -66,7 +66,7 @@ def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) ->
     call = more.get("tool_call_id")
     calls = [nested_call(one) for one in _dicts(plain(more.get("tool_calls")))]
     parts = [response(call, plain(content))] if isinstance(call, str) else content_parts(content)
-    return {"role": plain(_OTHER_ROLES.get(role, role)), "parts": [*parts, *(one for one in calls if one is not None)]}
+    return Message(role=plain(_OTHER_ROLES.get(role, role)), parts=[*parts, *(one for one in calls if one is not None)])
 
 
 def content_parts(content: Any) -> list[Part]:

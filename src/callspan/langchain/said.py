@@ -9,13 +9,14 @@ from typing import Any
 
 from callspan import semconv
 from callspan.capture import Said
-from callspan.jsontext import plain
+from callspan.jsontext import Message, plain
 from callspan.langchain.blocks import response
 from callspan.langchain.calls import from_json
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
 from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of
 from callspan.langchain.values import last_of, messages_of, sort_of, value_of
+from callspan.run import PAUSED
 
 # Models
 
@@ -30,16 +31,16 @@ def _answered(run: Any, outputs: Any) -> Any:
     said = run.answer if isinstance(run.answer, Answer) else answer(outputs)
     reasons = finish_reasons(said) or []
     return [
-        {**_choice(choice), "finish_reason": reasons[place] if place < len(reasons) else ""}
+        Message(_choice(choice), finish_reason=reasons[place] if place < len(reasons) else "")
         for place, choice in enumerate(said.generations)
     ] or None
 
 
-def _choice(choice: Any) -> dict[str, Any]:
+def _choice(choice: Any) -> Message:
     message = getattr(choice, "message", None)
     if message is not None:
         return chat_message(message)
-    return {"role": "assistant", "parts": content_parts(getattr(choice, "text", ""))}
+    return Message(role="assistant", parts=content_parts(getattr(choice, "text", "")))
 
 
 def _parameters(run: Any) -> Mapping[str, Any]:
@@ -136,8 +137,10 @@ def _first_input(run: Any, outputs: Any) -> Any:
 def _final_output(run: Any, outputs: Any) -> Any:
     """Give what a root or an agent answers: the last message, or what it gives back as one."""
     changed = _changed(run.inputs, outputs)
+    if changed is outputs and run.outcome == PAUSED and isinstance(run.inputs, Mapping):
+        return None  # it waits, and has changed nothing yet
     said = messages_of(changed, "assistant")
-    return [{**said[-1], "finish_reason": reason_of(last_of(changed)) or ""}] if said else None
+    return [Message(said[-1], finish_reason=reason_of(last_of(changed)) or "")] if said else None
 
 
 def _changed(inputs: Any, outputs: Any) -> Any:

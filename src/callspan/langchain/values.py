@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.jsontext import UNKNOWN, Ready, plain
+from callspan.jsontext import UNKNOWN, Message, Ready, plain
 from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
 from callspan.parts import Written
@@ -73,7 +73,7 @@ def fields_of(record: Any) -> Mapping[str, Any]:
     return {name: one for name, one in vars(record).items() if not name.startswith("_")}
 
 
-def messages_of(value: Any, role: str) -> list[dict[str, Any]] | None:
+def messages_of(value: Any, role: str) -> list[Message] | None:
     """Give the messages of what goes into a root or an agent or comes out of it, or all of it as one message.
 
     Args:
@@ -87,7 +87,7 @@ def messages_of(value: Any, role: str) -> list[dict[str, Any]] | None:
         return [_message(one) for one in said]
     plainly = value_of(value)
     content = plainly if isinstance(plainly, str) else Written(plainly)
-    return [{"role": role, "parts": [{"type": "text", "content": content}]}]
+    return [Message(role=role, parts=[{"type": "text", "content": content}])]
 
 
 def last_of(value: Any) -> Any:
@@ -120,7 +120,7 @@ def _is_message(value: Any) -> bool:
 _SPEAKERS = frozenset({"human", "user", "ai", "assistant", "system", "developer", "tool", "function", "placeholder"})
 
 
-def _message(value: Any) -> dict[str, Any]:
+def _message(value: Any) -> Message:
     if isinstance(value, dict):
         return said_message(value.get("role", value.get("type")), value["content"], value)
     if isinstance(value, tuple):
