@@ -1,0 +1,54 @@
+"""What a span is: by its operation, else by what LangChain calls its run, else by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callspan import semconv
+from callspan.local.otlp import RawSpan
+
+_OPERATIONS = {
+    **dict.fromkeys(("chat", "text_completion", "generate_content", "completion"), "llm"),
+    "execute_tool": "tool",
+    **dict.fromkeys(("invoke_agent", "create_agent"), "agent"),
+    "invoke_workflow": "workflow",
+    "retrieval": "retriever",
+    **dict.fromkeys(("embeddings", "embedding"), "embedding"),
+}
+"""By `gen_ai.operation.name`, of today and of before; and by the first word of a name."""
+
+_TYPES = {
+    **dict.fromkeys(("llm", "chat_model"), "llm"),
+    **{name: name for name in ("tool", "retriever", "embedding")},
+    **dict.fromkeys(("chain", "prompt", "parser"), "chain"),
+}
+"""By `langchain.run.type`."""
+
+_HTTP = ("http.request.method", "http.method")
+
+
+def kind_of(span: RawSpan) -> str:
+    """Tell what a span is.
+
+    Args:
+        span: The span.
+
+    Returns:
+        `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
+    """
+    said = span.attributes
+    found = _known(_OPERATIONS, said.get(semconv.OPERATION))
+    if found is None:
+        found = _known(_TYPES, said.get(semconv.RUN_TYPE))
+        word = span.name.partition(" ")[0]
+        if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
+            return "node"
+        if found is None and any(name in said for name in _HTTP):
+            return "http"
+        if found is None:
+            found = {**_OPERATIONS, "chain": "chain", "node": "node"}.get(word)
+    return found or "other"
+
+
+def _known(table: dict[str, str], value: Any) -> str | None:
+    return table.get(value) if isinstance(value, str) else None
