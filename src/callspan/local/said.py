@@ -1,4 +1,4 @@
-"""What was said in a span, in one shape: messages, arguments, results, documents; whatever else stands there is JSON."""
+"""What was said in a span, in one shape: messages, arguments, results, documents; what else stands there is JSON."""
 
 from __future__ import annotations
 
