@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from callspan import semconv
+from callspan.local.distinct import Messages
 from callspan.local.history import call_before
 from callspan.local.otlp import RawSpan
-from callspan.local.plain import plain, structure
+from callspan.local.plain import plain, value_of
 from callspan.local.read import Source
-from callspan.local.said import CONTENT, DETAILS, OLD_EVENTS, Message, Said, said_in
+from callspan.local.said import CONTENT, DETAILS, OLD_EVENTS, Said, said_in
 from callspan.local.trace import Span, Trace
 
 VERSION = 1
-
-
-class Messages:
-    """Distinct messages, each once: a long conversation is sent again with every call."""
-
-    def __init__(self) -> None:
-        self.every: list[Message] = []
-        self._places: dict[str, int] = {}
-
-    def places(self, messages: Iterable[Message]) -> list[int]:
-        """Give the places of messages, new ones among them.
-
-        Args:
-            messages: The messages.
-        """
-        return [self._place(message) for message in messages]
-
-    def _place(self, message: Message) -> int:
-        key = json.dumps(message, sort_keys=True, ensure_ascii=False)
-        place = self._places.setdefault(key, len(self.every))
-        if place == len(self.every):
-            self.every.append(message)
-        return place
 
 
 def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -182,8 +159,8 @@ def _pause(raw: RawSpan) -> dict[str, Any]:
         identity = said.get(semconv.INTERRUPT_ID)
         found["interrupt"] = {
             "id": ", ".join(map(str, identity)) if isinstance(identity, list) else str(identity or ""),
-            "value": structure(said.get(semconv.INTERRUPT_VALUE)),
+            "value": value_of(said.get(semconv.INTERRUPT_VALUE)),
         }
     if semconv.RESUME_VALUE in said:
-        found["resume"] = structure(said[semconv.RESUME_VALUE])
+        found["resume"] = value_of(said[semconv.RESUME_VALUE])
     return found

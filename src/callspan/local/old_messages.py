@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from callspan.local.otlp import Event
-from callspan.local.plain import structure
+from callspan.local.plain import value_of
 
 CHOICE = "gen_ai.choice"
 
@@ -43,15 +43,15 @@ def answered(events: Sequence[Event]) -> list[dict[str, Any]]:
 
 def _message(event: Event) -> dict[str, Any]:
     said = event.attributes
-    inner = structure(said.get("message"))
+    inner = value_of(said.get("message"))
     if isinstance(inner, dict):
         said = {**said, **inner}
     role = said.get("role") or ROLES[event.name]
-    content = structure(said.get("content", said.get("gen_ai.event.content")))
+    content = value_of(said.get("content", said.get("gen_ai.event.content")))
     parts: list[Any] = content if isinstance(content, list) else [] if content is None else [content]
     if role == "tool":
         parts = [{"type": "tool_call_response", "id": said.get("id"), "response": content}]
-    return {"role": role, "parts": [*parts, *_tool_calls(structure(said.get("tool_calls")))]}
+    return {"role": role, "parts": [*parts, *_tool_calls(value_of(said.get("tool_calls")))]}
 
 
 def _tool_calls(told: Any) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def _tool_calls(told: Any) -> list[dict[str, Any]]:
     for call in told if isinstance(told, list) else ():
         function = call.get("function") if isinstance(call, dict) else None
         if isinstance(function, dict):
-            arguments = structure(function.get("arguments"))
+            arguments = value_of(function.get("arguments"))
             found.append(
                 {"type": "tool_call", "id": call.get("id"), "name": function.get("name"), "arguments": arguments}
             )

@@ -48,7 +48,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def structure(told: Any) -> Any:
+def value_of(told: Any) -> Any:
     """Give what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any.
 
     Args:

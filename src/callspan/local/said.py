@@ -8,7 +8,7 @@ from typing import Any
 from callspan import semconv
 from callspan.local import old_messages
 from callspan.local.otlp import RawSpan
-from callspan.local.plain import as_text, plain, structure
+from callspan.local.plain import as_text, plain, value_of
 
 Message = dict[str, Any]
 
@@ -62,7 +62,7 @@ def said_in(span: RawSpan) -> Said:
     for event in span.events:
         if event.name == DETAILS:
             told = {**event.attributes, **told}
-    found = {name: structure(told[name]) for name in CONTENT if name in told}
+    found = {name: value_of(told[name]) for name in CONTENT if name in told}
     if not found and not span.events:
         return Said()
     inputs = messages_of(_first(found, semconv.INPUT_MESSAGES, old_messages.PROMPT)) or old_messages.asked(span.events)
