@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from callspan.local.values import attributes_of, objects_of, whole
@@ -75,8 +76,8 @@ class RawSpan:
     attributes: dict[str, Any]
     failed: bool = False
     message: str = ""
-    events: list[Event] = field(default_factory=list[Event])
-    links: list[Link] = field(default_factory=list[Link])
+    events: Sequence[Event] = ()
+    links: Sequence[Link] = ()
     scope: str = ""
     service: str | None = None
     is_remote: bool = False
@@ -104,7 +105,7 @@ def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset())
             name = owner.get("name") if isinstance(owner, dict) else None
             for span in _members(scope, "spans", refuse):
                 try:
-                    yield _span(span, name if isinstance(name, str) else "", service, without)
+                    yield _span(span, sys.intern(name) if isinstance(name, str) else "", service, without)
                 except ValueError as error:
                     refuse(str(error))
 
@@ -123,7 +124,7 @@ def _service(resource: Any) -> str | None:
         name = attributes_of(resource, "attributes").get("service.name") if isinstance(resource, dict) else None
     except ValueError:
         return None
-    return name if isinstance(name, str) else None
+    return sys.intern(name) if isinstance(name, str) else None
 
 
 def _span(span: dict[str, Any], scope: str, service: str | None, without: frozenset[str]) -> RawSpan:
@@ -135,7 +136,7 @@ def _span(span: dict[str, Any], scope: str, service: str | None, without: frozen
         span_id=_id(span, "spanId", 16),
         # A root has no parent, an empty one, or one of zeros: all three are written.
         parent_id=_id(span, "parentSpanId", 16) if _text(span, "parentSpanId").strip("0") else None,
-        name=_text(span, "name"),
+        name=sys.intern(_text(span, "name")),
         start=_time(span, "startTimeUnixNano") or 0,
         end=_time(span, "endTimeUnixNano") or None,
         attributes=attributes_of(span, "attributes", without=without),
@@ -148,11 +149,13 @@ def _span(span: dict[str, Any], scope: str, service: str | None, without: frozen
                 attributes=attributes_of(event, "attributes", without=without),
             )
             for event in objects_of(span, "events")
-        ],
+        ]
+        or (),
         links=[
             Link(_id(link, "traceId", 32), _id(link, "spanId", 16), attributes_of(link, "attributes"))
             for link in objects_of(span, "links")
-        ],
+        ]
+        or (),
         scope=scope,
         service=service,
         is_remote=flags & _REMOTE == _REMOTE,
@@ -177,7 +180,7 @@ def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
     value = value.lower()
     if len(value) != digits or not set(value) <= set("0123456789abcdef"):
         raise ValueError(f"'{key}' is not {digits} hex digits")
-    return value
+    return sys.intern(value)  # each stands in several spans
 
 
 def _from_base64(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +73,7 @@ class Span:
     outcome: str | None = None
     attempt: int | None = None
     beside: int = 1
-    path: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    path: Sequence[tuple[int, int]] = ()
     before: int | tuple[str, str] | None = None
 
     @property
