@@ -19,6 +19,9 @@ _NAMES = (
 
 _COSTS = ("gen_ai.usage.cost", "operation.cost")
 
+_DEAREST = 1e9
+"""US dollars that no call costs."""
+
 CALLS = ("llm", "embedding")
 """The kinds that use tokens; all others only tell what those below them used."""
 
@@ -87,6 +90,6 @@ def cost_in(said: dict[str, Any]) -> float | None:
     """
     for name in _COSTS:
         value = said.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _DEAREST:
             return float(value)
     return None
