@@ -1,0 +1,167 @@
+"""What the page is given, version 1: everything that must be right once, in plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from callspan import semconv
+from callspan.local.distinct import Messages
+from callspan.local.history import call_before
+from callspan.local.otlp import RawSpan
+from callspan.local.plain import plain, value_of
+from callspan.local.read import Source
+from callspan.local.said import CONTENT, DETAILS, OLD_EVENTS, Said, said_in
+from callspan.local.trace import Span, Trace
+
+VERSION = 1
+
+
+def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Give traces as the page takes them.
+
+    Args:
+        traces: The traces, by their start; their failures, usage and paths have been found.
+        source: What was read.
+        dropped: What was left out, and why: `spans`, `bytes`, `why`; None: nothing.
+    """
+    messages = Messages()
+    earlier: dict[str, dict[tuple[int, ...], tuple[str, str]]] = {}
+    said: dict[str, Any] = {
+        "files": source.files,
+        "spans": source.spans,
+        "lines": source.lines,
+        "skipped": [{"line": one.line, "why": f"{one.file}: {one.why}"} for one in source.skipped],
+    }
+    if source.skips > len(source.skipped):
+        said["skips"] = source.skips
+    if dropped:
+        said["dropped"] = dropped
+    found = [_trace(trace, messages, earlier) for trace in traces]
+    return {"version": VERSION, "source": said, "messages": messages.every, "traces": found}
+
+
+def _trace(trace: Trace, messages: Messages, earlier: dict[str, Any]) -> dict[str, Any]:
+    spans = [_span(span, messages, trace.start) for span in trace.spans]
+    call_before(trace, [span.get("in") for span in spans], earlier)
+    for span, shown in zip(trace.spans, spans, strict=True):
+        if span.before is not None:
+            shown["before"] = span.before if isinstance(span.before, int) else list(span.before)
+    about = {"service": trace.service, "conversation": trace.conversation}
+    return {
+        "id": trace.id,
+        "start": trace.start // 1_000_000,
+        **{name: value for name, value in about.items() if value is not None},
+        "spans": spans,
+    }
+
+
+def _span(span: Span, messages: Messages, origin: int) -> dict[str, Any]:
+    raw = span.raw
+    shown: dict[str, Any] = {
+        "id": raw.span_id,
+        "parent": span.parent,
+        "kind": span.kind,
+        "name": raw.name,
+        "start": span.start,
+        "dur": span.duration,
+        "attrs": _attributes(raw.attributes),
+    }
+    shown.update(_content(said_in(raw), messages))
+    if span.usage is not None:
+        shown.update(usage=list(span.usage), cost=span.cost)
+    if span.failure is not None:
+        failure = span.failure
+        stack = {"stack": failure.stack} if failure.stack else {}
+        shown["error"] = {"type": failure.type, "message": failure.message, **stack}
+    if span.beside > 1:
+        shown["beside"] = span.beside
+    others = {
+        "ttft": span.first_token,
+        "attempt": span.attempt,
+        "outcome": span.outcome,
+        "rank": span.rank,
+        "path": [list(part) for part in span.path] or None,
+        "links": _links(raw) or None,
+        "events": _events(raw, origin) or None,
+    }
+    shown.update((name, value) for name, value in others.items() if value is not None)
+    return {**shown, **_pause(raw)}
+
+
+def _attributes(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in said.items() if name not in CONTENT}
+
+
+def _content(said: Said, messages: Messages) -> dict[str, Any]:
+    found = {
+        "in": None if said.inputs is None else messages.places(said.inputs),
+        "out": None if said.outputs is None else messages.places(said.outputs),
+        "tools": said.tools,
+        "args": said.arguments,
+        "result": said.result,
+        "query": said.query,
+        "documents": said.documents,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+_CAUSES = (semconv.ASKED_BY, semconv.RETRY_OF, semconv.INSTEAD_OF, semconv.RESUMES)
+
+
+def _links(raw: RawSpan) -> list[dict[str, str]]:
+    """Give what a span is linked to; some stores lose what links say, or the links, and keep the attributes."""
+    causes = {
+        cause: name.rpartition(".")[2]
+        for name in _CAUSES
+        if isinstance(cause := raw.attributes.get(name), str) and cause
+    }
+    found = [
+        {
+            "trace": link.trace_id,
+            "span": link.span_id,
+            "why": _words(link.attributes.get(semconv.LINK_CAUSE) or causes.get(link.span_id)),
+        }
+        for link in raw.links
+    ]
+    linked = {link["span"] for link in found}
+    return found + [
+        {"trace": "" if name == "resumes" else raw.trace_id, "span": cause, "why": _words(name)}
+        for cause, name in causes.items()
+        if cause not in linked
+    ]
+
+
+def _words(cause: Any) -> str:
+    return cause.replace("_", " ") if isinstance(cause, str) and cause else "linked"
+
+
+_SHOWN_ELSEWHERE = (semconv.EXCEPTION, DETAILS, *OLD_EVENTS)
+"""Events that are an error, or messages."""
+
+
+def _events(raw: RawSpan, origin: int) -> list[dict[str, Any]]:
+    """Give the other events of a span; `origin` is the start of its trace."""
+    return [
+        {"name": event.name, "at": max(0, (event.time - origin) // 1000), "attrs": _attributes(event.attributes)}
+        for event in raw.events
+        if event.name not in _SHOWN_ELSEWHERE
+    ]
+
+
+def _pause(raw: RawSpan) -> dict[str, Any]:
+    """Give what a span waits for, and what it went on with: on the span, or on an event of it."""
+    said = raw.attributes
+    for event in raw.events:
+        said = {**event.attributes, **said}
+    found: dict[str, Any] = {}
+    if semconv.INTERRUPT_ID in said or semconv.INTERRUPT_VALUE in said:
+        identity = said.get(semconv.INTERRUPT_ID)
+        identity = next(iter(identity), None) if isinstance(identity, list) else identity
+        found["interrupt"] = {
+            "id": identity if isinstance(identity, str) else "",
+            "value": value_of(said.get(semconv.INTERRUPT_VALUE)),
+        }
+    if semconv.RESUME_VALUE in said:
+        found["resume"] = value_of(said[semconv.RESUME_VALUE])
+    return found

@@ -1,0 +1,70 @@
+"""What a span is: by its operation, else by what LangChain calls its run, else by its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callspan import semconv
+from callspan.local.otlp import RawSpan
+
+_OPERATIONS = {
+    **dict.fromkeys(("chat", "text_completion", "generate_content", "completion"), "llm"),
+    "execute_tool": "tool",
+    **dict.fromkeys(("invoke_agent", "create_agent"), "agent"),
+    "invoke_workflow": "workflow",
+    "retrieval": "retriever",
+    **dict.fromkeys(("embeddings", "embedding"), "embedding"),
+}
+"""By `gen_ai.operation.name`, of today and of before."""
+
+_TYPES = {
+    **dict.fromkeys(("llm", "chat_model"), "llm"),
+    **{name: name for name in ("tool", "retriever", "embedding")},
+    **dict.fromkeys(("chain", "prompt", "parser", "reranker"), "chain"),
+}
+"""By `langchain.run.type`."""
+
+_OTHERS = {
+    **{name: name for name in ("llm", "tool", "agent", "retriever", "embedding", "chain", "workflow")},
+    **dict.fromkeys(("task", "reranker", "guardrail", "evaluator", "prompt"), "chain"),
+}
+"""By what OpenInference and OpenLLMetry call a span's kind."""
+
+_OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
+
+_WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}
+"""By the first word of a name."""
+
+_HTTP = ("http.request.method", "http.method")
+
+
+def kind_of(span: RawSpan) -> str:
+    """Tell what a span is.
+
+    Args:
+        span: The span.
+
+    Returns:
+        `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
+    """
+    said = span.attributes
+    found = _known(_OPERATIONS, said.get(semconv.OPERATION))
+    if found is None:
+        found = _known(_TYPES, said.get(semconv.RUN_TYPE))
+        word = span.name.partition(" ")[0]
+        if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
+            return "node"
+        if found is None and any(name in said for name in _HTTP):
+            return "http"
+        if found is None:
+            found = _others(said) or _WORDS.get(word)
+    return found or "other"
+
+
+def _others(said: dict[str, Any]) -> str | None:
+    names = (said.get(name) for name in _OTHERS_NAMES)
+    return next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
+
+
+def _known(table: dict[str, str], value: Any) -> str | None:
+    return table.get(value) if isinstance(value, str) else None

@@ -1,0 +1,205 @@
+"""Spans as OTLP JSON has them: whatever stands in a file, what is a span of it is read, and the rest is refused.
+
+Source: the OTLP specification's JSON mapping; ids are hex there, and 64-bit numbers are texts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callspan.local.values import attributes_of, objects_of, whole
+from callspan.text import encodable
+
+
+@dataclass(slots=True)
+class Event:
+    """An event of a span.
+
+    Args:
+        name: Its name.
+        time: When it was, in nanoseconds since 1970.
+        attributes: Its attributes.
+    """
+
+    name: str
+    time: int
+    attributes: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Link:
+    """A link of a span.
+
+    Args:
+        trace_id: The other span's trace.
+        span_id: The other span.
+        attributes: What is said of the link.
+    """
+
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
+
+
+@dataclass(slots=True)
+class RawSpan:
+    """A span as a file has it.
+
+    Args:
+        trace_id: Its trace, as 32 hex digits.
+        span_id: Its id, as 16 hex digits.
+        parent_id: The id of its parent; None for a root.
+        name: Its name.
+        start: When it started, in nanoseconds since 1970.
+        end: When it ended, in nanoseconds since 1970; None if it did not.
+        attributes: Its attributes: texts, numbers, bools, lists, dicts and None.
+        failed: Whether its status is ERROR.
+        message: What its status says.
+        events: Its events.
+        links: Its links.
+        scope: Who wrote it.
+        service: What it runs in; None if nobody says.
+        is_remote: Whether its parent is in another process.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    name: str
+    start: int
+    end: int | None
+    attributes: dict[str, Any]
+    failed: bool = False
+    message: str = ""
+    events: Sequence[Event] = ()
+    links: Sequence[Link] = ()
+    scope: str = ""
+    service: str | None = None
+    is_remote: bool = False
+
+
+Refuse = Callable[[str], Any]
+"""Is told why something is no span."""
+
+
+def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:
+    """Give the spans of one export, in their order; what is no span costs none of the others.
+
+    Args:
+        export: What JSON has, of any shape.
+        refuse: Is told what is none, and why.
+        without: Attributes that are not read.
+    """
+    if not isinstance(export, dict) or "resourceSpans" not in export:
+        refuse("no export of spans: it has no 'resourceSpans'")
+        return
+    for resource in _members(export, "resourceSpans", refuse):
+        service = _service(resource.get("resource"))
+        for scope in _members(resource, "scopeSpans", refuse):
+            owner = scope.get("scope")
+            name = owner.get("name") if isinstance(owner, dict) else None
+            for span in _members(scope, "spans", refuse):
+                try:
+                    yield _span(span, sys.intern(name) if isinstance(name, str) else "", service, without)
+                except ValueError as error:
+                    refuse(str(error))
+
+
+def _members(owner: Mapping[str, Any], key: str, refuse: Refuse) -> Iterator[dict[str, Any]]:
+    members = owner.get(key) or []
+    for member in members if isinstance(members, list) else [members]:
+        if isinstance(member, dict):
+            yield member
+        else:
+            refuse(f"'{key}' has something that is no object")
+
+
+def _service(resource: Any) -> str | None:
+    try:
+        name = attributes_of(resource, "attributes").get("service.name") if isinstance(resource, dict) else None
+    except ValueError:
+        return None
+    return sys.intern(name) if isinstance(name, str) else None
+
+
+def _span(span: dict[str, Any], scope: str, service: str | None, without: frozenset[str]) -> RawSpan:
+    status = span.get("status")
+    status = status if isinstance(status, dict) else {}
+    flags = whole(span.get("flags")) or 0
+    return RawSpan(
+        trace_id=_id(span, "traceId", 32),
+        span_id=_id(span, "spanId", 16),
+        # A root has no parent, an empty one, or one of zeros: all three are written.
+        parent_id=_id(span, "parentSpanId", 16) if _text(span, "parentSpanId").strip("0") else None,
+        name=sys.intern(_text(span, "name")),
+        start=_time(span, "startTimeUnixNano") or 0,
+        end=_time(span, "endTimeUnixNano") or None,
+        attributes=attributes_of(span, "attributes", without=without),
+        failed=status.get("code") in (2, "STATUS_CODE_ERROR"),
+        message=_text(status, "message"),
+        events=[
+            Event(
+                name=_text(event, "name"),
+                time=_time(event, "timeUnixNano") or 0,
+                attributes=attributes_of(event, "attributes", without=without),
+            )
+            for event in objects_of(span, "events")
+        ]
+        or (),
+        links=[
+            Link(_id(link, "traceId", 32), _id(link, "spanId", 16), attributes_of(link, "attributes"))
+            for link in objects_of(span, "links")
+        ]
+        or (),
+        scope=scope,
+        service=service,
+        is_remote=flags & _REMOTE == _REMOTE,
+    )
+
+
+_REMOTE = 0x300
+"""The flags that say: it is known where the parent is, and it is in another process."""
+
+
+def _text(owner: Mapping[str, Any], key: str) -> str:
+    value = owner.get(key) or ""
+    if not isinstance(value, str):
+        raise ValueError(f"'{key}' is not a text")
+    return encodable(value)
+
+
+def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
+    value = _text(owner, key)
+    if len(value) != digits:
+        value = _from_base64(value)
+    value = value.lower()
+    if len(value) != digits or not set(value) <= set("0123456789abcdef"):
+        raise ValueError(f"'{key}' is not {digits} hex digits")
+    return sys.intern(value)  # each stands in several spans
+
+
+def _from_base64(value: str) -> str:
+    """Give the hex digits of an id that protobuf's own mapping wrote, as some tools do."""
+    try:
+        return base64.b64decode(value, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return value
+
+
+_LATEST = 2**63
+"""Nanoseconds since 1970: what is later is no time."""
+
+
+def _time(owner: Mapping[str, Any], key: str) -> int | None:
+    value = owner.get(key)
+    if value is None:
+        return None
+    number = whole(value)
+    if number is None or not 0 <= number < _LATEST:
+        raise ValueError(f"'{key}' is no time")
+    return number

@@ -1,0 +1,95 @@
+"""Whose tokens they are: a call of a model is told by several spans, and counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from callspan import semconv
+from callspan.local.trace import Span, Trace, Usage
+
+_NAMES = (
+    (semconv.INPUT_TOKENS, "gen_ai.usage.prompt_tokens"),
+    (semconv.OUTPUT_TOKENS, "gen_ai.usage.completion_tokens"),
+    (semconv.CACHE_READ_TOKENS,),
+    (semconv.CACHE_WRITE_TOKENS, "gen_ai.usage.cache_creation.input_tokens"),
+    (semconv.REASONING_TOKENS,),
+)
+"""What is counted, by the names of today and of before."""
+
+_COSTS = ("gen_ai.usage.cost", "operation.cost")
+
+_DEAREST = 1e9
+"""US dollars that no call costs."""
+
+CALLS = ("llm", "embedding")
+"""The kinds that use tokens; all others only tell what those below them used."""
+
+Price = Callable[[Span, Usage], "float | None"]
+"""Gives what a call cost, in US dollars, or None."""
+
+
+def own(trace: Trace, price: Price | None = None) -> None:
+    """Give each span the tokens and the cost that it owns.
+
+    Args:
+        trace: The trace.
+        price: Tells what a call cost that does not say so itself.
+    """
+    spans = trace.spans
+    below = [False] * len(spans)  # whether a span under it owns any
+    for place in range(len(spans) - 1, -1, -1):  # children come first
+        span = spans[place]
+        said = counted(span.raw.attributes)
+        inside = span.kind in CALLS and _inside(span, trace)
+        if said is not None and not inside and (span.kind in CALLS or not below[place]) and not _is_cached(span):
+            span.usage = said
+            cost = cost_in(span.raw.attributes)
+            span.cost = price(span, said) if cost is None and price is not None else cost
+        if span.parent >= 0 and (span.usage is not None or below[place]):
+            below[span.parent] = True
+
+
+def _inside(span: Span, trace: Trace) -> bool:
+    """Tell whether a call is told by a span around it already, which has counted."""
+    while span.parent >= 0:
+        span = trace.spans[span.parent]
+        if span.kind in CALLS:
+            return counted(span.raw.attributes) is not None
+    return False
+
+
+def _is_cached(span: Span) -> bool:
+    return span.raw.attributes.get(semconv.CACHE_HIT) is True
+
+
+def counted(said: dict[str, Any]) -> Usage | None:
+    """Give the tokens that attributes tell, or None if they tell none.
+
+    Args:
+        said: The attributes.
+    """
+    found = [next((n for name in names if (n := _number(said.get(name))) is not None), None) for names in _NAMES]
+    if all(one is None for one in found):
+        return None
+    first, second, third, fourth, fifth = (one or 0 for one in found)
+    return first, second, third, fourth, fifth
+
+
+def _number(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
+
+
+def cost_in(said: dict[str, Any]) -> float | None:
+    """Give the cost that attributes tell, in US dollars, or None.
+
+    Args:
+        said: The attributes.
+    """
+    for name in _COSTS:
+        value = said.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _DEAREST:
+            return float(value)
+    return None
