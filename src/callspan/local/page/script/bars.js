@@ -34,7 +34,7 @@ function label(text, a, b) {
 
 const ROUND = [10, 15, 20, 30, 60, 120, 300, 600, 1200, 3600, 7200, 21600, 86400].map((x) => x * 1e6);
 function tickStep(length, width) {
-  const raw = length / clamp(width / 62, 2, 10);
+  const raw = length / clamp(width / 46, 2, 12);
   if (raw > 5e6) return ROUND.find((x) => x >= raw) || raw;
   const power = 10 ** Math.floor(Math.log10(raw));
   return [1, 2, 5, 10].find((m) => m * power >= raw) * power;

@@ -62,7 +62,7 @@ function snippet(s) {
     () => JSON.stringify([s.args, s.result, s.documents]), () => JSON.stringify(s.attrs)]) {
     const x = make();
     const i = x ? x.toLowerCase().indexOf(word) : -1;
-    if (i >= 0) return '… ' + x.slice(Math.max(0, i - 18), i + 160).replace(/\s+/g, ' ');
+    if (i >= 0) return '… ' + x.slice(Math.max(0, i - 8), i + 160).replace(/(\s|\\n)+/g, ' ');
   }
   return '';
 }

@@ -73,11 +73,19 @@ function moreItems(until = itemsShown + BATCH) {
 function revealItem() {
   const box = $('transcript');
   for (const node of box.querySelectorAll('.item.cur')) node.classList.remove('cur');
-  const at = items.findIndex(([s]) => s === st.s);
+  const [s, at] = itemOf(st.s);
   if (at < 0) return;
   if (at >= itemsShown) moreItems(at + 20);
-  const nodes = box.querySelectorAll(`.item[data-s="${st.s.i}"]`);
+  const nodes = box.querySelectorAll(`.item[data-s="${s.i}"]`);
   for (const node of nodes) node.classList.add('cur');
   const [view, here] = [box.getBoundingClientRect(), nodes[0].getBoundingClientRect()];
   if (here.top < view.top || here.top > view.bottom - 40) nodes[0].scrollIntoView({ block: 'start' });
+}
+// Where a span stands: tries of one tool call stand together, and what has no item of its own stands with the one above.
+function itemOf(s) {
+  for (let p = (st.t.tries.get(s.call) || [s])[0]; p; p = p.up) {
+    const at = items.findIndex(([x]) => x === p);
+    if (at >= 0) return [p, at];
+  }
+  return [s, -1];
 }
