@@ -54,13 +54,26 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(file.as_uri() + place)
-        page.wait_for_function("performance.getEntriesByName('ready').length || !st.t")
         return page
 
     yield opened
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture
+def until() -> Callable[[Any, str], None]:
+    """Wait until something is so. Playwright's own way asks for `eval`, which the page's policy refuses."""
+
+    def wait(page: Any, what: str) -> None:
+        for _ in range(100):
+            if page.evaluate(what):
+                return
+            page.wait_for_timeout(50)
+        pytest.fail(f"it never came that {what}")
+
+    return wait
 
 
 @pytest.fixture

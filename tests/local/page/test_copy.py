@@ -8,13 +8,13 @@ import pytest
 
 
 @pytest.fixture
-def clipboard(page):
+def clipboard(page, until):
     """The clipboard of the page: `clipboard('c')` presses a key and gives what was copied."""
-    page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
 
     def copied(key):
         page.keyboard.press(key)
-        page.wait_for_function("window.copied")
+        until(page, "window.copied !== undefined")
         return page.evaluate("window.copied")
 
     return copied
@@ -54,11 +54,11 @@ def test_a_link(page, clipboard):
     assert "theme" not in link
 
 
-def test_where_the_clipboard_is_refused_a_text_area_is_copied(page):
-    page.evaluate("navigator.clipboard.writeText = async () => { throw new Error('refused'); }")
-    page.evaluate("document.execCommand = (what) => { window.copied = [what, document.activeElement.value]; }")
+def test_where_the_clipboard_is_refused_a_text_area_is_copied(page, until):
+    page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error('refused'); }; }")
+    page.evaluate("() => { document.execCommand = (what) => { window.copied = [what, document.activeElement.value]; }; }")
     page.keyboard.press("l")
-    page.wait_for_function("window.copied")
+    until(page, "window.copied !== undefined")
     assert page.evaluate("window.copied")[0] == "copy"
     assert "#trace=" in page.evaluate("window.copied")[1]
     assert page.locator("textarea").count() == 0

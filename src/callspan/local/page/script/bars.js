@@ -39,6 +39,7 @@ function tickStep(length, width) {
   const power = 10 ** Math.floor(Math.log10(raw));
   return [1, 2, 5, 10].find((m) => m * power >= raw) * power;
 }
+let guidesFit = 10; // how many lines of nesting leave room for a name
 function drawAxis() {
   const [a, b] = shownTime();
   const width = $('ticks').clientWidth;
@@ -49,7 +50,9 @@ function drawAxis() {
   fill($('ticks'), ticks);
   style(list, { '--gx': step / (b - a) * width + 'px', '--g0': pct(first) / 100 * width + 'px' });
   $('axis').style.setProperty('--sbw', list.offsetWidth - list.clientWidth + 'px');
-  $('split').setAttribute('aria-valuenow', Math.round($('axis').firstChild.offsetWidth));
+  const names = $('axis').firstChild.offsetWidth;
+  guidesFit = Math.max(3, Math.floor((names - 130) / 16));
+  $('split').setAttribute('aria-valuenow', names);
   drawMini();
 }
 const tickText = (v) => (v ? time(Math.round(v)).replace(/(\.\d*?)0+(?= )/, '$1').replace('. ', ' ').replace(/ 0 [sm]$/, '') : '0');

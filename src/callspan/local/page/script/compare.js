@@ -53,7 +53,7 @@ function pairRow({ a, b, depth }, i) {
     'aria-label': `${KINDS[s.kind]} ${s.title}, ${only || time(b.dur)}${notable ? ', ' + signed(moreTime, time) : ''}`,
     onclick: () => b && go({ s: b }),
   },
-  h('div.c-name', Array.from({ length: Math.min(depth, 14) }, () => h('i.g')), h('span.tw', both ? '' : a ? '−' : '+'), icon(s.kind),
+  h('div.c-name', Array.from({ length: Math.min(depth, guidesFit) }, () => h('i.g')), h('span.tw', both ? '' : a ? '−' : '+'), icon(s.kind),
     h('span.name', s.title.slice(0, 200)), h('span.sub', only)),
   h('div.c-tok', b && tokens(b)),
   h('div.c-cost', Math.abs(moreCost) > 1e-6 ? signed(moreCost, money) : ''),

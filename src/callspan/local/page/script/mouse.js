@@ -14,7 +14,7 @@ function drag(node, move, done) {
 function resizeNames(px) {
   $('center').style.setProperty('--tree', clamp(px, 160, Math.max(160, list.clientWidth - 260)) + 'px');
   drawAxis();
-  wire();
+  paint(true);
 }
 drag($('split'), (e) => resizeNames(e.clientX - $('center').getBoundingClientRect().left));
 

@@ -55,5 +55,5 @@ $('theme').addEventListener('click', toggleTheme);
 $('help-btn').addEventListener('click', () => $('help').showModal());
 for (const id of ['help', 'notes']) $(id).addEventListener('click', (e) => e.target === $(id) && $(id).close());
 $('rail-toggle').addEventListener('click', () => openRuns());
-addEventListener('hashchange', () => st.t && location.hash !== place(true) && openPlace());
+addEventListener('hashchange', () => st.t && location.hash !== placed && openPlace());
 start(readData());

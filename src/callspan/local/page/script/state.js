@@ -49,6 +49,7 @@ const show = (link) => { const s = found(link); if (s) go({ t: s.t, s }); };
 
 // The place stands in the address, so that a reload and a shared link keep it.
 let placing = 0;
+let placed = ''; // what was written there last
 function place(themed) {
   const p = new URLSearchParams({ trace: st.t.id, span: st.s.id, view: st.view });
   if (st.base) p.set('base', st.base.id);
@@ -63,7 +64,8 @@ function place(themed) {
 function keepPlace() {
   placing ||= setTimeout(() => {
     placing = 0;
-    if (location.hash !== place(true)) try { location.replace(place(true)); } catch { /* a frame without an address */ }
+    placed = place(true);
+    if (location.hash !== placed) try { location.replace(placed); } catch { /* a frame without an address */ }
   }, 60);
 }
 function fromPlace() {

@@ -68,7 +68,7 @@ function spanRow(s, i) {
 function guides(s) {
   const lines = [];
   for (let p = s; p && p.level > 0; p = p.up) if (!p.gone) lines.unshift(h('i.g' + (p.beside > 1 ? '.par' : '')));
-  return lines.length > 14 ? [lines.slice(0, 13), h('span.tag', String(lines.length))] : lines;
+  return lines.length > guidesFit ? [lines.slice(0, guidesFit - 1), h('span.tag', String(lines.length))] : lines;
 }
 const twisty = (s, open) => el('button.tw', { tabindex: -1, 'aria-hidden': true, onclick: (e) => { e.stopPropagation(); fold(s); } },
   s.kids.length ? (open ? '▾' : '▸') : '');
