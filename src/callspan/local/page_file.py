@@ -112,7 +112,7 @@ def _empty_page() -> str:
 
 
 def _part(name: str) -> str:
-    return (resources.files(__package__) / "page" / name).read_text(encoding="utf-8")
+    return (resources.files("callspan.local") / "page" / name).read_text(encoding="utf-8")
 
 
 def _without_layout(text: str, comment: str) -> str:

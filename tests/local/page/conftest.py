@@ -15,16 +15,24 @@ from callspan.local.page_file import write_page
 
 Data = dict[str, Any]
 HERE = Path(__file__).parent
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, as the machine has it; `CALLSPAN_CHROMIUM` names another one."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser: pip install playwright")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
+    )
     chromium = os.environ.get("CALLSPAN_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("the page is tested in a real Chromium, which is not there: apt-get install chromium")
@@ -36,7 +44,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def sample() -> Data:
-    """Seven runs: a failed agent, a graph with parallel nodes twice, a pause and its resumption, a long chat, a question."""
+    """Seven runs: a failed agent, a parallel graph twice, a pause and its resumption, a long chat, a question."""
     return json.loads((HERE / "sample.json").read_text(encoding="utf-8"))
 
 
@@ -84,7 +92,16 @@ def page(open_page: Callable[..., Any], sample: Data) -> Any:
 
 def span(name: str, parent: int = -1, start: int = 0, dur: int | None = 1000, kind: str = "chain", **more: Any) -> Data:
     """One span of a small run; a test gives what it is about."""
-    return {"id": f"{name}-id", "parent": parent, "kind": kind, "name": name, "start": start, "dur": dur, "attrs": {}, **more}
+    return {
+        "id": f"{name}-id",
+        "parent": parent,
+        "kind": kind,
+        "name": name,
+        "start": start,
+        "dur": dur,
+        "attrs": {},
+        **more,
+    }
 
 
 def run(*spans: Data, messages: list[Data] | None = None, **more: Any) -> Data:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+TEXTS = (
+    ".name, .sub, .tag, .lab, .c-tok, .c-cost, .pill, .muted, .err, .warn, .link, .facts span, .msg header, .txt, .act,"
+    " h1, h2, h3, #ticks span, .trace span"
+)
 RESEARCH = "3984a8510b3bad382f728ec563268aa5"
 
 
@@ -73,8 +80,10 @@ def test_a_drag_on_the_small_map_zooms_and_so_does_the_wheel(page):
 
 def test_everything_that_can_be_pressed_has_a_name(page):
     nameless = page.evaluate(
-        """[...document.querySelectorAll('button, select, input, [role=tab], dialog')].filter((e) =>
-        !e.closest('[aria-hidden=true]') && !(e.ariaLabel || e.textContent.trim() || e.labels?.[0]?.textContent)).map((e) => e.outerHTML)"""
+        """[...document.querySelectorAll('button, select, input, [role=tab], dialog')]
+          .filter((e) => !e.closest('[aria-hidden=true]'))
+          .filter((e) => !(e.ariaLabel || e.textContent.trim() || e.labels?.[0]?.textContent))
+          .map((e) => e.outerHTML)"""
     )
     assert nameless == []
 
@@ -95,29 +104,9 @@ def test_forced_colours_keep_the_selection(open_page, sample):
     assert page.evaluate("getComputedStyle(document.querySelector('.row.sel')).outlineStyle") == "solid"
 
 
-def contrast(page, texts):
-    """The lowest contrast of elements' texts with what is behind them, by WCAG's formula."""
-    return page.evaluate(
-        """(texts) => {
-          const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
-          const rgb = (...colours) => { canvas.clearRect(0, 0, 1, 1); for (const c of colours) { canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1); }
-            return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3); };
-          const light = (c) => { const [r, g, b] = c.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-            return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-          const behind = (e) => { const all = []; for (let p = e; p; p = p.parentElement) all.unshift(getComputedStyle(p).backgroundColor); return all; };
-          return [...document.querySelectorAll(texts)].filter((e) => e.checkVisibility() && e.textContent.trim()).map((e) => {
-            const back = behind(e), a = light(rgb(...back)), b = light(rgb(...back, getComputedStyle(e).color));
-            return [Math.round((Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) * 100) / 100, e.className + ' ' + e.textContent.slice(0, 30)];
-          }).sort((x, y) => x[0] - y[0])[0];
-        }""",
-        texts,
-    )
-
-
 def test_texts_can_be_read_in_both_themes(open_page, sample):
-    texts = ".name, .sub, .tag, .lab, .c-tok, .c-cost, .pill, .muted, .err, .warn, .link, .facts span, .msg header, .txt, .act, h1, h2, h3, #ticks span, .trace span"
     for scheme in ("light", "dark"):
         for place in ("", f"#trace={RESEARCH}&view=transcript", "#trace=7048dc8aa7663e713097535171b4ed72"):
             page = open_page(sample, place, color_scheme=scheme)
-            lowest, where = contrast(page, texts)
+            lowest, where = page.evaluate(CONTRAST, TEXTS)
             assert lowest >= 4.5, (scheme, place, lowest, where)

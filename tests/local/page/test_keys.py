@@ -122,7 +122,9 @@ def test_help_and_light_or_dark(page):
     press(page, "?")
     assert page.locator("#help").is_visible()
     assert page.locator("#help kbd").count() == page.evaluate("KEYS.length")
-    press(page, "Escape", "t")
+    press(page, "Escape")
+    page.locator("#help").wait_for(state="hidden")
+    press(page, "t")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     press(page, "t")
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from callspan.local.page_file import write_page
+
 RESEARCH, PAUSED, RESUMED, TRIP = (
     "3984a8510b3bad382f728ec563268aa5",
     "7048dc8aa7663e713097535171b4ed72",
@@ -129,7 +131,9 @@ def test_a_tool_card_leads_to_the_tool(page):
 
 
 def test_long_content_comes_in_steps(open_page, small):
-    page = open_page(small.run(small.span("tool", kind="tool", result="x" * 1_000_000, args={"rows": list(range(1000))})))
+    page = open_page(
+        small.run(small.span("tool", kind="tool", result="x" * 1_000_000, args={"rows": list(range(1000))}))
+    )
     arguments, result = page.locator("#inspector pre.code").all()
     assert len(result.inner_text()) < 5000
     assert arguments.inner_text().count("\n") < 20
@@ -153,7 +157,9 @@ def test_several_roots_are_one_run(open_page, small):
 
 
 def test_what_did_not_end_fades(open_page, small):
-    page = open_page(small.run(small.span("agent", kind="agent", dur=None), small.span("tool", 0, kind="tool", start=10)))
+    page = open_page(
+        small.run(small.span("agent", kind="agent", dur=None), small.span("tool", 0, kind="tool", start=10))
+    )
     assert page.locator(".b.open").count() == 1
     assert page.locator(".pill", has_text="running").count() == 1
     assert page.locator(".row .tag", has_text="did not end").count() == 1
@@ -194,7 +200,10 @@ def test_nothing_goes_over_the_side(open_page, sample, width):
     for place in ("", "#view=transcript", f"#trace={RESEARCH}"):
         page = open_page(sample, place, viewport={"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.evaluate("[...document.querySelectorAll('#top, #tabs, #summary, .ih')].every((e) => e.scrollWidth <= e.clientWidth + 1)")
+        assert page.evaluate(
+            """[...document.querySelectorAll('#top, #tabs, #summary, .ih')]
+              .every((e) => e.scrollWidth <= e.clientWidth + 1)"""
+        )
 
 
 def test_in_a_narrow_window_the_list_slides_over(open_page, sample):
@@ -232,8 +241,23 @@ def test_numbers_as_people_read_them(page, written, shown):
 
 def test_enough_markdown_to_read_an_answer(page):
     html = page.evaluate(
-        """fill(document.createElement('div'), prose('# Head\\n\\nSome **bold** and `code`\\n```py\\nx = "<b>"\\n```\\nend [a](http://b)')).innerHTML"""
+        """(text) => fill(document.createElement('div'), prose(text)).innerHTML""",
+        '# Head\n\nSome **bold** and `code`\n```py\nx = "<b>"\n```\nend [a](http://b)',
     )
     assert html == (
-        '<div class="h">Head</div>Some <b>bold</b> and <code>code</code><pre class="code">x = "&lt;b&gt;"</pre>\nend [a](http://b)'
+        '<div class="h">Head</div>Some <b>bold</b> and <code>code</code>'
+        '<pre class="code">x = "&lt;b&gt;"</pre>\nend [a](http://b)'
     )
+
+
+def test_it_works_in_the_frame_of_a_notebook(open_page, sample, tmp_path):
+    inner = write_page(sample).replace("&", "&amp;").replace('"', "&quot;")
+    frame = f'<!doctype html><body><iframe sandbox="allow-scripts" srcdoc="{inner}" width="1200" height="480"></iframe>'
+    page = open_page(sample, html=frame)
+    inside = page.frames[1]
+    inside.locator(".row.sel").wait_for()
+    inside.locator(".row").first.click()
+    page.wait_for_timeout(150)
+    inside.locator("#q").fill("lookup")
+    assert inside.locator(".row.hit").count() > 0
+    assert inside.locator(".trace").count() == 7

@@ -56,7 +56,9 @@ def test_every_part_is_in_the_page():
 
 def test_no_part_makes_markup_or_code_from_text():
     for path in PARTS.glob("script/*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function|<!--|</script", path.read_text())
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function|<!--|</script", path.read_text()
+        )
     assert not re.search(r"\sstyle=|\son\w+=|https?://", (PARTS / "page.html").read_text())
 
 
@@ -65,5 +67,7 @@ def test_parts_are_small_and_can_lose_their_indentation():
         lines = path.read_text().splitlines()
         assert len(lines) < 250, path
         if path.suffix == ".js":
-            over_the_end = [line for line in lines if re.sub(r"/[^/]*`[^/]*/", "", line.replace("'`'", "")).count("`") % 2]
+            over_the_end = [
+                line for line in lines if re.sub(r"/[^/]*`[^/]*/", "", line.replace("'`'", "")).count("`") % 2
+            ]
             assert over_the_end == [], path

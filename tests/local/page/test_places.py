@@ -9,8 +9,10 @@ RESEARCH, OLDER, TRIP = (
     "fba709de8e8c8d40442a58a449dd95c4",
     "34a389d790fc2bdd8458e5f1cde6933c",
 )
-STATE = """() => ({trace: st.t.id, span: st.s.id, view: st.view, base: st.base && st.base.id, density: st.density, q: st.q,
-  zoom: st.zoom, crit: st.crit, theme: st.theme})"""
+STATE = """() => ({
+  trace: st.t.id, span: st.s.id, view: st.view, base: st.base && st.base.id, density: st.density, q: st.q,
+  zoom: st.zoom, crit: st.crit, theme: st.theme,
+})"""
 
 
 @pytest.fixture
@@ -60,7 +62,14 @@ def test_a_link_with_only_a_span_is_enough(open_page, sample):
 
 @pytest.mark.parametrize(
     "place",
-    ["#", "#trace=nope&span=nope", "#view=__proto__&detail=constructor&zoom=5-1&theme=x&base=%", "#view=compare", "#%E0%A4%A", "#q=%00"],
+    [
+        "#",
+        "#trace=nope&span=nope",
+        "#view=__proto__&detail=constructor&zoom=5-1&theme=x&base=%",
+        "#view=compare",
+        "#%E0%A4%A",
+        "#q=%00",
+    ],
 )
 def test_a_place_that_is_none_opens_the_failed_run(open_page, sample, place):
     page = open_page(sample, place)
@@ -80,7 +89,12 @@ def test_a_held_key_does_not_flood_the_address(page, settled):
 
 
 def test_an_address_that_is_written_late_does_not_bring_an_older_place_back(page, settled):
-    page.evaluate("() => { go({s: st.t.root}); addEventListener('hashchange', () => { window.rewritten = true; }, {once: true}); }")
+    page.evaluate(
+        """() => {
+          go({s: st.t.root});
+          addEventListener('hashchange', () => { window.rewritten = true; }, {once: true});
+        }"""
+    )
     for _ in range(40):
         page.evaluate("step(1)")
         page.wait_for_timeout(7)

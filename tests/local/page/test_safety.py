@@ -25,8 +25,14 @@ def everywhere(small, text):
     part = {"type": "text", "content": text}
     call = {"type": "tool_call", "id": text, "name": text, "arguments": {text: text}}
     answer = {"type": "tool_call_response", "id": text, "response": text}
-    others = [{"type": kind, "content": text, "name": text} for kind in ("reasoning", "compaction", text, "constructor")]
-    media = [{"type": "uri", "modality": text, "uri": text}, {"type": "file", "file_id": text}, {"type": "blob", "mime_type": text}]
+    others = [
+        {"type": kind, "content": text, "name": text} for kind in ("reasoning", "compaction", text, "constructor")
+    ]
+    media = [
+        {"type": "uri", "modality": text, "uri": text},
+        {"type": "file", "file_id": text},
+        {"type": "blob", "mime_type": text},
+    ]
     messages = [
         {"role": text, "name": text, "parts": [part]},
         {"role": "assistant", "parts": [call, part, *others, *media]},
@@ -34,7 +40,12 @@ def everywhere(small, text):
     ]
     error = {"type": text, "message": text, "stack": text}
     said = {
-        "attrs": {text: text, "gen_ai.response.finish_reasons": text, "langgraph.step": text, "gen_ai.tool.call.id": text},
+        "attrs": {
+            text: text,
+            "gen_ai.response.finish_reasons": text,
+            "langgraph.step": text,
+            "gen_ai.tool.call.id": text,
+        },
         "events": [{"name": text, "at": 5, "attrs": {text: text}}],
         "outcome": text,
         "resume": text,
@@ -43,9 +54,13 @@ def everywhere(small, text):
     }
     data = small.run(
         small.span(text, kind="agent", error=error, rank="passed", **said),
-        small.span(text + " ", 0, kind="llm", usage=[1, 1, 0, 0, 0], tools=[{"name": text}], **{"in": [0, 2], "out": [1]}),
+        small.span(
+            text + " ", 0, kind="llm", usage=[1, 1, 0, 0, 0], tools=[{"name": text}], **{"in": [0, 2], "out": [1]}
+        ),
         small.span(text, 0, kind="tool", args={text: text}, result={text: [text]}, error=error, rank="origin", **said),
-        small.span(text, 0, kind="retriever", query=text, documents=[{"id": text, "content": text, "metadata": {text: text}}]),
+        small.span(
+            text, 0, kind="retriever", query=text, documents=[{"id": text, "content": text, "metadata": {text: text}}]
+        ),
         small.span(text, 0, kind="constructor", args=text, result=text),
         messages=messages,
         service=text,
@@ -99,7 +114,9 @@ def test_text_stays_text(open_page, small):
 def test_an_injected_script_is_refused(open_page, sample):
     html = write_page(sample).replace("</body>", "<script>window.ran = 1</script></body>")
     page = open_page(sample, html=html)
-    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 2'}))")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 2'}))"
+    )
     page.evaluate("document.body.setAttribute('onclick', 'window.ran = 3')")
     page.evaluate("document.body.click()")
     assert page.evaluate("window.ran") is None
@@ -117,10 +134,13 @@ ASKING = {
     "connect-src": "fetch('http://127.0.0.1:9/').catch(() => {})",
     "img-src": "new Image().src = 'http://127.0.0.1:9/x.png'",
     "frame-src": "document.body.append(Object.assign(document.createElement('iframe'), {src: 'http://127.0.0.1:9/'}))",
-    "style-src-elem": "document.head.append(Object.assign(document.createElement('link'), {rel: 'stylesheet', href: 'http://127.0.0.1:9/'}))",
-    "script-src-elem": "document.head.append(Object.assign(document.createElement('script'), {src: 'http://127.0.0.1:9/'}))",
+    "style-src-elem": "document.head.append("
+    "Object.assign(document.createElement('link'), {rel: 'stylesheet', href: 'http://127.0.0.1:9/'}))",
+    "script-src-elem": "document.head.append("
+    "Object.assign(document.createElement('script'), {src: 'http://127.0.0.1:9/'}))",
     "worker-src": "try { new Worker('data:text/javascript,1') } catch { }",
-    "form-action": "document.body.append(Object.assign(document.createElement('form'), {action: 'http://127.0.0.1:9/'}));"
+    "form-action": "document.body.append("
+    "Object.assign(document.createElement('form'), {action: 'http://127.0.0.1:9/'}));"
     " document.querySelector('form').submit()",
     "base-uri": "document.head.append(Object.assign(document.createElement('base'), {href: 'http://127.0.0.1:9/'}))",
 }
@@ -152,14 +172,17 @@ def test_characters_that_lie_are_named(open_page, small):
     lie = "pay\u202eabc\u200b\u2066\ufeff\x07\U000e0041end"
     page = open_page(everywhere(small, lie))
     walk(page)
-    shown = page.evaluate("document.body.innerText + [...document.querySelectorAll('[title],[aria-label]')].map((e) => e.title + e.ariaLabel).join('')")
+    shown = page.evaluate(
+        """document.body.innerText
+          + [...document.querySelectorAll('[title], [aria-label]')].map((e) => e.title + e.ariaLabel).join('')"""
+    )
     assert not set(shown) & set("\u202e\u200b\u2066\ufeff\x07\U000e0041")
     assert re.search(r"payU\+202EabcU\+200BU\+2066U\+FEFFU\+0007U\+E0041end", shown.replace("\n", ""))
     assert not set(page.title()) & set("\u202e\u200b")
 
 
 def test_what_people_write_is_not_named(open_page, small):
-    text = "Zoë 👩\u200d🚀 می\u200cخواهم\n\ttab"
+    text = "Zoë 👩\u200d🚀 \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645\n\ttab"
     page = open_page(small.run(small.span("tool", kind="tool", result=text)))
     assert page.locator("#inspector .ctl").count() == 0
     assert page.locator("#inspector pre.code").inner_text() == text
@@ -180,7 +203,9 @@ def test_keys_of_prototypes_are_keys(open_page, small):
 
 
 def test_an_object_is_never_taken_for_attributes(open_page, small):
-    data = small.run(small.span("tool", kind="tool", args={"onclick": "window.ran=1", "style": {"display": "none"}, "id": "data"}))
+    data = small.run(
+        small.span("tool", kind="tool", args={"onclick": "window.ran=1", "style": {"display": "none"}, "id": "data"})
+    )
     page = open_page(data)
     assert page.locator("#data").count() == 1
     assert '"onclick"' in page.locator("#inspector pre.code").first.inner_text()

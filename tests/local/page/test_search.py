@@ -44,7 +44,9 @@ def test_matches_stay_in_place_and_the_rest_dims(open_page, sample):
     assert page.locator(".row").count() == 18
     assert "interruptions" in page.locator(".row.hit .sub").first.inner_text().lower()
     assert page.locator("#hits").inner_text() == "1 of 3"
-    assert page.evaluate("[...CSS.highlights.get('found')].map((r) => r.toString().toLowerCase())")[0] == "interruptions"
+    assert (
+        page.evaluate("[...CSS.highlights.get('found')].map((r) => r.toString().toLowerCase())")[0] == "interruptions"
+    )
 
 
 def test_enter_goes_on_and_escape_ends(page):
