@@ -256,8 +256,56 @@ def test_it_works_in_the_frame_of_a_notebook(open_page, sample, tmp_path):
     page = open_page(sample, html=frame)
     inside = page.frames[1]
     inside.locator(".row.sel").wait_for()
-    inside.locator(".row").first.click()
+    inside.locator(".row.sel .name").click()
+    page.keyboard.press("k")
+    assert inside.evaluate("st.s.kind") == "http"
     page.wait_for_timeout(150)
     inside.locator("#q").fill("lookup")
     assert inside.locator(".row.hit").count() > 0
     assert inside.locator(".trace").count() == 7
+
+
+def test_what_a_foreign_file_has_in_odd_shapes_is_shown_all_the_same(open_page, small):
+    odd = [None, 0, 1.5, True, "", "text", [], [None, [1]], {}, {"a": None}]
+    messages = [
+        {
+            "role": None,
+            "parts": [{"type": kind} for kind in (None, "text", "reasoning", "tool_call", "blob", "uri", "file")],
+        },
+        {
+            "role": "tool",
+            "parts": [{"type": "tool_call_response"}, {"type": "server_tool_call"}, {"type": "compaction"}],
+        },
+        {"role": "assistant", "parts": []},
+    ]
+    names = (
+        "gen_ai.response.finish_reasons",
+        "langgraph.step",
+        "gen_ai.tool.call.id",
+        "http.response.status_code",
+        "langchain.cache.hit",
+    )
+    spans = [small.span("root", kind="agent", usage=[0, 0, 0, 0, 0], **{"in": [], "out": []})]
+    for kind in ("tool", "llm", "retriever", "http"):
+        for value in odd:
+            more = {
+                "args": value,
+                "result": value,
+                "tools": value,
+                "resume": value,
+                "attrs": dict.fromkeys(names, value),
+            }
+            more |= {"interrupt": {"id": "x", "value": value}, "in": [0, 1, 2, 99], "out": [2, 0]}
+            documents = [{"id": value, "score": value, "content": value, "metadata": value}]
+            events = [{"name": value, "at": 0, "attrs": {"value": value}}, {"name": "bare"}]
+            spans.append(
+                small.span(
+                    f"{kind} {value}", 0, kind=kind, documents=documents, events=events, query="q", dur=0, **more
+                )
+            )
+    page = open_page(small.run(*spans, messages=messages))
+    for index in range(len(spans)):
+        page.evaluate(f"() => {{ go({{s: st.t.spans[{index}]}}); markdown(st.s); subtree(st.s); }}")
+    page.evaluate("go({view: 'transcript'})")
+    page.evaluate("findSpans('text'), findSpans('0'), dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("st.t.spans.length") == 41

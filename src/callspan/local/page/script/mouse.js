@@ -45,5 +45,6 @@ new ResizeObserver(() => {
   if (!st.t) return;
   drawAxis();
   paint(true);
+  reveal(); // what is selected stays in sight
 }).observe(list);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => st.t && drawAxis());

@@ -65,7 +65,7 @@ function keepPlace() {
   placing ||= setTimeout(() => {
     placing = 0;
     placed = place(true);
-    if (location.hash !== placed) try { location.replace(placed); } catch { /* a frame without an address */ }
+    if (location.hash !== placed && location.protocol !== 'about:') location.replace(placed); // a notebook's frame has none
   }, 60);
 }
 function fromPlace() {
