@@ -83,7 +83,7 @@ def test_a_changed_address_is_followed(page, until):
 
 
 def test_a_held_key_does_not_flood_the_address(page, settled):
-    for _ in range(300):
+    for _ in range(100):
         page.evaluate("step(1), step(-1)")
     settled(page)
 
