@@ -5,6 +5,6 @@
 //   beside  how many siblings ran at the same time, this one among them
 //   path    the stretches of the critical path that are its own: [[from, to]], in µs as `start`
 //   before  the model call before in the same conversation: its index, or [trace id, span id] in an earlier run
-// Events are {name, at: µs from the run's start, attrs}.
+// Events are {name, time: µs from the span's start, attrs}.
 
 const readData = () => JSON.parse($('data').textContent);
