@@ -166,7 +166,9 @@ def test_what_did_not_end_fades(open_page, small):
 
 
 def test_events_are_shown(open_page, small):
-    page = open_page(small.run(small.span("tool", events=[{"name": "progress", "time": 500, "attrs": {"percent": 40}}])))
+    page = open_page(
+        small.run(small.span("tool", events=[{"name": "progress", "time": 500, "attrs": {"percent": 40}}]))
+    )
     assert "progress\nafter 500 µs" in page.locator("#inspector details").first.inner_text()
 
 
