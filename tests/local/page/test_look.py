@@ -166,8 +166,10 @@ def test_what_did_not_end_fades(open_page, small):
 
 
 def test_events_are_shown(open_page, small):
-    page = open_page(small.run(small.span("tool", events=[{"name": "progress", "at": 500, "attrs": {"percent": 40}}])))
-    assert "progress\n500 µs" in page.locator("#inspector details").first.inner_text()
+    page = open_page(
+        small.run(small.span("tool", events=[{"name": "progress", "time": 500, "attrs": {"percent": 40}}]))
+    )
+    assert "progress\nafter 500 µs" in page.locator("#inspector details").first.inner_text()
 
 
 def test_skipped_lines_and_dropped_content_are_said(open_page, sample):
@@ -296,7 +298,7 @@ def test_what_a_foreign_file_has_in_odd_shapes_is_shown_all_the_same(open_page, 
             }
             more |= {"interrupt": {"id": "x", "value": value}, "in": [0, 1, 2, 99], "out": [2, 0]}
             documents = [{"id": value, "score": value, "content": value, "metadata": value}]
-            events = [{"name": value, "at": 0, "attrs": {"value": value}}, {"name": "bare"}]
+            events = [{"name": value, "time": 0, "attrs": {"value": value}}, {"name": "bare"}]
             spans.append(
                 small.span(
                     f"{kind} {value}", 0, kind=kind, documents=documents, events=events, query="q", dur=0, **more

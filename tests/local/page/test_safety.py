@@ -46,7 +46,7 @@ def everywhere(small, text):
             "langgraph.step": text,
             "gen_ai.tool.call.id": text,
         },
-        "events": [{"name": text, "at": 5, "attrs": {text: text}}],
+        "events": [{"name": text, "time": 5, "attrs": {text: text}}],
         "outcome": text,
         "resume": text,
         "interrupt": {"id": text, "value": {"question": text}},

@@ -46,7 +46,7 @@ function drawAxis() {
   const step = tickStep(b - a, width);
   const first = Math.ceil(a / step) * step;
   const ticks = [];
-  for (let v = first; v < b && ticks.length < 50; v += step) ticks.push(el('span', { style: { left: pct(v) + '%' } }, tickText(v)));
+  for (let v = first; v < b - 26 / width * (b - a) && ticks.length < 50; v += step) ticks.push(el('span', { style: { left: pct(v) + '%' } }, tickText(v)));
   fill($('ticks'), ticks);
   style(list, { '--gx': step / (b - a) * width + 'px', '--g0': pct(first) / 100 * width + 'px' });
   $('axis').style.setProperty('--sbw', list.offsetWidth - list.clientWidth + 'px');

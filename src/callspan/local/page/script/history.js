@@ -38,7 +38,7 @@ function preview(s) {
   if (s.kind === 'tool' && s.args != null) return oneLine(argsLine(s.args));
   if (s.documents) return `${plural(s.documents.length, 'document')} · ${oneLine(s.query)}`;
   if (s.kind === 'llm' && s.out?.length) return oneLine(messageAt(s.out[0]).parts.map(partPreview).join(' '));
-  if (s.kind === 'http') return String(s.attrs['http.response.status_code'] || 'no answer');
+  if (s.kind === 'http') return text1(s.attrs['http.response.status_code'] ?? s.attrs['http.status_code'] ?? '');
   return '';
 }
 const argsLine = (args) => (typeof args === 'object' ? Object.values(args).map((v) => text1(v).slice(0, 200)).join(', ') : text1(args));

@@ -122,6 +122,6 @@ function folds(s) {
 }
 function eventLine(e) {
   const more = e.attrs && Object.keys(e.attrs).length > 0;
-  return h('div.doc', h('header', h('span', e.name), h('span.score', e.at != null && time(e.at))),
+  return h('div.doc', h('header', h('span', e.name), h('span.score', e.time != null && 'after ' + time(e.time))),
     more && kv(Object.entries(e.attrs)));
 }

@@ -46,7 +46,7 @@ function message(i, s, isNew, right, shown) {
   const first = m.parts[0];
   const answers = first?.type === 'tool_call_response' && calls().get(first.id)?.name;
   return h('article.msg.' + (ROLES.includes(m.role) ? m.role : 'user'),
-    h('header', [m.role, m.name, answers && '· ' + answers].filter(Boolean).join(' '), isNew && h('span.tag', 'new'), right && h('span.r', right)),
+    h('header', h('span', [m.role, m.name, answers && '· ' + answers].filter(Boolean).join(' ')), isNew && h('span.tag', 'new'), right && h('span.r', right)),
     m.parts.map((p) => part(p, s, m.role, shown)));
 }
 // A folded run of messages that opens on demand.

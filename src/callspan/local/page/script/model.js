@@ -3,9 +3,9 @@
 let DATA = { source: {}, messages: [], traces: [] };
 const KINDS = {
   llm: 'model call', tool: 'tool', agent: 'agent', workflow: 'workflow', node: 'graph node', retriever: 'retriever',
-  embedding: 'embedding', chain: 'chain', http: 'HTTP call',
+  embedding: 'embedding', chain: 'chain', http: 'HTTP call', other: 'span',
 };
-const CONTAINERS = ['agent', 'workflow', 'node', 'chain'];
+const CONTAINERS = ['agent', 'workflow', 'node', 'chain', 'other'];
 const OPERATION = /^(chat|text_completion|generate_content|execute_tool|invoke_agent|create_agent|invoke_workflow|retrieval|embeddings|node|chain) (?=.)/;
 const BACK = { 'asked by': 'asked for', 'retry of': 'tried again in', resumes: 'resumed by', 'instead of': 'replaced by' };
 
@@ -24,7 +24,7 @@ function prepare(t) {
   t.byId = new Map();
   t.end = 1;
   S.forEach((s, i) => {
-    if (!Object.hasOwn(KINDS, s.kind)) s.kind = 'chain';
+    if (!Object.hasOwn(KINDS, s.kind)) s.kind = 'other';
     s.t = t;
     s.i = i;
     s.kids = [];

@@ -7,7 +7,7 @@ const st = {
 let rows = []; // what the timeline shows: spans, or pairs of the comparison
 const VIEWS = ['timeline', 'transcript', 'compare'];
 const DENSITIES = { all: ['All', 'every span', []], steps: ['Steps', 'without chains and HTTP', ['chain', 'http']],
-  calls: ['Calls', 'agents, models, tools, retrievers', ['chain', 'http', 'node', 'embedding']] };
+  calls: ['Calls', 'agents, models, tools, retrievers', ['chain', 'http', 'node', 'embedding', 'other']] };
 
 const opening = (t) => (t.state === 'failed' && t.errors[0]) || t.root;
 

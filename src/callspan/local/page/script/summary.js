@@ -13,7 +13,7 @@ function drawSummary() {
   const prior = t.root.links?.find((l) => l.why === 'resumes');
   const when = new Date(t.start).toLocaleString('sv');
   fill($('summary'),
-    h('h1', icon(t.root.kind), t.root.title, h('span.pill.' + STATE[t.state], t.state),
+    h('h1', icon(t.root.kind), h('span', t.root.title), h('span.pill.' + STATE[t.state], t.state),
       prior && el('button.pill', { onclick: () => show(prior) }, '↩ resumes an earlier run'),
       h('small', [when, t.service, t.conversation].filter(Boolean).join(' · '))),
     h('div.stats', numbers(t)),

@@ -14,7 +14,7 @@ function drawTranscript() {
     if (s.resume !== undefined) item(s, () => h('div.note.warn', h('b', 'Resumed with'), json(s.resume)));
     if (s.kind === 'llm') callItems(s, seen);
     else if (s.kind === 'tool') toolItem(s, done);
-    else if (s.documents) item(s, () => h('div.box', h('div.doc', h('header', icon('retriever'), `${s.title}: ${oneLine(s.query)}`,
+    else if (s.documents) item(s, () => h('div.box', h('div.doc', h('header', icon('retriever'), h('span', `${s.title}: ${oneLine(s.query)}`),
       h('span.score', plural(s.documents.length, 'document'))))));
     if (s.rank === 'origin' && s.kind !== 'tool') item(s, () => h('div.note.err', h('b', s.error.type), ' ', s.error.message));
   }
@@ -26,7 +26,7 @@ function drawTranscript() {
   moreItems();
 }
 const item = (s, draw) => items.push([s, draw]);
-const heading = (s) => h('div.head', icon(s.kind), s.title, s.beside > 1 && h('span.tag.par', '∥ in parallel'),
+const heading = (s) => h('div.head', icon(s.kind), h('span', s.title), s.beside > 1 && h('span.tag.par', '∥ in parallel'),
   s.outcome && h('span.tag.warn', s.outcome), h('span.muted', time(s.dur)));
 
 function callItems(s, seen) {
