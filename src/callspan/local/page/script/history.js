@@ -34,7 +34,7 @@ const oneLine = (s) => String(s || '').slice(0, 200).replace(/^(#+|-) |[*`]+/gm,
 
 function preview(s) {
   if (s.error && s.rank !== 'passed') return `${lastWord(s.error.type)}: ${oneLine(s.error.message)}`;
-  if (s.outcome === 'interrupted' && s.interrupt) return 'waits for an answer';
+  if (s.outcome === 'paused' && s.interrupt) return 'waits for an answer';
   if (s.kind === 'tool' && s.args != null) return oneLine(argsLine(s.args));
   if (s.documents) return `${plural(s.documents.length, 'document')} · ${oneLine(s.query)}`;
   if (s.kind === 'llm' && s.out?.length) return oneLine(messageAt(s.out[0]).parts.map(partPreview).join(' '));

@@ -53,7 +53,7 @@ function prepare(t) {
   t.sum = t.roots.reduce((m, s) => add(m, s.sum), nothing());
   t.errors = S.filter((s) => s.rank === 'origin').concat(S.filter((s) => s.rank === 'handled' && s.up?.rank !== 'handled'));
   const failed = t.roots.some((s) => s.error && s.rank !== 'handled');
-  t.state = failed ? 'failed' : S.some((s) => s.outcome === 'interrupted') ? 'paused'
+  t.state = failed ? 'failed' : S.some((s) => s.outcome === 'paused') ? 'paused'
     : S.some((s) => s.dur == null) ? 'running' : 'done';
   t.cats = categories(S);
 }
