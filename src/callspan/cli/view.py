@@ -1,0 +1,118 @@
+"""`callspan view`: trace files as one page that needs no server, or as text."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from callspan.cli import UNREADABLE
+from callspan.local.budget import Budget
+from callspan.local.contract import contract
+from callspan.local.explained import explained
+from callspan.local.page_file import write_page
+from callspan.local.read import Source, read
+from callspan.local.trace import Trace
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="The page's file; FILE.html by default.")
+@click.option("--serve", is_flag=True, help="Serve the page on this machine, read anew when a file has grown.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --serve: the port; else a free one.")
+@click.option("--text", is_flag=True, help="Print the trees instead.")
+@click.option("--trace", "ids", multiple=True, metavar="ID", help="Only this trace: the first digits of its id.")
+@click.option("--errors", is_flag=True, help="Only the runs that failed.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N runs.")
+def view(
+    files: tuple[str, ...],
+    output: str | None,
+    serve: bool,
+    port: int,
+    text: bool,
+    ids: tuple[str, ...],
+    errors: bool,
+    last: int | None,
+) -> None:
+    """Write trace files as one page: open it in a browser, send it to somebody.
+
+    The page asks no network for anything. Of files that are too large for one page, what was said in the oldest runs
+    that went well is left out first.
+
+    \b
+    callspan view trace.jsonl
+    callspan view *.jsonl --errors -o failed.html
+    callspan view trace.jsonl --text --last 1
+    callspan view trace.jsonl --serve
+    """  # noqa: D301 - click reads the backspace
+    chosen = _Choice(files, ids, errors, last)
+    if serve:
+        from callspan.local.serve import serve as serve_page
+
+        chosen.page()  # what is wrong with the files is said before
+        serve_page(chosen.page, [Path(file) for file in files], port, say=lambda line: click.echo(line, err=True))
+        return
+    if text:
+        from callspan.local.tree import print_traces
+
+        traces, source, _ = chosen.read()
+        _complain(source)
+        print_traces(traces)
+    else:
+        target = Path(output or f"{files[0]}.html")
+        page = chosen.page()
+        target.write_text(page, encoding="utf-8")
+        click.echo(os.fspath(target))
+    if not chosen.found:
+        sys.exit(UNREADABLE)
+
+
+class _Choice:
+    """What of which files is shown.
+
+    Args:
+        files: The files.
+        ids: The beginnings of the ids of traces; empty: all.
+        errors: Whether only what failed is shown.
+        last: How many of the last runs; None: all.
+    """
+
+    def __init__(self, files: Sequence[str], ids: Sequence[str], errors: bool, last: int | None) -> None:
+        self._files, self._ids, self._errors, self._last = files, tuple(one.lower() for one in ids), errors, last
+        self._complained = False
+        self.found = 0
+
+    def read(self) -> tuple[list[Trace], Source, dict[str, Any] | None]:
+        source, budget = Source(), Budget()
+        spans = read(self._files, source)
+        budget.keep(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
+        traces = explained(budget.kept())
+        if self._errors:
+            traces = [trace for trace in traces if any(root.failure is not None for root in trace.roots)]
+        self.found = source.spans
+        return traces[-self._last :] if self._last else traces, source, budget.dropped()
+
+    def page(self) -> str:
+        traces, source, dropped = self.read()
+        if not self._complained:
+            self._complained = True
+            _complain(source)
+            if dropped:
+                said = f"{dropped['bytes']:,} characters of content and {dropped['spans']:,} spans left out"
+                click.echo(f"{said}: {dropped['why']}; --trace, --errors and --last choose", err=True)
+        return write_page(contract(traces, source, dropped))
+
+
+def _complain(source: Source) -> None:
+    for skipped in source.skipped[:_COMPLAINTS]:
+        click.echo(str(skipped), err=True)
+    if source.skips > _COMPLAINTS:
+        click.echo(f"and {source.skips - _COMPLAINTS} more lines that could not be read", err=True)
+
+
+_COMPLAINTS = 10
+"""How many lines that could not be read are told."""

@@ -1,0 +1,72 @@
+"""The page, served on this machine alone, and read anew when its files have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+"""Names under which a browser may ask: a page of somebody else's that has its own name point here gets nothing."""
+
+
+def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callable[[str], Any]) -> None:
+    """Serve the page until Ctrl-C.
+
+    Args:
+        page: Makes it.
+        files: The files it is made of.
+        port: The port on 127.0.0.1; 0: any free one.
+        say: Tells where it is.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    with server(page, files, port) as listening:
+        say(f"http://127.0.0.1:{listening.server_port}/  (Ctrl-C ends it)")
+        try:
+            listening.serve_forever()
+        except KeyboardInterrupt:
+            say("")
+
+
+def server(page: Callable[[], str], files: Sequence[Path], port: int) -> ThreadingHTTPServer:
+    """Give the server of the page, not yet serving; arguments as for `serve`."""
+    known: dict[Any, bytes] = {}
+    lock = Lock()
+
+    def current() -> bytes:
+        state = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+        with lock:  # two tabs ask at once: it is made once
+            if state not in known:
+                known.clear()
+                known[state] = page().encode("utf-8")
+            return known[state]
+
+    class _Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
+            if name not in _HOSTS:
+                self.send_error(403)
+                return
+            if self.path.partition("?")[0] != "/":
+                self.send_error(404)
+                return
+            try:
+                body = current()
+            except OSError as error:
+                self.send_error(500, str(error))
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            """Say nothing of requests."""
+
+    return ThreadingHTTPServer(("127.0.0.1", port), _Handler)
