@@ -52,9 +52,20 @@ def title_of(span: Span, look: Look) -> str:
         span: The span.
         look: How lines look.
     """
-    word, _, rest = span.raw.name.partition(" ")
-    name = rest if rest and span.kind not in ("http", "other") and is_operation(word) else span.raw.name
-    return look.shown(one_line(name, 200)) or "?"
+    if span.kind in ("http", "other"):
+        return look.shown(one_line(span.raw.name, 200)) or "?"
+    return name_in(span.raw.name, look)
+
+
+def name_in(name: str, look: Look) -> str:
+    """Give the name in a span's name: what stands behind the word for what it is, if anything does.
+
+    Args:
+        name: The span's name.
+        look: How lines look.
+    """
+    word, _, rest = name.partition(" ")
+    return look.shown(one_line(rest if rest and is_operation(word) else name, 200)) or "?"
 
 
 def failure_of(span: Span, look: Look, *, whole: bool = False) -> str:
