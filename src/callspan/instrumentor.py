@@ -167,6 +167,8 @@ def instrument(
         "compat": compat,
     }
     check_keywords(**{name: given[name] for name in SETTINGS})
+    if telemetry.first_run.prepare is not None and any(value is not None for value in given.values()):
+        uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):

@@ -57,7 +57,13 @@ class OnTerminal:
     """A program on a terminal of its own."""
 
     def __init__(
-        self, command: Sequence[str], folder: Path, size: tuple[int, int] = (30, 110), **variables: str
+        self,
+        command: Sequence[str],
+        folder: Path,
+        size: tuple[int, int] = (30, 110),
+        *,
+        echo: bool = False,
+        **variables: str,
     ) -> None:
         import fcntl
         import pty
@@ -69,6 +75,10 @@ class OnTerminal:
         if self.pid == 0:
             os.chdir(folder)
             os.execvpe(command[0], list(command), environment(**{"TERM": "xterm-256color"} | variables))
+        told = termios.tcgetattr(self._terminal)
+        if not echo:  # what is typed past Python would push what is drawn down, unseen
+            told[3] &= ~termios.ECHO
+            termios.tcsetattr(self._terminal, termios.TCSANOW, told)
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
     def until(self, seen: Callable[[str], bool], seconds: float = 60) -> str:

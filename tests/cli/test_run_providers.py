@@ -51,6 +51,17 @@ def test_what_was_said_does_not_go_to_others_unless_somebody_asks_for_it(run):
     assert "and go where the program and OTEL_* variables send spans" in done.err.splitlines()[0]
 
 
+def test_a_program_that_instruments_itself_has_the_say_and_its_provider_is_joined(run):
+    own = OWN.replace("trace.set_tracer_provider(provider)", "import callspan")
+    own += "    callspan.instrument(tracer_provider=provider, content='span_only', detail='steps')\n"
+    told = TOLD.replace("trace.get_tracer_provider() is provider", "type(trace.get_tracer_provider()).__name__")
+    done = run(own + CHAIN + told)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1:] == [b"ProxyTracerProvider ['chat', 'invoke_workflow greet']", b"True"]
+    assert done.names() == [NAMES[0], NAMES[2]]
+    assert "instrumented already" not in done.err
+
+
 def test_a_provider_that_takes_no_processors_is_left_alone(run):
     done = run(
         """

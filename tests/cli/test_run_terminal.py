@@ -16,7 +16,7 @@ from tests.cli.terminal import OnTerminal
 from tests.cli.test_run import CHAIN
 
 GRAPH = """
-    import sys
+    import os
     from langchain_core.language_models.fake_chat_models import FakeListChatModel
     from langchain_core.runnables import RunnableLambda
 
@@ -29,7 +29,7 @@ GRAPH = """
         for n in range(3):
             named(f"step{n}", lambda x: model.invoke(x).content).invoke("x")
         print("half way", flush=True)
-        named("asks", lambda x: print("answer", sys.stdin.readline().strip())).invoke("x")
+        named("asks", lambda x: print("answer", os.read(0, 9).decode().strip())).invoke("x")
         return "done"
 
     print(named("job", work).invoke(1))
@@ -73,7 +73,7 @@ def test_a_running_tree_is_seen_beside_the_programs_output_and_once_when_it_is_o
     assert after.count("step1") == 1
     assert "answer blue" in after.splitlines()
     assert "done" in after.splitlines()
-    assert after.splitlines()[-2].startswith("callspan view trace-")
+    assert after.splitlines()[-1].startswith("callspan view trace-")
     assert on.screen.unknown == []
     assert "\x1b[?25l" not in on.raw, "the cursor was never hidden, so that nobody has to show it again"
 
@@ -127,7 +127,7 @@ def test_a_tree_that_is_higher_than_the_window_folds(terminal):
 def test_words_that_stream_are_not_torn(terminal):
     on = terminal(
         """
-        import sys
+        import os, sys
         from langchain_core.runnables import RunnableLambda
 
         def work(x):
@@ -136,7 +136,7 @@ def test_words_that_stream_are_not_torn(terminal):
                 RunnableLambda(lambda x: x).invoke(1)
             print()
             print("on stderr", file=sys.stderr)
-            sys.stdin.readline()
+            os.read(0, 9)
 
         RunnableLambda(work).with_config(run_name="job").invoke(1)
         """
@@ -146,6 +146,30 @@ def test_words_that_stream_are_not_torn(terminal):
     on.type("\n")
     assert on.end() == 0
     assert {"these words stream", "on stderr"} <= set(on.screen.text.splitlines())
+
+
+def test_a_question_in_the_middle_of_a_run_has_the_terminal_for_itself(terminal):
+    on = terminal(
+        """
+        from langchain_core.runnables import RunnableLambda
+
+        def work(x):
+            RunnableLambda(lambda x: x).with_config(run_name="before").invoke(1)
+            return input("Your name? ") + "!"
+
+        print(RunnableLambda(work).with_config(run_name="job").invoke(1))
+        """,
+        echo=True,
+    )
+    seen = on.until(lambda text: "Your name?" in text)
+    assert seen.splitlines()[-1] == "Your name?"
+    assert "■ job" not in seen
+    on.type("Ada\n")
+    assert on.end() == 0
+    lines = on.screen.text.splitlines()
+    assert lines[1] == "Your name? Ada"
+    assert lines[2].startswith("■ job")
+    assert lines[4] == "Ada!"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +191,8 @@ def test_no_color_and_ascii_are_obeyed(terminal):
 
 
 def test_what_a_model_says_does_not_move_the_cursor(terminal):
-    on = terminal(CHAIN.replace("the plain truth", "\\x1b[2J\\x1b[1;1Hgone\\r\\nnew").replace("print(", "str("))
+    hostile = CHAIN.replace("the plain truth", "\\x1b[2J\\x1b[1;1Hgone\\r\\nnew")
+    on = terminal(hostile.replace("print", "repr").replace(", sys.argv", ""))
     assert on.end() == 0
     assert on.screen.unknown == []
     assert "gone new" in on.screen.text

@@ -16,6 +16,7 @@ import click
 from callspan.cli import USAGE
 from callspan.local.plan import (
     BOOTSTRAP,
+    CONTENT,
     FILE,
     FILE_DEFAULT,
     MAIN,
@@ -28,8 +29,6 @@ from callspan.local.plan import (
     timeout_of,
 )
 from callspan.settings import DETAILS
-
-_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -66,7 +65,7 @@ def run(
     environ = dict(os.environ)
     if detail is not None:
         environ["CALLSPAN_DETAIL"] = detail
-    content = _set_content(environ, wanted=not no_content)
+    content = _wants_content(environ, wanted=not no_content)
     template = file or environ.get(FILE) or FILE_DEFAULT
     plan = Plan(file_of(template), _timeout(environ), plain=plain, ascii=only_ascii, content=content)
     environ[VARIABLE] = plan.text()
@@ -84,22 +83,16 @@ def _has_exporter() -> bool:
         return False
 
 
-def _set_content(environ: dict[str, str], *, wanted: bool) -> bool:
-    """Let content be on where nobody has said anything of it, and spans stay on this machine.
-
-    Returns:
-        Whether it is on for that reason.
-    """
+def _wants_content(environ: dict[str, str], *, wanted: bool) -> bool:
+    """Tell whether content is to be on: where nobody has spoken of it, and nothing sends spans from this machine."""
     if not wanted:
-        environ[_CONTENT] = "no_content"
-        return False
-    if environ.get(_CONTENT):
+        environ[CONTENT] = "no_content"
+    if environ.get(CONTENT):
         return False
     if is_sent(environ):
-        sent = "callspan: OTEL_* variables send spans to a server, so prompts and answers are left out"
-        print(f"{sent} ({_CONTENT}=span_only: with them)", file=sys.stderr)
+        sent = "callspan: OTEL_* variables send spans elsewhere, so prompts and answers are left out"
+        print(f"{sent} ({CONTENT}=span_only: with them)", file=sys.stderr)
         return False
-    environ[_CONTENT] = "span_only"
     return True
 
 

@@ -44,7 +44,7 @@ def join(processors: Sequence[SpanProcessor]) -> Joined:
         processors: Hear every span from now on.
     """
     joined = Joined()
-    provider: Any = trace.get_tracer_provider()
+    provider: Any = telemetry.provider() or trace.get_tracer_provider()
     if hasattr(provider, "add_span_processor"):
         joined.is_programs = True
     else:

@@ -65,7 +65,7 @@ class Live(SpanProcessor):
         self._over = True
         self._changed.set()
         if self._screen is not None:
-            self._screen.draw([])
+            self._screen.stop()
         with self._lock:
             groups, self._groups = self._groups, {}
         for group in groups.values():

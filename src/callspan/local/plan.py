@@ -26,6 +26,7 @@ TIMEOUT = "CALLSPAN_EXIT_TIMEOUT"
 TIMEOUT_DEFAULT = 2.0
 
 
+CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 TRACES = "OTEL_TRACES_EXPORTER"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _ENDPOINTS = (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -40,7 +41,7 @@ class Plan:
         timeout: Seconds that the end may take.
         plain: Whether lines are wanted instead of a tree that moves.
         ascii: Whether only ASCII signs are wanted.
-        content: Whether content is on because nobody said anything: only as long as spans stay on this machine.
+        content: Whether content is on if nobody speaks of it, and spans stay on this machine.
     """
 
     file: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from threading import RLock
 from typing import IO, Any
 
@@ -28,6 +29,8 @@ class Screen:
         self._drawn: list[str] = []
         self._within_line = False  # the program has begun a line: nothing may be drawn behind it
         self._lock = RLock()  # a generator that ends while we write may have something to say itself
+        self._typing = 0
+        self._stopped = False
         self.when_cleared: Callable[[], None] | None = None
         self.look = self._look()
 
@@ -72,7 +75,8 @@ class Screen:
             lines: The lines.
         """
         with self._lock:
-            if self._within_line or not self.is_moving or list(lines) == self._drawn:
+            held = self._within_line or self._typing or self._stopped
+            if held or not self.is_moving or list(lines) == self._drawn:
                 return
             self._write(self._erasure() + "".join(f"{line}\n" for line in lines))
             self._drawn = list(lines)
@@ -93,6 +97,25 @@ class Screen:
                     self.when_cleared()
             self._within_line = not text.endswith("\n")
             return write(text)
+
+    @contextmanager
+    def typing(self) -> Generator[None]:
+        """Draw nothing in this block: somebody types, and ends it with a line's end."""
+        with self._lock:
+            self._write(self._erasure())
+            self._typing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._typing -= 1
+                self._within_line = False
+
+    def stop(self) -> None:
+        """Take away what is drawn, and draw no more."""
+        with self._lock:
+            self._write(self._erasure())
+            self._stopped = True
 
     def forget(self) -> None:
         """Stop drawing, in a process of its own: what is drawn is another's."""
@@ -154,13 +177,3 @@ class Proxy:
 
     def __exit__(self, *said: object) -> None:
         self._stream.__exit__(*said)
-
-
-def stand_between(screen: Screen, stream: Any) -> Any:
-    """Give what the program is to write to: the stream itself, unless it is a terminal that is drawn on.
-
-    Args:
-        screen: The terminal that is drawn on.
-        stream: The program's stream.
-    """
-    return Proxy(stream, screen) if screen.is_moving and is_terminal(stream) else stream

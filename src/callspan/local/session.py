@@ -17,17 +17,16 @@ from callspan import telemetry
 from callspan.ending import end_all
 from callspan.local import plan as plans
 from callspan.local.joining import Joined, join
+from callspan.local.keyboard import share
 from callspan.local.leaving import file_lines, flush, on_termination, sending_lines, shown
 from callspan.local.live import Live
-from callspan.local.plan import Plan, is_sent
-from callspan.local.screen import Screen, stand_between
+from callspan.local.plan import CONTENT, Plan, is_sent
+from callspan.local.screen import Screen
 from callspan.local.trace_file import TraceFile
 from callspan.local.tree_look import Look
 from callspan.local.tree_summary import summary_lines
 
 _log = logging.getLogger("callspan")
-
-_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 def begin(folder: str) -> None:
@@ -70,6 +69,7 @@ class Session:
         self._live = Live(None)
         self._joined = Joined()
         self._left = False
+        self._unasked: telemetry.Telemetry | None = None  # what is in force as long as nobody has spoken of content
         self._screen = self._new_screen()
 
     @property
@@ -82,9 +82,10 @@ class Session:
     def begin(self) -> None:
         """Instrument, and wait for the first run."""
         instrument()
+        self._unasked = telemetry.current() if self._plan.content and telemetry.is_inforce() else None
         telemetry.first_run.prepare = self.bind
         if self._is_main:
-            sys.stdout, sys.stderr = stand_between(self._screen, sys.stdout), stand_between(self._screen, sys.stderr)
+            share(self._screen)
         atexit.register(self.leave)
         on_termination(self.leave, self._plan.timeout)
         if hasattr(os, "register_at_fork"):
@@ -113,10 +114,11 @@ class Session:
         # Again: what is registered last goes first, and a provider was made in between.
         atexit.unregister(self.leave)
         atexit.register(self.leave)
-        if self._plan.content and self._joined.is_programs:
-            withhold_content()
+        unasked = self._unasked is not None and telemetry.current().settings is self._unasked.settings
+        if unasked and not self._joined.is_programs:
+            turn_content_on()
         if screen is not None:
-            promised = promise(self._file, self._joined, screen.look, withheld=self._plan.content)
+            promised = promise(self._file, self._joined, screen.look, withheld=unasked)
             screen.say([f"callspan: {promised}"])
 
     def _own_file(self) -> Path:
@@ -184,11 +186,11 @@ def instrument() -> None:
     loading._load_instrumentors(loading._load_distro())
 
 
-def withhold_content() -> None:
-    """Turn content off: nobody has asked for it but for this machine, and spans go elsewhere too."""
-    os.environ[_CONTENT] = "no_content"
+def turn_content_on() -> None:
+    """Let spans say what was said: nobody has spoken of it, and they stay on this machine."""
+    os.environ[CONTENT] = "span_only"  # other instrumentations read it too
     inforce = telemetry.current()
-    telemetry.put(replace(inforce, settings=replace(inforce.settings, content="no_content")))
+    telemetry.put(replace(inforce, settings=replace(inforce.settings, content="span_only")))
 
 
 def promise(file: TraceFile, joined: Joined, look: Look, *, withheld: bool) -> str:
@@ -207,7 +209,7 @@ def promise(file: TraceFile, joined: Joined, look: Look, *, withheld: bool) -> s
     if not content:
         why = ""
         if joined.is_programs and withheld:
-            why = f" (the program has a place for spans of its own; {_CONTENT}=span_only: with them, in both)"
+            why = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
         return f"spans are {saved}, without prompts and answers{why}"
     sent = ", and go where the program and OTEL_* variables send spans" if others else ""
     shown_too = "shown, but " if file.why else "shown and "
