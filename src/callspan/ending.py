@@ -288,11 +288,13 @@ def open_runs() -> list[Run]:
 _registered: list[Any] = []  # what runs at the end of the process
 
 
-def at_exit() -> None:
-    """Register the last rites at the first run, not at import.
+def at_first_run() -> None:
+    """Do what waits for the first run, and register the last rites then, not at import.
 
     Exit handlers run last in, first out: by then the provider has registered its own, so ours comes before it.
     """
+    if telemetry.first_run.prepare is not None:
+        telemetry.first_run.prepare()
     if not _registered:
         _registered.append(end_all)
         atexit.register(end_all)

@@ -170,6 +170,8 @@ def instrument(
     for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):
         if given[name] is not None and not hasattr(given[name], f"get_{makes}"):
             raise ValueError(f"{name}={given[name]!r} is not allowed: an OpenTelemetry provider, or None")
+    if telemetry.first_run.prepare is not None and any(value is not None for value in given.values()):
+        uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):

@@ -11,7 +11,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_i
 
 from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Stopped, Telling, calls_of
-from callspan.ending import at_exit, end, index_of, reap
+from callspan.ending import at_first_run, end, index_of, reap
 from callspan.identity import IDENTITY, at_home
 from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
@@ -48,7 +48,7 @@ def start(
         causes: Why it was made, for its links.
         current: The context it is started in, if that may be another one.
     """
-    at_exit()
+    at_first_run()
     if lease.abandoned:
         reap()
     inforce = telemetry.current()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,21 @@ class Telemetry:
         object.__setattr__(self, "denied", denied(self.settings.redact_keys))
         object.__setattr__(self, "redact", redactor(self.settings.redact, self.settings.redact_keys))
 
+
+class FirstRun:
+    """What is left to do when there is something to trace at last: a program may set its provider late.
+
+    Args:
+        prepare: Is called before the first span of a run is started, and takes itself away.
+    """
+
+    __slots__ = ("prepare",)
+
+    def __init__(self) -> None:
+        self.prepare: Callable[[], None] | None = None
+
+
+first_run = FirstRun()
 
 _current: Telemetry | None = None
 

@@ -68,3 +68,12 @@ def _others(said: dict[str, Any]) -> str | None:
 
 def _known(table: dict[str, str], value: Any) -> str | None:
     return table.get(value) if isinstance(value, str) else None
+
+
+def is_operation(word: str) -> bool:
+    """Tell whether a word is one for what a span is, as names of spans begin with.
+
+    Args:
+        word: The word.
+    """
+    return word in _OPERATIONS or word in ("chain", "node", "rerank")

@@ -1,0 +1,121 @@
+"""Where the spans of a program go: to the provider that it has set, or to one that its variables ask for."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry._logs import get_logger_provider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+from callspan import semconv, telemetry
+from callspan.local.plan import ENDPOINT, TRACES, is_sent
+from callspan.settings import has_file
+from callspan.version import __version__
+
+_METRICS, _LOGS = "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"
+
+
+@dataclass(slots=True)
+class Joined:
+    """Where spans go.
+
+    Args:
+        is_programs: Whether the program has set the provider; it ends it too.
+        providers: What was made because variables ask for it, and is to be flushed.
+        complaints: What OpenTelemetry's exporters complained of.
+    """
+
+    is_programs: bool = False
+    providers: list[Any] = field(default_factory=list[Any])
+    complaints: list[str] = field(default_factory=list[str])
+
+
+def join(processors: Sequence[SpanProcessor]) -> Joined:
+    """Add processors to the provider that the program has set; if there is none, one is set.
+
+    Args:
+        processors: Hear every span from now on.
+    """
+    joined = Joined()
+    provider: Any = telemetry.provider() or trace.get_tracer_provider()
+    if hasattr(provider, "add_span_processor"):
+        joined.is_programs = True
+    else:
+        provider = _configured(joined) if is_sent() else None
+        if provider is None:
+            provider = TracerProvider()
+            _put_in_force(provider)
+        _end_in_time(provider, joined)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return joined
+
+
+def _put_in_force(provider: TracerProvider) -> None:
+    """Set the global provider; if the program has set one that takes no processors, only our spans go to this one."""
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        trace.set_tracer_provider(provider)
+        return
+    inforce = telemetry.current()
+    tracer = provider.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
+    telemetry.put(replace(inforce, tracer=tracer, provider=provider))
+
+
+def _configured(joined: Joined) -> Any:
+    """Let OpenTelemetry's configurator set what the variables ask for; gives the provider, or None: it set none."""
+    complaints = logging.getLogger("opentelemetry.exporter")
+    complaints.addHandler(_Complaints(joined.complaints))
+    if not has_file() and not os.environ.get(TRACES):
+        # As the distro does; what has no endpoint would knock at doors that nobody has.
+        os.environ[TRACES] = "otlp"
+        if os.environ.get(ENDPOINT):
+            os.environ.setdefault(_METRICS, "otlp")
+            os.environ.setdefault(_LOGS, "otlp")
+    try:
+        _configurator().configure(**({} if has_file() else {"auto_instrumentation_version": __version__}))
+    except Exception as error:  # noqa: BLE001 - whatever a configurator and its exporters raise, the file is written
+        joined.complaints.append(str(error) or type(error).__name__)
+    provider = trace.get_tracer_provider()
+    return provider if hasattr(provider, "add_span_processor") else None
+
+
+def _configurator() -> Any:
+    """Give the configurator that `opentelemetry-instrument` would use; the SDK's own if none is installed."""
+    wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR")
+    for found in entry_points(group="opentelemetry_configurator"):
+        if wanted is None or found.name == wanted:
+            return found.load()()
+    from opentelemetry.sdk import _configuration
+
+    sdks: Any = _configuration._OTelSDKConfigurator
+    return sdks()
+
+
+def _end_in_time(provider: Any, joined: Joined) -> None:
+    """Take over the end of what was set for the program: by itself it may wait half a minute for a dead server."""
+    every: tuple[Any, ...] = (provider, metrics.get_meter_provider(), get_logger_provider())
+    for one in every:
+        if hasattr(one, "force_flush"):
+            atexit.unregister(one.shutdown)
+            joined.providers.append(one)
+
+
+class _Complaints(logging.Handler):
+    """Keeps what exporters log of failures, for the summary; with it the terminal stays quiet."""
+
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        if not record.name.startswith("opentelemetry.exporter.otlp.json.file"):
+            self._kept.append(record.getMessage())
+            del self._kept[:-1]

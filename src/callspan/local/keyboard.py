@@ -1,0 +1,83 @@
+"""What is typed, on the terminal that is drawn on: it stands there too, so nothing is drawn while it is waited for."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+from callspan.local.screen import Proxy, Screen
+from callspan.local.tree_look import is_terminal
+
+
+class Keyboard:
+    """Stands for the program's stdin; all but reading is the stream's own.
+
+    Args:
+        stream: The stream.
+        screen: The terminal.
+    """
+
+    def __init__(self, stream: Any, screen: Screen) -> None:
+        self._stream = stream
+        self._screen = screen
+
+    def read(self, *size: Any) -> Any:
+        """Read all, or so much."""
+        with self._screen.typing():
+            return self._stream.read(*size)
+
+    def readline(self, *size: Any) -> Any:
+        """Read a line."""
+        with self._screen.typing():
+            return self._stream.readline(*size)
+
+    def readlines(self, *size: Any) -> Any:
+        """Read lines."""
+        with self._screen.typing():
+            return self._stream.readlines(*size)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        with self._screen.typing():
+            return next(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:
+    """Give `input` such that nothing is drawn until it is answered; it writes its prompt past `sys.stdout`.
+
+    Args:
+        screen: The terminal.
+        ask: The `input` that there is.
+    """
+
+    @wraps(ask)
+    def asked(*prompt: Any) -> str:
+        with screen.typing():
+            return ask(*prompt)
+
+    return asked
+
+
+def share(screen: Screen) -> None:
+    """Let the program's streams know of the terminal that is drawn on, as far as they are on it.
+
+    Args:
+        screen: The terminal.
+    """
+    if not screen.is_moving:
+        return
+    streams: Any = sys  # whatever has the methods is a stream
+    streams.stderr = Proxy(sys.stderr, screen)
+    if is_terminal(sys.stdout):
+        streams.stdout = Proxy(sys.stdout, screen)
+    if is_terminal(sys.stdin):
+        streams.stdin = Keyboard(sys.stdin, screen)
+        builtins.input = asking(screen, builtins.input)

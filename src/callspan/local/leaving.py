@@ -1,0 +1,126 @@
+"""The end of a program: what is on its way is sent, for so long and no longer, and what there is to say is said."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Thread, current_thread, main_thread
+from typing import Any
+
+from callspan.local.joining import Joined
+from callspan.local.trace_file import TraceFile
+from callspan.local.tree_look import Look
+from callspan.local.tree_words import one_line
+
+_NAMED = 5
+"""How many files are named one by one."""
+
+
+def flush(providers: Iterable[Any], seconds: float) -> bool:
+    """Send what is on its way.
+
+    Args:
+        providers: Send it; each in a thread, as not all of them stop in time.
+        seconds: How long is waited for all of them.
+
+    Returns:
+        Whether all was done in that time.
+    """
+    until = time.monotonic() + seconds
+    threads = [
+        Thread(target=_flush, args=(provider, seconds), name="callspan-flush", daemon=True) for provider in providers
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+    except KeyboardInterrupt:  # somebody does not want to wait
+        return False
+    return not any(thread.is_alive() for thread in threads)
+
+
+def _flush(provider: Any, seconds: float) -> None:
+    try:
+        provider.force_flush(max(1, int(seconds * 1000)))
+    except Exception:  # noqa: BLE001 - an exporter's own; it logs what it has to say
+        return
+
+
+def file_lines(file: TraceFile, workers: list[Path], look: Look) -> list[str]:
+    """Give the lines that name the files.
+
+    Args:
+        file: This process's.
+        workers: Those of the processes that it has made.
+        look: How lines look.
+    """
+    lines: list[str] = []
+    if file.why:
+        lines.append(f"{shown(file.path, look)} cannot be written: {file.why}; {file.lost} spans are not saved")
+    elif file.lost:
+        lines.append(f"{shown(file.path, look)} lacks {file.lost} spans that could not be written")
+    names = [shown(path, look) for path in ([file.path] if file.is_there else []) + workers[:_NAMED]]
+    if workers:
+        also = f"{len(workers)} worker processes wrote files" if len(workers) > 1 else "1 worker process wrote a file"
+        lines.append(f"{also} too")
+    if names:
+        lines.append(f"callspan view {' '.join(names)}")
+    if len(workers) > _NAMED:
+        lines[-1] += f" {look.signs.more} and {len(workers) - _NAMED} more"
+    return lines
+
+
+def sending_lines(joined: Joined, *, done: bool, seconds: float, look: Look) -> list[str]:
+    """Give the lines that say what could not be sent.
+
+    Args:
+        joined: Where spans go.
+        done: Whether all was flushed in time.
+        seconds: The time that there was.
+        look: How lines look.
+    """
+    why = "; ".join(look.shown(one_line(text, 300)) for text in joined.complaints)
+    if done and not why:
+        return []
+    late = "" if done else f"not everything could be sent within {seconds:g} s (CALLSPAN_EXIT_TIMEOUT)"
+    return [f"not sent: {'; '.join(filter(None, (late, why)))}"]
+
+
+def shown(path: Path, look: Look) -> str:
+    """Give a file's name as one would type it here.
+
+    Args:
+        path: The file.
+        look: How lines look.
+    """
+    try:
+        path = path.relative_to(Path.cwd())
+    except (ValueError, OSError):  # it is elsewhere, or we are nowhere
+        pass
+    return look.shown(one_line(shlex.quote(str(path))))
+
+
+def on_termination(leave: Callable[[], None], seconds: float) -> None:
+    """Let SIGTERM end the spans first, if it would just end the process, and then the process in the same way.
+
+    Args:
+        leave: Ends the spans.
+        seconds: How long that may take.
+    """
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def terminated(number: int, frame: Any) -> None:
+        # In a thread of its own: the one that was interrupted may hold a lock that is needed.
+        thread = Thread(target=leave, name="callspan-leave", daemon=True)
+        thread.start()
+        thread.join(seconds + 1)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, terminated)

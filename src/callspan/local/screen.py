@@ -1,0 +1,179 @@
+"""The terminal, shared with the program: what is drawn again and again, and what stays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import IO, Any
+
+from callspan.local.tree_line import cells
+from callspan.local.tree_look import Look, is_terminal, look_of, size_of
+
+_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Screen:
+    """Where lines are shown.
+
+    Args:
+        stream: Where they go.
+        ascii: Whether only ASCII signs are wanted.
+        plain: Whether neither colours nor movement are wanted.
+    """
+
+    def __init__(self, stream: IO[str] | None, *, ascii: bool = False, plain: bool = False) -> None:  # noqa: A002 - the option's name
+        self._stream = stream
+        self._ascii, self._plain = ascii, plain
+        self._drawn: list[str] = []
+        self._within_line = False  # the program has begun a line: nothing may be drawn behind it
+        self._lock = RLock()  # a generator that ends while we write may have something to say itself
+        self._typing = 0
+        self._stopped = False
+        self.when_cleared: Callable[[], None] | None = None
+        self.look = self._look()
+
+    def _look(self) -> Look:
+        look = look_of(self._stream, ascii=self._ascii, plain=self._plain)
+        # Where nothing can be drawn again there are plain lines, which somebody's `grep` may read.
+        return look if look.moving else look_of(self._stream, plain=True)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is a terminal."""
+        return is_terminal(self._stream)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether lines can be drawn again."""
+        return self.look.moving
+
+    def measure(self) -> Look:
+        """Give how lines look now: somebody may have pulled at the window."""
+        if self.is_moving and size_of(self._stream) != (self.look.width, self.look.height):
+            self.look = self._look()
+        return self.look
+
+    def say(self, lines: Sequence[str]) -> None:
+        """Write lines that stay, above those that are drawn.
+
+        Args:
+            lines: The lines.
+        """
+        with self._lock:
+            drawn = self._drawn
+            begun = "\n" if self._within_line else ""
+            self._within_line = False
+            self._write(self._erasure() + begun + "".join(f"{line}\n" for line in (*lines, *drawn)))
+            self._drawn = drawn
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Put lines where those stand that were drawn before; they are drawn when the program is at a line's begin.
+
+        Args:
+            lines: The lines.
+        """
+        with self._lock:
+            held = self._within_line or self._typing or self._stopped
+            if held or not self.is_moving or list(lines) == self._drawn:
+                return
+            self._write(self._erasure() + "".join(f"{line}\n" for line in lines))
+            self._drawn = list(lines)
+
+    def write_for(self, write: Callable[[Any], int], text: Any) -> int:
+        """Let the program write: what is drawn makes way.
+
+        Args:
+            write: Writes it.
+            text: What it writes.
+        """
+        with self._lock:
+            if not text or not isinstance(text, str):
+                return write(text)  # which says what is wrong with it
+            if self._drawn:
+                self._write(self._erasure())
+                if self.when_cleared is not None:
+                    self.when_cleared()
+            self._within_line = not text.endswith("\n")
+            return write(text)
+
+    @contextmanager
+    def typing(self) -> Generator[None]:
+        """Draw nothing in this block: somebody types, and ends it with a line's end."""
+        with self._lock:
+            self._write(self._erasure())
+            self._typing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._typing -= 1
+                self._within_line = False
+
+    def stop(self) -> None:
+        """Take away what is drawn, and draw no more."""
+        with self._lock:
+            self._write(self._erasure())
+            self._stopped = True
+
+    def forget(self) -> None:
+        """Stop drawing, in a process of its own: what is drawn is another's."""
+        self._lock = RLock()
+        self._drawn = []
+
+    def _erasure(self) -> str:
+        """Give what takes away that which is drawn; it counts as taken away."""
+        if not self._drawn:
+            return ""
+        width, _ = size_of(self._stream)
+        # A window that was made narrower has broken the lines.
+        rows = sum(max(1, -(-cells(_CODES.sub("", line)) // width)) for line in self._drawn)
+        self._drawn = []
+        return f"\x1b[{rows}A\r\x1b[J"
+
+    def _write(self, text: str) -> None:
+        if not text or self._stream is None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more: the program goes on
+            self._drawn = []
+
+
+class Proxy:
+    """Stands for a stream of the program's on the same terminal; all but writing is the stream's own.
+
+    Args:
+        stream: The stream.
+        screen: The terminal.
+    """
+
+    def __init__(self, stream: Any, screen: Screen) -> None:
+        self._stream = stream
+        self._screen = screen
+
+    def write(self, text: str, /) -> int:
+        """Write, when what is drawn has made way."""
+        written = self._screen.write_for(self._stream.write, text)
+        self._stream.flush()  # else what we write would come before it
+        return written
+
+    def writelines(self, lines: Any) -> None:
+        """Write several texts."""
+        for text in lines:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Any:
+        return iter(self._stream)
+
+    def __enter__(self) -> Any:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *said: object) -> None:
+        self._stream.__exit__(*said)

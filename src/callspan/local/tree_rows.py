@@ -1,0 +1,178 @@
+"""What the line of a span says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from callspan import semconv
+from callspan.local.errors import HANDLED, ORIGIN
+from callspan.local.kind import is_operation
+from callspan.local.said import said_in, value_of
+from callspan.local.trace import MISSING, Span
+from callspan.local.tree_line import AMBER, BAD, GREY, PLAIN, RED, Piece, Row
+from callspan.local.tree_look import Look
+from callspan.local.tree_sums import Sum
+from callspan.local.tree_words import count, duration, money, one_line, running_for
+
+
+def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = None, *, priced: bool = True) -> Row:
+    """Give what the line of a span says.
+
+    Args:
+        span: The span.
+        guides: What leads to it.
+        total: What it and those below it used.
+        look: How lines look.
+        now: The time, in microseconds from the trace's start, if spans without an end are still running.
+        priced: Whether anything is priced, so that what is not is to be seen.
+    """
+    running = span.duration is None and now is not None
+    preview, style = _preview(span, look)
+    return Row(
+        kind=span.kind,
+        title=title_of(span, look),
+        title_style=_title_style(span),
+        guides=guides,
+        tags=_tags(span, look),
+        preview=preview,
+        preview_style=style,
+        tokens=_tokens(span, total, look),
+        cost=_cost(span, total, look, priced=priced),
+        first="" if span.first_token is None else duration(span.first_token),
+        time=_time(span, now),
+        running=(now or 0) // 125_000 if running else None,
+    )
+
+
+def title_of(span: Span, look: Look) -> str:
+    """Give a span's name without the word for what it is.
+
+    Args:
+        span: The span.
+        look: How lines look.
+    """
+    if span.kind in ("http", "other"):
+        return look.shown(one_line(span.raw.name, 200)) or "?"
+    return name_in(span.raw.name, look)
+
+
+def name_in(name: str, look: Look) -> str:
+    """Give the name in a span's name: what stands behind the word for what it is, if anything does.
+
+    Args:
+        name: The span's name.
+        look: How lines look.
+    """
+    word, _, rest = name.partition(" ")
+    return look.shown(one_line(rest if rest and is_operation(word) else name, 200)) or "?"
+
+
+def failure_of(span: Span, look: Look, *, whole: bool = False) -> str:
+    """Give how a span failed, in one line.
+
+    Args:
+        span: A span that failed.
+        look: How lines look.
+        whole: Whether the type is said with its module.
+    """
+    if span.failure is None:
+        return ""
+    kind = span.failure.type if whole else span.failure.type.rpartition(".")[2]
+    return look.shown(one_line(f"{kind}: {span.failure.message}" if span.failure.message else kind))
+
+
+def _title_style(span: Span) -> str:
+    if span.rank == ORIGIN:
+        return BAD
+    return PLAIN if span.rank is None else GREY if span.rank == HANDLED else RED
+
+
+def _tags(span: Span, look: Look) -> tuple[Piece, ...]:
+    tags: list[Piece] = []
+    if span.attempt is not None:
+        tags.append((f"try {span.attempt}", AMBER))
+    if span.raw.attributes.get(semconv.CACHE_HIT) is True:
+        tags.append(("cached", GREY))
+    if span.failure is not None:
+        tags.append((look.signs.bad, RED))
+    if span.outcome is not None:
+        waits = look.shown(one_line(_waiting_for(span), 80)) if span.outcome == "paused" else ""
+        said = look.shown(one_line(span.outcome, 40))
+        tags.append((f"{said}: {waits}" if waits else said, AMBER))
+    return tuple(tags)
+
+
+def _waiting_for(span: Span) -> str:
+    for said in (span.raw.attributes, *(event.attributes for event in span.raw.events)):
+        if semconv.INTERRUPT_VALUE in said:
+            return _short(value_of(said[semconv.INTERRUPT_VALUE]))
+    return ""
+
+
+def _preview(span: Span, look: Look) -> tuple[str, str]:
+    if span.failure is not None:
+        if span.rank in (ORIGIN, HANDLED):
+            return failure_of(span, look), RED if span.rank == ORIGIN else GREY
+        return "", GREY
+    if span.raw.name is MISSING or span.kind not in ("llm", "tool", "retriever"):
+        return "", GREY
+    return look.shown(one_line(_said(span, look))), GREY
+
+
+def _said(span: Span, look: Look) -> str:
+    """Give what was said in a call, in a few words."""
+    said = said_in(span.raw)
+    if span.kind == "llm":
+        return _answer(said.outputs or (), look)
+    if span.kind == "tool":
+        return _short(said.arguments)
+    if said.documents is not None:
+        number = len(said.documents)
+        return f"{number} document{'' if number == 1 else 's'}"
+    return said.query or ""
+
+
+def _answer(messages: Any, look: Look) -> str:
+    texts: list[str] = []
+    asks: list[str] = []
+    for message in messages:
+        for part in message["parts"]:
+            if part["type"] == "tool_call":
+                asks.append(str(part.get("name") or "?"))
+            elif part["type"] == "text" and isinstance(part.get("content"), str):
+                texts.append(part["content"])
+    called = f"{look.signs.asks} {', '.join(asks)}" if asks else ""
+    return " ".join(filter(None, (called, *texts)))
+
+
+def _short(value: Any) -> str:
+    """Give arguments in a few words: the value alone where there is only one."""
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
+    if value is None:
+        return ""
+    if isinstance(value, dict) and value and all(isinstance(one, (str, int, float)) for one in value.values()):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _tokens(span: Span, total: Sum, look: Look) -> str:
+    if not total.calls:
+        return ""
+    numbers = f"{count(total.input)}{look.signs.to}{count(total.output)}"
+    return numbers if span.usage is not None else look.signs.sum + numbers
+
+
+def _cost(span: Span, total: Sum, look: Look, *, priced: bool) -> str:
+    if not total.calls or not priced:
+        return ""
+    if total.cost is None:
+        return look.signs.unknown
+    return (look.signs.least if total.gaps and span.usage is None else "") + money(total.cost)
+
+
+def _time(span: Span, now: int | None) -> str:
+    if span.duration is not None:
+        return duration(span.duration)
+    return "" if now is None else running_for(now - span.start)
