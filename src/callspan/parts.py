@@ -72,10 +72,10 @@ def _described(value: Any) -> Any:
 
 
 def _walk(value: Any, place: Place, redact: Redact) -> Any:
-    if isinstance(value, list) and (place.key is None or any(map(_is_message, value))):
-        items = [_message(one, place, redact) if _is_message(one) else redact(one, place) for one in value]
+    if isinstance(value, list) and (place.key is None or any(isinstance(one, Message) for one in value)):
+        items = [_message(one, place, redact) if isinstance(one, Message) else redact(one, place) for one in value]
         return [one for one in items if one is not None]
-    if _is_message(value):
+    if isinstance(value, Message):
         return _message(value, place, redact)
     if isinstance(value, dict) and place.key is None:
         return _object(value, place, redact)
@@ -91,15 +91,11 @@ def _object(value: dict[str, Any], place: Place, redact: Redact) -> dict[str, An
     return found
 
 
-def _is_message(value: Any) -> bool:
-    return type(value) is Message
-
-
 def _holds_messages(value: Any, depth: int) -> bool:
     if depth <= 0 or not isinstance(value, (dict, list)):
         return False
     inside = value.values() if isinstance(value, dict) else value
-    return any(_is_message(one) or _holds_messages(one, depth - 1) for one in inside)
+    return any(isinstance(one, Message) or _holds_messages(one, depth - 1) for one in inside)
 
 
 def _message(message: dict[str, Any], place: Place, redact: Redact) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def session(
     Raises:
         ValueError: The id or the user is no text, or an empty one; labels are no mapping; an attribute is one of these.
     """
-    if labels is not None and not isinstance(labels, Mapping):
+    given: Any = labels
+    if given is not None and not isinstance(given, Mapping):
         raise ValueError(f"labels={labels!r} is not allowed: names and their values, as a dict")
     if own := attributes.keys() & set(TRAVELLING):
         raise ValueError(f"{min(own)} is not allowed among the attributes: it is given as `id` or `user`")

@@ -57,11 +57,7 @@ def view(
         serve_page(chosen.page, [Path(file) for file in files], port, say=lambda line: click.echo(line, err=True))
         return
     if text:
-        from callspan.local.tree import print_traces
-
-        traces, source, _ = chosen.read()
-        _complain(source)
-        print_traces(traces)
+        _print(chosen)
     else:
         target = Path(output or f"{files[0]}.html")
         page = chosen.page()
@@ -69,6 +65,23 @@ def view(
         click.echo(os.fspath(target))
     if not chosen.found:
         sys.exit(UNREADABLE)
+
+
+def _print(chosen: _Choice) -> None:
+    """Print the trees, a summary below them."""
+    from callspan.local.tree import tree_lines
+    from callspan.local.tree_look import look_of
+    from callspan.local.tree_summary import Summary, summary_lines
+
+    traces, source, _ = chosen.read()
+    _complain(source)
+    look, summary = look_of(sys.stdout), Summary()
+    for trace in traces:
+        summary.add(trace, look)
+        for line in tree_lines(trace, look):
+            click.echo(line)
+    for line in summary_lines(summary, look) if traces else ():
+        click.echo(line)
 
 
 class _Choice:

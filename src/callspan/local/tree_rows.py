@@ -8,7 +8,8 @@ from typing import Any
 from callspan import semconv
 from callspan.local.errors import HANDLED, ORIGIN
 from callspan.local.kind import is_operation
-from callspan.local.said import said_in, value_of
+from callspan.local.plain import value_of
+from callspan.local.said import said_in
 from callspan.local.trace import MISSING, Span
 from callspan.local.tree_line import AMBER, BAD, GREY, PLAIN, RED, Piece, Row
 from callspan.local.tree_look import Look
