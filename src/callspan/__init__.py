@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
     from callspan.langchain.workflows import workflow
+    from callspan.local.notebook import show
     from callspan.parts import redact_secrets
     from callspan.redaction import Place
     from callspan.run import Run, current_run
@@ -41,6 +42,7 @@ __all__ = [
     "instrument",
     "redact_secrets",
     "session",
+    "show",
     "uninstrument",
     "workflow",
 ]
@@ -64,6 +66,7 @@ _HOME = {
     "instrument": "instrumentor",
     "redact_secrets": "parts",
     "session": "callback.identified",
+    "show": "local.notebook",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -174,8 +175,19 @@ def instrument(
         uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
+        _keep_for_notebooks()
     elif any(value is not None and value != CallspanInstrumentor.options.get(name) for name, value in given.items()):
         _log.warning("callspan is instrumented already; to change its settings call callspan.uninstrument() first")
+
+
+def _keep_for_notebooks() -> None:
+    """Let `show()` have what runs from now on, where somebody may call it."""
+    shell = sys.modules.get("IPython")
+    if shell is None or shell.get_ipython() is None or telemetry.first_run.prepare is not None:
+        return
+    from callspan.local.notebook import keep
+
+    telemetry.first_run.prepare = keep
 
 
 def uninstrument() -> None:

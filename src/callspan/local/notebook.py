@@ -1,0 +1,117 @@
+"""The last run in a notebook: kept in memory, and shown as the page in a frame; as text where there is none."""
+
+from __future__ import annotations
+
+import html
+import sys
+from collections import OrderedDict
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from callspan import telemetry
+from callspan.local.contract import contract
+from callspan.local.ended import raw_of
+from callspan.local.explained import explained
+from callspan.local.joining import join
+from callspan.local.page_file import write_page
+from callspan.local.read import Source
+from callspan.local.trace import Trace
+from callspan.local.tree import tree_lines
+from callspan.local.tree_look import look_of
+
+_TRACES = 20
+"""How many traces are kept; a notebook stays open for days."""
+
+_SPANS = 10_000
+"""How many spans of one."""
+
+
+class Kept(SpanProcessor):
+    """Keeps the spans of the last traces."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._traces: OrderedDict[int, list[ReadableSpan]] = OrderedDict()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep the span."""
+        context = span.get_span_context()
+        if context is None:
+            return
+        with self._lock:
+            spans = self._traces.setdefault(context.trace_id, [])
+            if len(spans) < _SPANS:
+                spans.append(span)
+            self._traces.move_to_end(context.trace_id)
+            if len(self._traces) > _TRACES:
+                self._traces.popitem(last=False)
+
+    def last(self, number: int) -> list[Trace]:
+        """Give the traces whose spans ended last, explained, by their start.
+
+        Args:
+            number: How many at most.
+        """
+        with self._lock:
+            spans = [span for trace in list(self._traces.values())[-number:] for span in trace]
+        return explained(raw_of(span, whole=True) for span in spans)
+
+
+_kept: list[Kept] = []
+
+
+def keep() -> None:
+    """Keep runs from now on; in a program that has no tracer provider one is set."""
+    telemetry.first_run.prepare = None
+    if not _kept:
+        _kept.append(Kept())
+        join(_kept)
+
+
+def is_notebook() -> bool:
+    """Tell whether this process is one of IPython's, and so whether somebody may ask for what has run."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and shell.get_ipython() is not None
+
+
+def show(last: int = 1, *, height: int = 480) -> None:
+    """Show the last run: in a notebook as the page, in a frame that reaches nothing around it; elsewhere as text.
+
+    In a notebook runs are kept from `callspan.instrument()` on, elsewhere from the first `show()` on.
+
+    Args:
+        last: How many runs, the newest ones.
+        height: Of the frame, in pixels.
+
+    Raises:
+        RuntimeError: Nothing is instrumented.
+    """
+    if not telemetry.is_inforce():
+        raise RuntimeError("callspan is not instrumented: call callspan.instrument() before what is to be shown")
+    keep()
+    traces = _kept[0].last(last)
+    if not traces:
+        print("callspan: nothing has run yet; runs are kept from now on")
+    elif is_notebook():
+        inline: Any = import_module("IPython.display")
+        inline.display(inline.HTML(frame(traces, height)))
+    else:
+        look = look_of(sys.stdout)
+        for trace in traces:
+            print("\n".join(tree_lines(trace, look)))
+
+
+def frame(traces: list[Trace], height: int) -> str:
+    """Give the page as a frame of a document that it cannot touch.
+
+    Args:
+        traces: What it shows.
+        height: Of the frame, in pixels.
+    """
+    source = Source(files=["notebook"], spans=sum(len(trace.spans) for trace in traces))
+    page = html.escape(write_page(contract(traces, source)), quote=True)
+    style = f"width:100%;height:{int(height)}px;border:1px solid #8884"
+    return f'<div><iframe sandbox="allow-scripts" style="{style}" srcdoc="{page}"></iframe></div>'
