@@ -1,4 +1,4 @@
-"""The demo: the research agent, unchanged, under `opentelemetry-instrument`, and the tree of its spans.
+"""The demo: the research agent, unchanged, under `opentelemetry-instrument`; the tree of its spans, its file, its page.
 
 The agent talks to a scripted server in this process, so neither a key nor the network is needed. With LIVE=1
 in the environment it talks to OpenAI (or to OPENAI_BASE_URL) with OPENAI_API_KEY.
@@ -10,13 +10,17 @@ import os
 import sys
 from pathlib import Path
 
+from callspan.local.contract import contract
+from callspan.local.explained import read_traces
+from callspan.local.page_file import write_page
+from callspan.local.tree import tree_lines
+from callspan.local.tree_look import look_of
 from callspan.testing.openai_server import CallTools, OpenAIServer, Reply, Say, ToolCall
-from callspan.testing.trace_file import TraceFileError, read_trace_file
-from callspan.testing.trace_table import trace_table
 from callspan.testing.zero_code import run_instrumented
 
 AGENT = Path(__file__).with_name("research_agent.py")
 TRACE_FILE = Path("demo-trace.jsonl")
+PAGE = Path("demo-trace.html")
 
 SCRIPT: list[Reply] = [
     CallTools(
@@ -43,15 +47,23 @@ def main() -> int:
             endpoint = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "scripted"}
             # No proxy stands between the agent and this process, whatever the environment says.
             code = run_agent(endpoint | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"})
-    try:
-        spans = read_trace_file(TRACE_FILE)
-    except TraceFileError as error:
-        print(error, file=sys.stderr)
-        spans = error.spans
-    print(f"\n{trace_table(spans)}\n{len(spans)} spans in {TRACE_FILE}")
-    if not spans:
+    return code or show()
+
+
+def show() -> int:
+    """Print the trees of the trace file, and write its page; 1 if there are no spans."""
+    traces, source = read_traces([TRACE_FILE])
+    look = look_of(sys.stdout)
+    for skipped in source.skipped:
+        print(skipped, file=sys.stderr)
+    for trace in traces:
+        print("\n" + "\n".join(tree_lines(trace, look)))
+    if not traces:
         print("no span was written: is callspan installed in this Python?", file=sys.stderr)
-    return code or (0 if spans else 1)
+        return 1
+    PAGE.write_text(write_page(contract(traces, source)), encoding="utf-8")
+    print(f"\n{source.spans} spans in {TRACE_FILE}, to be sent to any server; {PAGE} is the page to look at")
+    return 0
 
 
 def run_agent(environment: dict[str, str]) -> int:
@@ -60,7 +72,7 @@ def run_agent(environment: dict[str, str]) -> int:
     Args:
         environment: Where its model is.
     """
-    named = {"OTEL_SERVICE_NAME": "research-agent"}
+    named = {"OTEL_SERVICE_NAME": "research-agent", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "span_only"}
     return run_instrumented([str(AGENT)], TRACE_FILE, environment=named | environment)
 
 

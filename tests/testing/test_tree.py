@@ -7,7 +7,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from callspan.testing.span_record import SpanRecord
-from callspan.testing.trace_table import trace_table
 from callspan.testing.tree import span_record, span_tree
 
 
@@ -104,19 +103,3 @@ def test_takes_spans_of_the_sdk(recorded):
     text = 'root\n  good langchain.run.tags=["a", "b"]\n  bad !ValueError\n'
     assert span_tree(recorded, attributes=["langchain.run.tags"]) == text
     assert span_tree(map(span_record, recorded), attributes=["langchain.run.tags"]) == text
-
-
-def test_table_aligns_durations_and_tokens():
-    """The table has the tree to the left and the figures right-aligned under their heads."""
-    tokens = {"gen_ai__usage__input_tokens": 1200, "gen_ai__usage__output_tokens": 7}
-    spans = [
-        span("invoke_agent a", "a", end=2_500_000_000),
-        span("chat m", "b", "a", start=1, end=40_000_001, **tokens),
-        span("open", "c", "a", start=2),
-    ]
-    assert trace_table(spans) == (
-        "span            duration  tokens in  out\n"
-        "invoke_agent a    2.50 s\n"
-        "  chat m         40.0 ms       1200    7\n"
-        "  open\n"
-    )
