@@ -171,12 +171,17 @@ def _is_half(module: ModuleType) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
+def _place(module: ModuleType, patch: Patch) -> tuple[Any, str]:
+    """Give the class or module that has the callable, or None, and the callable's name there."""
+    owner_path, _, name = patch.path.rpartition(".")
+    return (getattr(module, owner_path, None) if owner_path else module), name
+
+
 def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
     def act(module: ModuleType) -> Undo:
         undos: list[Undo] = []
         for patch in patches:
-            owner_path, _, name = patch.path.rpartition(".")
-            owner = getattr(module, owner_path, None) if owner_path else module
+            owner, name = _place(module, patch)
             if owner is None or name not in vars(owner):
                 _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
                 continue
@@ -184,6 +189,28 @@ def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
         return undo_all(undos)
 
     return act
+
+
+PATCHED, WAITING, ABSENT, UNPATCHED = "patched", "waiting", "absent", "unpatched"
+
+
+def state(patch: Patch) -> str:
+    """Tell what has become of a patch.
+
+    Args:
+        patch: The patch.
+
+    Returns:
+        `patched`; `waiting`, as its module is not imported; `absent`, as this version of the library has no such
+        callable; `unpatched`: it is there, and ours is not around it.
+    """
+    module = sys.modules.get(patch.module)
+    if module is None:
+        return WAITING
+    owner, name = _place(module, patch)
+    if owner is None or name not in vars(owner):
+        return ABSENT
+    return UNPATCHED if wrapt.find_wrapper(vars(owner)[name], predicate=is_patched) is None else PATCHED
 
 
 def wrap(owner: Any, name: str, weave: Weave) -> Undo:

@@ -1,0 +1,192 @@
+"""The command that was run, judged by its trace and by what callspan heard in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from callspan import semconv
+from callspan.cli.checks.command import Ran
+from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
+from callspan.cli.checks.others import LANGCHAIN, LANGSMITH
+from callspan.local.errors import HANDLED, ORIGIN
+from callspan.local.trace import MISSING, Span, Trace
+
+_OURS = "callspan"
+
+
+def check(case: Case) -> Iterable[Finding]:
+    """Look at what the command did.
+
+    Args:
+        case: What there is to look at.
+    """
+    ran = case.ran
+    if ran is None:
+        return
+    spans = [span for trace in ran.traces for span in trace.spans if span.raw.name != MISSING]
+    if ran.python:
+        yield Finding(
+            PROBLEM,
+            f"the command's Python is in {ran.python}, and callspan is in another one",
+            "name the Python of the environment that callspan is installed in",
+        )
+    if ran.code:
+        yield Finding(NOTE, f"the command ended with exit code {ran.code}", "see what it printed")
+    yield from _silent(ran, spans)
+    if spans:
+        processes = f" by {ran.heard.processes} processes" if ran.heard.processes > 1 else ""
+        yield Finding(OK, f"the command made {len(spans)} spans in {len(ran.traces)} traces{processes}")
+    yield from _lost(ran, spans)
+    yield from _alone(ran.traces)
+    yield from _twice(ran.traces)
+    yield from _uncounted(spans)
+    yield from _failed(spans)
+
+
+def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
+    """Say why there is no span of ours, if there is none."""
+    heard = ran.heard
+    if any(span.raw.scope == _OURS for span in spans):
+        return
+    if not heard.processes:
+        yield Finding(
+            PROBLEM,
+            "no spans: callspan was not loaded in the command",
+            "see the problems above; python -I, -E and -S keep opentelemetry-instrument out",
+        )
+    elif not heard.started:
+        yield Finding(
+            PROBLEM,
+            "no spans: the command did not run anything of LangChain's",
+            "run it so that it calls a model, a chain or a graph",
+        )
+    elif not heard.recorded:
+        yield Finding(
+            PROBLEM,
+            f"no spans: callspan heard {heard.started} runs, and none was recorded",
+            "see the problems above: a sampler, OTEL_SDK_DISABLED or a missing provider",
+        )
+
+
+def _lost(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
+    heard, written = ran.heard, sum(span.raw.scope == _OURS for span in spans)
+    if heard.ended > written:
+        yield Finding(
+            PROBLEM,
+            f"{heard.ended - written} spans had ended and were lost at the exit: the process was killed, "
+            "or left by os._exit",
+            "call callspan.flush(5) before, or end by sys.exit",
+        )
+    if heard.recorded > heard.ended:
+        yield Finding(
+            PROBLEM,
+            f"{heard.recorded - heard.ended} runs have no end: the process ended within them",
+            "end by sys.exit, and on SIGTERM too: signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))",
+        )
+    missing = sum(span.raw.name == MISSING for trace in ran.traces for span in trace.spans)
+    if missing and heard.recorded == heard.ended <= written:
+        yield Finding(
+            NOTE,
+            f"{missing} spans are parents of others and did not come: they did not end, or went elsewhere",
+            "see whether the program makes spans of its own with another provider",
+        )
+
+
+def _alone(traces: list[Trace]) -> Iterator[Finding]:
+    """Find agents and graphs that have nothing below them: their calls lost their context, or are not LangChain's."""
+    names = [
+        root.raw.name
+        for trace in traces
+        for root in trace.roots
+        if root.kind in ("agent", "workflow") and not root.children and root.failure is None and root.outcome is None
+    ]
+    if names:
+        yield Finding(
+            NOTE,
+            f"{_counted(names, 'root has', 'roots have')} nothing below: {_some(names)}",
+            "if it calls models: through LangChain's objects, not the provider's client; and see docs/context.md",
+        )
+
+
+def _twice(traces: list[Trace]) -> Iterator[Finding]:
+    """Find who else writes spans of the same calls."""
+    by_scope: Counter[str] = Counter()
+    for trace in traces:
+        for span in trace.spans:
+            if span.raw.scope != _OURS and span.kind not in ("http", "other") and _ours_near(trace, span):
+                by_scope[span.raw.scope] += 1
+    for scope, count in by_scope.items():
+        known = next((one for one in (*LANGCHAIN.values(), LANGSMITH) if scope.startswith(one.scope)), None)
+        yield Finding(
+            PROBLEM,
+            f"{count} calls have two spans: one is of {known.title if known else scope or 'an unnamed tracer'}",
+            known.off if known else "switch its instrumentation off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+        )
+
+
+def _ours_near(trace: Trace, span: Span) -> bool:
+    """Tell whether a span of ours is of the same kind and around it, or in it, at one level's distance or more."""
+    above = span
+    while above.parent >= 0:
+        above = trace.spans[above.parent]
+        if above.kind == span.kind and above.raw.scope == _OURS:
+            return True
+        if above.kind == span.kind:
+            break
+    beside = [*span.children, *(trace.spans[span.parent].children if span.parent >= 0 else ())]
+    return any(
+        (one := trace.spans[place]) is not span
+        and one.raw.scope == _OURS
+        and one.kind == span.kind
+        and one.start < span.stop
+        and span.start < one.stop
+        for place in beside
+    )
+
+
+def _uncounted(spans: list[Span]) -> Iterator[Finding]:
+    """Find models' calls that do not say what they used, and say why."""
+    silent = [span for span in spans if span.kind == "llm" and span.raw.scope == _OURS and _should_count(span)]
+    for streamed, fix in (
+        (True, "ask for it: ChatOpenAI(..., stream_usage=True), which is not the default with a base_url of your own"),
+        (False, "its integration gives no usage_metadata: use a newer one, or another"),
+    ):
+        names = [span.raw.name for span in silent if _is_streamed(span) is streamed]
+        if names:
+            how = "streamed call has" if streamed else "call has"
+            hows = "streamed calls have" if streamed else "calls have"
+            yield Finding(NOTE, f"{_counted(names, how, hows)} no token counts: {_some(names)}", fix)
+
+
+def _should_count(span: Span) -> bool:
+    said = span.raw.attributes
+    counted = semconv.INPUT_TOKENS in said or semconv.OUTPUT_TOKENS in said
+    return not counted and span.failure is None and span.outcome is None and said.get(semconv.CACHE_HIT) is not True
+
+
+def _is_streamed(span: Span) -> bool:
+    return span.raw.attributes.get(semconv.REQUEST_STREAM) is True or span.first_token is not None
+
+
+def _failed(spans: list[Span]) -> Iterator[Finding]:
+    for rank, level, what, fix in (
+        (ORIGIN, PROBLEM, "call failed", "see the message; callspan view shows where"),
+        (HANDLED, NOTE, "call failed, and the program went on", ""),
+    ):
+        found = [span for span in spans if span.rank == rank]
+        if found:
+            first = found[0]
+            said = first.failure
+            text = f"{said.type}: {said.message}" if said and said.message else said.type if said else ""
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            yield Finding(level, f"a {what}: {first.raw.name}: {text}{more}", fix)
+
+
+def _counted(names: list[str], one: str, many: str) -> str:
+    return f"1 {one}" if len(names) == 1 else f"{len(names)} {many}"
+
+
+def _some(names: list[str]) -> str:
+    each = Counter(names).most_common(3)
+    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in each)
