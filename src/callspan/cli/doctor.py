@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
 
 import click
@@ -74,10 +75,10 @@ def examine(ran: Ran | None = None) -> Iterator[tuple[str, Finding]]:
 
 
 def _case(ran: Ran | None) -> Case:
-    probe, broken = report_of("callspan.cli.checks.probe", QUIET)
-    sent, unsent = {}, ""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
-        sent, unsent = report_of("callspan.cli.checks.trial", _bounded())
+    with ThreadPoolExecutor(2) as children:
+        probing = children.submit(report_of, "callspan.cli.checks.probe", QUIET)
+        sending = children.submit(report_of, "callspan.cli.checks.trial", _bounded())
+        (probe, broken), (sent, unsent) = probing.result(), sending.result()
     versions: dict[str, str] = {}
     instrumentors: dict[str, tuple[str, ...]] = {}
     for distribution in distributions():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
@@ -26,7 +27,7 @@ def check(case: Case) -> Iterable[Finding]:
     if case.unsent:
         yield Finding(PROBLEM, f"the test span could not be sent: {case.unsent}", _fix(case, case.unsent))
     if case.sent.get("file"):
-        said = "; ".join(case.sent.get("said", ())) or "nobody took it"
+        said = cause(case.sent.get("said", ()))
         yield (
             Finding(OK, "a test span was sent by what OTEL_CONFIG_FILE sets up")
             if case.sent["sent"]
@@ -42,9 +43,23 @@ def check(case: Case) -> Iterable[Finding]:
             fix = _INSTALL.get(name, f"install the exporter {name}, or correct OTEL_TRACES_EXPORTER")
             yield Finding(level, f"the exporter {name} is not installed", fix)
         else:
-            said = "; ".join(dict.fromkeys(one["said"])) or "it does not say why"
+            said = cause(one["said"])
             what = f"the test span could not be sent by {name} to {_target(case, name)}: {said}"
             yield Finding(level, what, _fix(case, said))
+
+
+_CHATTER = re.compile(r" encountered while exporting .*?, retrying in [\d.]+s\.?|Error details: |^Transient error ")
+_GAVE_UP = "due to timeout, max retries or shutdown"
+
+
+def cause(said: Iterable[str]) -> str:
+    """Give the last cause among what an exporter said: it tells each try, and at last perhaps only that it gave up.
+
+    Args:
+        said: Its words, in order.
+    """
+    told = [_CHATTER.sub("", text).strip() for text in said if _GAVE_UP not in text]
+    return told[-1] if told else "it gave up and does not say why"
 
 
 def _target(case: Case, name: str) -> str:
@@ -74,13 +89,14 @@ _FIXES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("404", "405", "unimplemented"),
-        "correct the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, "
-        "and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it is",
+        (
+            "correct the path: /v1/traces is added to OTEL_EXPORTER_OTLP_ENDPOINT, "
+            "and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is taken as it is"
+        ),
     ),
     (
         ("ssl", "certificate", "handshake", "wrong version number"),
-        "write http:// or https:// as the server has it; a certificate of your own goes into "
-        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "write http:// or https:// as the server has it; for its own certificate set OTEL_EXPORTER_OTLP_CERTIFICATE",
     ),
     (
         (

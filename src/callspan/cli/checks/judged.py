@@ -147,26 +147,33 @@ def _ours_near(trace: Trace, span: Span) -> bool:
 
 def _uncounted(spans: list[Span]) -> Iterator[Finding]:
     """Find models' calls that do not say what they used, and say why."""
-    silent = [span for span in spans if span.kind == "llm" and span.raw.scope == _OURS and _should_count(span)]
-    for streamed, fix in (
-        (True, "ask for it: ChatOpenAI(..., stream_usage=True), which is not the default with a base_url of your own"),
-        (False, "its integration gives no usage_metadata: use a newer one, or another"),
-    ):
-        names = [span.raw.name for span in silent if _is_streamed(span) is streamed]
-        if names:
-            how = "streamed call has" if streamed else "call has"
-            hows = "streamed calls have" if streamed else "calls have"
-            yield Finding(NOTE, f"{_counted(names, how, hows)} no token counts: {_some(names)}", fix)
+    silent: dict[str, list[str]] = {}
+    for span in spans:
+        if span.kind == "llm" and span.raw.scope == _OURS and _should_count(span):
+            silent.setdefault(_why_uncounted(span), []).append(span.raw.name)
+    for fix, names in silent.items():
+        how = "streamed " if fix != _NO_METADATA else ""
+        yield Finding(
+            NOTE, f"{_counted(names, how + 'call has', how + 'calls have')} no token counts: {_some(names)}", fix
+        )
+
+
+_NO_METADATA = "its integration gives no usage_metadata: use a newer one, or another"
+_NOT_ASKED = "ask for them: ChatOpenAI(..., stream_usage=True), which is not the default with a base_url of your own"
+_NOT_STREAMED = "its integration gives no usage_metadata in streams: see its options, or invoke it"
+
+
+def _why_uncounted(span: Span) -> str:
+    if not (span.raw.attributes.get(semconv.REQUEST_STREAM) is True or span.first_token is not None):
+        return _NO_METADATA
+    provider = str(span.raw.attributes.get(semconv.PROVIDER, ""))
+    return _NOT_ASKED if provider.startswith(("openai", "azure")) else _NOT_STREAMED
 
 
 def _should_count(span: Span) -> bool:
     said = span.raw.attributes
     counted = semconv.INPUT_TOKENS in said or semconv.OUTPUT_TOKENS in said
     return not counted and span.failure is None and span.outcome is None and said.get(semconv.CACHE_HIT) is not True
-
-
-def _is_streamed(span: Span) -> bool:
-    return span.raw.attributes.get(semconv.REQUEST_STREAM) is True or span.first_token is not None
 
 
 def _failed(spans: list[Span]) -> Iterator[Finding]:
