@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 USAGE, UNREADABLE, FINDING = 2, 3, 1
 """Exit codes besides 0: a wrong call; input that cannot be read; a finding or a regression."""
@@ -10,11 +11,9 @@ USAGE, UNREADABLE, FINDING = 2, 3, 1
 
 def main() -> None:
     """Run the command line; without what it needs it says how to get it."""
-    try:
-        import click  # noqa: F401
-        import rich  # noqa: F401
-    except ImportError as missing:
-        print(f"callspan's command line needs {missing.name}: pip install 'callspan[cli]'", file=sys.stderr)
+    missing = next((name for name in ("click", "rich") if find_spec(name) is None), None)
+    if missing is not None:
+        print(f"callspan's command line needs {missing}: pip install 'callspan[cli]'", file=sys.stderr)
         sys.exit(USAGE)
     from callspan.cli.commands import commands
 

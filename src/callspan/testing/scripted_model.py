@@ -137,7 +137,7 @@ def _texts(reply: Any) -> list[Any]:
 
 
 def _in_one_piece(message: AIMessage) -> AIMessageChunk:
-    calls = [
+    calls: Any = [
         {"name": call["name"], "args": json.dumps(call["args"]), "id": call["id"], "index": index}
         for index, call in enumerate(message.tool_calls)
     ]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ class Hearing(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text += f": {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         self.said.append({"by": record.name, "text": " ".join(text.split())})
+
+
+def load_all() -> None:
+    """Set up and load what `opentelemetry-instrument` would, in this process."""
+    loader: Any = import_module("opentelemetry.instrumentation.auto_instrumentation")
+    loader.initialize()
 
 
 def write_report(found: Mapping[str, Any]) -> None:

@@ -6,11 +6,10 @@ import importlib
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.instrumentation.auto_instrumentation import initialize
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from callspan import patching, telemetry
-from callspan.cli.checks.child import Hearing, write_report
+from callspan.cli.checks.child import Hearing, load_all, write_report
 from callspan.instrumentor import CallspanInstrumentor, instrument
 from callspan.langchain import PATCHES
 
@@ -22,7 +21,7 @@ def main() -> None:
     """Write the report."""
     hearing = Hearing()
     hearing.start()
-    initialize()
+    load_all()
     loaded = bool(CallspanInstrumentor().is_instrumented_by_opentelemetry)
     if not loaded:
         instrument()

@@ -63,10 +63,12 @@ def _set_up(case: Case) -> Iterable[Finding]:
             "no distro: opentelemetry-instrument sets no tracer provider, so nothing is recorded",
             "pip install 'callspan[otlp]', or set a TracerProvider in the program",
         )
-    elif case.variable("OTEL_TRACES_EXPORTER").lower() == "none" and not configured:
-        yield Finding(
-            NOTE, "OTEL_TRACES_EXPORTER=none: spans go nowhere", "set it to otlp, or unset it, which means otlp"
-        )
+    elif not configured and (said := case.environment.get("OTEL_TRACES_EXPORTER")) is not None:
+        if said.strip().lower() in ("", "none"):  # an empty one is no missing one
+            how = "=none" if said.strip() else " is set to nothing"
+            yield Finding(
+                NOTE, f"OTEL_TRACES_EXPORTER{how}: spans go nowhere", "set it to otlp, or unset it, which means otlp"
+            )
     sampler = case.variable("OTEL_TRACES_SAMPLER").lower()
     if sampler.endswith("always_off"):
         yield Finding(PROBLEM, f"OTEL_TRACES_SAMPLER={sampler}: no span is recorded", "unset OTEL_TRACES_SAMPLER")
