@@ -92,7 +92,7 @@ def test_spans_that_os_exit_loses_are_counted(judged):
     """They were made and had ended; no exporter wrote them."""
     said = judged(CHAIN + "import os; os._exit(3)")
     (lost,) = said.of("command", "problem")
-    assert lost.startswith("3 spans had ended and were lost at the exit")
+    assert lost.startswith("3 spans that had ended got lost at the exit")
     assert "callspan.flush" in lost
 
 
@@ -110,7 +110,7 @@ def test_runs_that_the_process_ended_within_are_counted(judged):
         """
     )
     lost, cut = said.of("command", "problem")
-    assert lost.startswith("1 spans had ended")
+    assert lost.startswith("1 span that had ended")
     assert cut.startswith("2 runs have no end")
 
 
@@ -146,7 +146,7 @@ def test_calls_with_two_spans_are_told_with_who_makes_the_second(judged, tmp_pat
     langchain_instrumentation(tmp_path)
     said = judged(CHAIN, path=(tmp_path,))
     assert said.of("command", "problem") == [
-        "1 calls have two spans: one is of OpenInference | set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain"
+        "1 call has two spans: one is of OpenInference | set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain"
     ]
 
 

@@ -71,17 +71,17 @@ def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
 
 def _lost(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
     heard, written = ran.heard, sum(span.raw.scope == _OURS for span in spans)
-    if heard.ended > written:
+    if (lost := heard.ended - written) > 0:
         yield Finding(
             PROBLEM,
-            f"{heard.ended - written} spans had ended and were lost at the exit: the process was killed, "
+            f"{lost} {'span' if lost == 1 else 'spans'} that had ended got lost at the exit: the process was killed, "
             "or left by os._exit",
             "call callspan.flush(5) before, or end by sys.exit",
         )
-    if heard.recorded > heard.ended:
+    if (cut := heard.recorded - heard.ended) > 0:
         yield Finding(
             PROBLEM,
-            f"{heard.recorded - heard.ended} runs have no end: the process ended within them",
+            f"{cut} {'run has' if cut == 1 else 'runs have'} no end: the process ended within them",
             "end by sys.exit, and on SIGTERM too: signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))",
         )
     missing = sum(span.raw.name == MISSING for trace in ran.traces for span in trace.spans)
@@ -120,7 +120,7 @@ def _twice(traces: list[Trace]) -> Iterator[Finding]:
         known = next((one for one in (*LANGCHAIN.values(), LANGSMITH) if scope.startswith(one.scope)), None)
         yield Finding(
             PROBLEM,
-            f"{count} calls have two spans: one is of {known.title if known else scope or 'an unnamed tracer'}",
+            f"{count} {'call has' if count == 1 else 'calls have'} two spans: one is of {known.title if known else scope or 'an unnamed tracer'}",
             known.off if known else "switch its instrumentation off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
         )
 

@@ -29,7 +29,7 @@ class Witness(Callback):
         Args:
             run: The run.
         """
-        self._write("start", recorded=run.span.is_recording())
+        self._note("start", run)
 
     def on_run_end(self, run: Run) -> None:
         """Note a run that ends.
@@ -37,7 +37,7 @@ class Witness(Callback):
         Args:
             run: The run.
         """
-        self._write("end", recorded=run.span.is_recording())
+        self._note("end", run)
 
     def on_run_error(self, run: Run) -> None:
         """Note a run that fails.
@@ -45,7 +45,11 @@ class Witness(Callback):
         Args:
             run: The run.
         """
-        self._write("end", recorded=run.span.is_recording())
+        self._note("end", run)
+
+    def _note(self, what: str, run: Run) -> None:
+        if not run.is_foreign:  # others' spans are theirs to lose
+            self._write(what, recorded=run.span.is_recording())
 
     def _write(self, what: str, *, recorded: bool) -> None:
         # One write to a file that is open for appending: the lines of several processes do not mix.
