@@ -34,7 +34,9 @@ class Said:
         ]
 
 
-def run_doctor(*arguments: str, path: tuple[Path, ...] = (), **environment: str | None) -> subprocess.CompletedProcess[str]:
+def run_doctor(
+    *arguments: str, path: tuple[Path, ...] = (), **environment: str | None
+) -> subprocess.CompletedProcess[str]:
     """Run it with these variables (None: without it), and none of those that the suite's own environment may have."""
     mine = ("OTEL_", "CALLSPAN_", "LANGSMITH_", "LANGCHAIN_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
@@ -42,9 +44,7 @@ def run_doctor(*arguments: str, path: tuple[Path, ...] = (), **environment: str 
     quiet = {"OTEL_TRACES_EXPORTER": "console", "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-m", "callspan.cli", "doctor", *arguments]
     variables = {name: value for name, value in {**clean, **quiet, **environment}.items() if value is not None}
-    return subprocess.run(
-        command, env=variables, capture_output=True, encoding="utf-8", check=False, timeout=170
-    )
+    return subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", check=False, timeout=170)
 
 
 @pytest.fixture

@@ -62,8 +62,10 @@ RunnableLambda(fail).with_config(run_name="last").invoke(1)
     assert any(note.startswith("1 streamed call has no token counts: chat scripted | its") for note in notes)
     assert any("and the program went on: chain fail: ConnectionError: the line dropped" in note for note in notes)
     assert problems == [
-        "a call failed: invoke_workflow last: ConnectionError: the line dropped | "
-        "see the message; callspan view shows where"
+        (
+            "a call failed: invoke_workflow last: ConnectionError: the line dropped | "
+            "see the message; callspan view shows where"
+        )
     ]
 
 
@@ -85,7 +87,9 @@ def test_a_stream_of_openais_client_without_counts_names_the_option(judged):
             NO_PROXY="127.0.0.1",
         )
     (note,) = said.of("command", "note")
-    assert note.startswith("1 streamed call has no token counts: chat gpt-5-mini | ask for them: ChatOpenAI(..., stream_")
+    assert note.startswith(
+        "1 streamed call has no token counts: chat gpt-5-mini | ask for them: ChatOpenAI(..., stream_"
+    )
 
 
 def test_spans_that_os_exit_loses_are_counted(judged):

@@ -53,6 +53,14 @@ def test_what_is_switched_off_or_wrong_is_a_problem_with_its_fix(doctor):
     assert said.of("content") == ["content is off: no prompt, answer, argument or result is recorded | "]
 
 
+def test_a_configurator_that_does_not_exist_leaves_no_provider(doctor):
+    """What the loader says of it is told too."""
+    said = doctor(OTEL_PYTHON_CONFIGURATOR="nobodys")
+    (problem,) = said.of("loading", "problem")
+    assert problem.startswith("opentelemetry-instrument sets no tracer provider, so nothing is recorded | unset OTEL_")
+    assert "OTEL_PYTHON_CONFIGURATOR" in "".join(said.of("loading", "note"))
+
+
 def test_a_test_span_arrives_over_http(doctor, http):
     """The span is real: the receiver has it."""
     said = doctor(OTEL_TRACES_EXPORTER="otlp", OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
@@ -97,8 +105,10 @@ def test_another_langchain_instrumentation_that_is_loaded_is_named_with_its_swit
     distribution(tmp_path, "openinference-instrumentation-openai", "0.1.50")
     said = doctor(path=(tmp_path,))
     assert said.of("others", "problem") == [
-        "OpenInference (openinference-instrumentation-langchain 0.1.80) is loaded too: each call has two spans | "
-        "set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain"
+        (
+            "OpenInference (openinference-instrumentation-langchain 0.1.80) is loaded too: each call has two spans | "
+            "set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain"
+        )
     ]
     silenced = doctor(
         path=(tmp_path,),
@@ -108,8 +118,10 @@ def test_another_langchain_instrumentation_that_is_loaded_is_named_with_its_swit
     )
     assert len(silenced.of("others", "note")) == 1
     assert silenced.of("others", "problem") == [
-        "LangSmith's OpenTelemetry mode is on: each call has two spans | "
-        "unset LANGSMITH_OTEL_ENABLED (or LANGSMITH_TRACING)"
+        (
+            "LangSmith's OpenTelemetry mode is on: each call has two spans | "
+            "unset LANGSMITH_OTEL_ENABLED (or LANGSMITH_TRACING)"
+        )
     ]
 
 

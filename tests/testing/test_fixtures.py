@@ -90,7 +90,12 @@ def test_another_tree_is_shown_as_the_lines_that_differ_and_whole(suite, tmp_pat
     lines = [line.removeprefix("E").strip() for line in printed.splitlines() if line.startswith("E  ")]
     start = lines.index("invoke_workflow greet")
     assert lines[start - 2].endswith("the span tree is another one (- expected, + recorded):")
-    assert lines[start : start + 4] == ["invoke_workflow greet", "+   chain prepare", "chat scripted", "-   execute_tool add"]
+    assert lines[start : start + 4] == [
+        "invoke_workflow greet",
+        "+   chain prepare",
+        "chat scripted",
+        "-   execute_tool add",
+    ]
     assert "Captured spans teardown" in printed
     assert "invoke_workflow greet\n  chain prepare\n  chat scripted\n" in printed
 

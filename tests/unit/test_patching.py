@@ -64,6 +64,23 @@ def test_what_a_version_lacks_is_passed_over(module):
     undo()
 
 
+def test_what_has_become_of_a_patch_can_be_told(module):
+    """Not there yet, nothing to wrap, wrapped, also below somebody else's wrapper; and replaced by somebody."""
+    method, missing = (Patch(module, path, count([])) for path in ("Late.method", "Late.missing"))
+    undo = install([method, missing])
+    assert patching.state(method) == patching.WAITING
+    late = importlib.import_module(module).Late
+    assert (patching.state(method), patching.state(missing)) == (patching.PATCHED, patching.ABSENT)
+    theirs = wrapt.wrap_function_wrapper(late, "method", lambda wrapped, instance, args, kwargs: wrapped(*args))
+    assert patching.state(method) == patching.PATCHED
+    wrapt.unwrap_object(late, "method", theirs)
+    ours, late.method = vars(late)["method"], lambda self: 2
+    assert patching.state(method) == patching.UNPATCHED
+    late.method = ours
+    undo()
+    assert patching.state(method) == patching.UNPATCHED
+
+
 def test_the_original_is_restored_exactly():
     """After the undo the class holds the very function it held."""
     original = vars(Library)["method"]

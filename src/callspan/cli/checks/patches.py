@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
 from callspan.patching import ABSENT, PATCHED, UNPATCHED, WAITING
 
-_SHOWN = 3
+_SHOWN = 8
+"""How many names stand in one line."""
 
 
 def check(case: Case) -> Iterable[Finding]:

@@ -57,11 +57,16 @@ def _is_of_loader(name: str) -> bool:
 
 def _set_up(case: Case) -> Iterable[Finding]:
     configured = bool(case.variable("OTEL_CONFIG_FILE"))
-    if "opentelemetry-distro" not in case.installed and not configured:
+    # A vendor's distro does as well, so it is not asked whether OpenTelemetry's own is installed.
+    if not case.switched("OTEL_SDK_DISABLED") and "Proxy" in case.probe.get("provider", ""):
+        no_distro = "opentelemetry-distro" not in case.installed
         yield Finding(
             PROBLEM,
-            "no distro: opentelemetry-instrument sets no tracer provider, so nothing is recorded",
-            "pip install 'callspan[otlp]', or set a TracerProvider in the program",
+            "opentelemetry-instrument sets no tracer provider, so nothing is recorded"
+            + (": there is no distro" if no_distro else ""),
+            "pip install 'callspan[otlp]', or set a TracerProvider in the program"
+            if no_distro
+            else "unset OTEL_PYTHON_CONFIGURATOR and OTEL_PYTHON_DISTRO, or correct them",
         )
     elif not configured and (said := case.environment.get("OTEL_TRACES_EXPORTER")) is not None:
         if said.strip().lower() in ("", "none"):  # an empty one is no missing one
