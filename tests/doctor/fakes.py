@@ -39,7 +39,7 @@ def langchain_instrumentation(folder: Path) -> None:
                     self.open = {}
 
                 def on_chat_model_start(self, serialized, messages, *, run_id, **kwargs):
-                    attributes = {"gen_ai.operation.name": "chat"}
+                    attributes = {"openinference.span.kind": "LLM"}
                     self.open[run_id] = trace.get_tracer(__name__).start_span("ChatModel", attributes=attributes)
 
                 def on_llm_end(self, response, *, run_id, **kwargs):

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from callspan.cli.checks import exits, exporter, installed, others, patches, recorded, zero_code
+from callspan.cli.checks import exits, exporter, installed, judged, others, patches, recorded, zero_code
 from callspan.cli.checks.command import Ran
 from callspan.cli.checks.finding import Case, Finding
 from callspan.cli.checks.witness import Heard
 from callspan.cli.doctor import CHECKS
+from callspan.local.explained import explained
+from callspan.local.otlp import RawSpan
 
 SOUND = {
     "langchain-core": "1.8.3",
@@ -164,6 +166,30 @@ def test_workers_that_leave_without_a_word_are_noted():
     (old,) = of(exits.check, "note", ran=ran("/bin/gunicorn"), installed={"opentelemetry-sdk": "1.41.0"})
     assert old.what == "with opentelemetry-sdk 1.41.0 forked workers all say that they are the same process"
     assert of(exits.check, "note", ran=ran("gunicorn"), installed={"opentelemetry-sdk": "1.45.0"}) == []
+
+
+def test_a_call_that_somebody_else_tells_too_has_two_spans():
+    """In ours, around ours or at once with it; a span of another call, or of another kind, is none."""
+
+    def span(number: int, parent: int, scope: str, operation: str, start: int = 0, end: int = 10) -> RawSpan:
+        above = f"{parent:016x}" if parent else None
+        said = {"gen_ai.operation.name": operation, "gen_ai.usage.input_tokens": 1}
+        return RawSpan("0" * 31 + "1", f"{number:016x}", above, operation, start * 1000, end * 1000, said, scope=scope)
+
+    def others(*spans: RawSpan) -> list[str]:
+        whole = Ran(("app",), 0, explained(spans), Heard(Path("there-is-none")))
+        return [one.what for one in judged.check(Case(ran=whole)) if one.level == "problem"]
+
+    root = span(1, 0, "callspan", "invoke_agent", 0, 90)
+    ours = span(2, 1, "callspan", "chat")
+    assert others(root, ours, span(3, 2, "acme", "chat")) == ["1 call has two spans: one is of acme"]
+    assert others(root, ours, span(3, 1, "acme", "chat", 5, 9)) == ["1 call has two spans: one is of acme"]
+    assert others(root, span(2, 3, "callspan", "chat"), span(3, 1, "", "chat")) == [
+        "1 call has two spans: one is of a tracer without a name"
+    ]
+    assert others(root, ours, span(3, 1, "acme", "chat", 20, 30)) == []
+    assert others(root, ours, span(3, 1, "acme", "invoke_agent"), span(4, 2, "http", "POST")) == []
+    assert others(span(1, 0, "acme", "invoke_agent"), span(2, 1, "callspan", "chat")) == []
 
 
 def test_every_check_is_explained():

@@ -31,17 +31,17 @@ def check(case: Case) -> Iterable[Finding]:
     """
     found = [*_timeout(case), *_queue(case), *_workers(case)]
     if not any(one.level == PROBLEM for one in found):
-        delay = _number(case, _DELAY, 5000) / 1000
+        delay = _number(case, 5000, _DELAY) / 1000
         yield Finding(
             OK,
             f"spans are sent every {delay:g} s and at the exit, which waits for a dead server "
-            f"{_number(case, *_TIMEOUTS, 10):g} s or more; os._exit and kill -9 lose what waits",
+            f"{_number(case, 10, *_TIMEOUTS):g} s or more; os._exit and kill -9 lose what waits",
         )
     yield from found
 
 
 def _timeout(case: Case) -> Iterable[Finding]:
-    seconds = _number(case, *_TIMEOUTS, 10)
+    seconds = _number(case, 10, *_TIMEOUTS)
     name = next((name for name in _TIMEOUTS if case.variable(name)), _TIMEOUTS[1])
     if seconds >= _LONG:
         yield Finding(
@@ -56,7 +56,7 @@ def _timeout(case: Case) -> Iterable[Finding]:
 
 
 def _queue(case: Case) -> Iterable[Finding]:
-    queue, batch = _number(case, _QUEUE, 2048), _number(case, _BATCH, 512)
+    queue, batch = _number(case, 2048, _QUEUE), _number(case, 512, _BATCH)
     if batch > queue:
         yield Finding(
             PROBLEM,
@@ -89,12 +89,11 @@ def _workers(case: Case) -> Iterable[Finding]:
         )
 
 
-def _number(case: Case, *names: str | float) -> float:
-    """Give the number of the first variable that is set to one; the last argument is the default."""
-    *variables, default = names
-    for name in variables:
+def _number(case: Case, default: float, *names: str) -> float:
+    """Give the number of the first of these variables that is set to one."""
+    for name in names:
         try:
-            return float(case.variable(str(name)))
+            return float(case.variable(name))
         except ValueError:
             continue
-    return float(default)
+    return default

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from callspan import semconv
 from callspan.cli.checks.command import Ran
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-from callspan.cli.checks.others import LANGCHAIN, LANGSMITH
+from callspan.cli.checks.others import LANGCHAIN, LANGSMITH, Other
 from callspan.local.errors import HANDLED, ORIGIN
 from callspan.local.trace import MISSING, Span, Trace
+from callspan.local.usage import CALLS
 
 _OURS = "callspan"
 
@@ -113,35 +114,36 @@ def _twice(traces: list[Trace]) -> Iterator[Finding]:
     """Find who else writes spans of the same calls."""
     by_scope: Counter[str] = Counter()
     for trace in traces:
-        for span in trace.spans:
-            if span.raw.scope != _OURS and span.kind not in ("http", "other") and _ours_near(trace, span):
-                by_scope[span.raw.scope] += 1
+        ours = any(span.raw.scope == _OURS for span in trace.spans)
+        for span in trace.spans if ours else ():
+            scope = span.raw.scope
+            if scope != _OURS and (_known(scope) is not None or (span.kind in CALLS and _ours_near(trace, span))):
+                by_scope[scope] += 1
     for scope, count in by_scope.items():
-        known = next((one for one in (*LANGCHAIN.values(), LANGSMITH) if scope.startswith(one.scope)), None)
-        yield Finding(
-            PROBLEM,
-            f"{count} {'call has' if count == 1 else 'calls have'} two spans: one is of {known.title if known else scope or 'an unnamed tracer'}",
-            known.off if known else "switch its instrumentation off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+        other = _known(scope) or Other(
+            scope or "a tracer without a name",
+            scope,
+            "switch that instrumentation off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
         )
+        calls = "call has" if count == 1 else "calls have"
+        yield Finding(PROBLEM, f"{count} {calls} two spans: one is of {other.title}", other.off)
+
+
+def _known(scope: str) -> Other | None:
+    return next((one for one in (*LANGCHAIN.values(), LANGSMITH) if scope.startswith(one.scope)), None)
 
 
 def _ours_near(trace: Trace, span: Span) -> bool:
-    """Tell whether a span of ours is of the same kind and around it, or in it, at one level's distance or more."""
+    """Tell whether a span of ours tells the same call: of the same kind, around it, right in it, or at once with it."""
     above = span
     while above.parent >= 0:
         above = trace.spans[above.parent]
-        if above.kind == span.kind and above.raw.scope == _OURS:
-            return True
         if above.kind == span.kind:
-            break
+            return above.raw.scope == _OURS
     beside = [*span.children, *(trace.spans[span.parent].children if span.parent >= 0 else ())]
     return any(
-        (one := trace.spans[place]) is not span
-        and one.raw.scope == _OURS
-        and one.kind == span.kind
-        and one.start < span.stop
-        and span.start < one.stop
-        for place in beside
+        one.raw.scope == _OURS and one.kind == span.kind and one.start < span.stop and span.start < one.stop
+        for one in (trace.spans[place] for place in beside)
     )
 
 

@@ -68,12 +68,11 @@ def _set_up(case: Case) -> Iterable[Finding]:
             if no_distro
             else "unset OTEL_PYTHON_CONFIGURATOR and OTEL_PYTHON_DISTRO, or correct them",
         )
-    elif not configured and (said := case.environment.get("OTEL_TRACES_EXPORTER")) is not None:
-        if said.strip().lower() in ("", "none"):  # an empty one is no missing one
-            how = "=none" if said.strip() else " is set to nothing"
-            yield Finding(
-                NOTE, f"OTEL_TRACES_EXPORTER{how}: spans go nowhere", "set it to otlp, or unset it, which means otlp"
-            )
+    elif not configured and case.environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() in ("", "none"):
+        how = "=none" if case.variable("OTEL_TRACES_EXPORTER") else " is set to nothing"  # which is not to be unset
+        yield Finding(
+            NOTE, f"OTEL_TRACES_EXPORTER{how}: spans go nowhere", "set it to otlp, or unset it, which means otlp"
+        )
     sampler = case.variable("OTEL_TRACES_SAMPLER").lower()
     if sampler.endswith("always_off"):
         yield Finding(PROBLEM, f"OTEL_TRACES_SAMPLER={sampler}: no span is recorded", "unset OTEL_TRACES_SAMPLER")
