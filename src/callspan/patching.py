@@ -14,7 +14,7 @@ from typing import Any
 import wrapt
 
 from callspan import telemetry
-from callspan.shapes import Replacement, Weave
+from callspan.shapes import Replacement, Weave, Wrapper
 
 _log = logging.getLogger("callspan")
 
@@ -225,7 +225,9 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         setattr(owner, name, original)
     sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
     woven = weave(original, sentry)
-    if isinstance(woven, Replacement):
+    if isinstance(original, wrapt.FunctionWrapper) and isinstance(owner, type):
+        handle = wrapt.wrap_object(owner, name, Patched, (_binding(woven, sentry, owner),))
+    elif isinstance(woven, Replacement):
         # A function for a function: wrapt takes any factory, and its types tell of proxies only.
         dressed: Any = _dressed
         handle = wrapt.wrap_object(owner, name, dressed, (woven.function,))
@@ -238,6 +240,22 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         _take_out(owner, name, handle)
 
     return undo
+
+
+def _binding(woven: Wrapper | Replacement, sentry: Sentry, owner: type) -> Wrapper:
+    """Let somebody else's wrapper below ours find its instance: that comes with the binding, which ours leaves out."""
+
+    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(woven, Replacement):
+            return woven.function(*args, **kwargs)
+        return woven(wrapped.__get__(None, owner), instance, args, kwargs)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return sentry.handle.__wrapped__.__get__(None, owner)(*args, **kwargs)
+
+    if isinstance(woven, Replacement):
+        woven.function.__wrapped__ = call
+    return wrapper
 
 
 def woven(function: Any, weave: Weave, sentry: Sentry) -> Any:

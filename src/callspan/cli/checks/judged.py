@@ -100,7 +100,8 @@ def _alone(traces: list[Trace]) -> Iterator[Finding]:
         root.raw.name
         for trace in traces
         for root in trace.roots
-        if root.kind in ("agent", "workflow") and not root.children and root.failure is None and root.outcome is None
+        if root.kind in ("agent", "workflow") and root.raw.scope == _OURS
+        if not root.children and root.failure is None and root.outcome is None
     ]
     if names:
         yield Finding(
@@ -113,9 +114,10 @@ def _alone(traces: list[Trace]) -> Iterator[Finding]:
 def _twice(traces: list[Trace]) -> Iterator[Finding]:
     """Find who else writes spans of the same calls."""
     by_scope: Counter[str] = Counter()
-    for trace in traces:
-        ours = any(span.raw.scope == _OURS for span in trace.spans)
-        for span in trace.spans if ours else ():
+    if not any(span.raw.scope == _OURS for trace in traces for span in trace.spans):
+        return
+    for trace in traces:  # who does not make its spans current has traces of its own
+        for span in trace.spans:
             scope = span.raw.scope
             if scope != _OURS and (_known(scope) is not None or (span.kind in CALLS and _ours_near(trace, span))):
                 by_scope[scope] += 1
