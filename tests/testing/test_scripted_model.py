@@ -89,6 +89,13 @@ def test_errors_come_where_the_script_has_them():
         model.invoke("hi")
 
 
+def test_one_function_makes_every_reply():
+    """It is asked each time, with the messages."""
+    model = ScriptedChatModel(lambda messages: f"{messages[-1].content}!")
+    assert [said.content for said in model.batch(["a", "b"])] == ["a!", "b!"]
+    assert "".join(chunk.content for chunk in model.stream("c d")) == "c d!"
+
+
 def test_it_can_have_tools_and_give_structured_answers():
     """Tools are bound to its calls; the structured answer is one call of a tool."""
 

@@ -34,7 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False})
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
