@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from callspan.cli.checks import exits, exporter, installed, judged, others, patc
 from callspan.cli.checks.command import Ran
 from callspan.cli.checks.finding import Case, Finding
 from callspan.cli.checks.witness import Heard
-from callspan.cli.doctor import CHECKS
 from callspan.local.explained import explained
 from callspan.local.otlp import RawSpan
 
@@ -194,6 +194,22 @@ def test_a_call_that_somebody_else_tells_too_has_two_spans():
 
 def test_every_check_is_explained():
     """The page has a row for each, in the order in which they are told."""
+    checks = pytest.importorskip("callspan.cli.doctor", reason="needs the extra cli", exc_type=ImportError).CHECKS
     page = (Path(__file__).parents[2] / "docs/doctor.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
-    assert rows == [name for name, _ in CHECKS]
+    assert rows == [name for name, _ in checks]
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch):
+    """Neither `NO_COLOR` nor a terminal that is none gets any."""
+    doctor = pytest.importorskip("callspan.cli.doctor", reason="needs the extra cli", exc_type=ImportError)
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    found = [("exit", Finding("note", "a\nb", "c"))]
+    plain = "note     a b\n         fix: c\n\n1 note"
+    assert doctor._as_text(found) == plain
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert doctor._as_text(found) == plain.replace("note     ", "\x1b[33mnote     \x1b[0m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert doctor._as_text(found) == plain
+    assert doctor._as_text([]) == "\nall is well"

@@ -7,8 +7,8 @@ import textwrap
 import pytest
 from tests.doctor.fakes import langchain_instrumentation
 
-pytest.importorskip("opentelemetry.distro", reason="needs the extra otlp")
-pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra otlp")
+for needed in ("click", "rich", "opentelemetry.distro", "opentelemetry.exporter.otlp.json.file"):
+    pytest.importorskip(needed, reason="needs the extras cli and otlp")
 
 CHAIN = """
 from langchain_core.runnables import RunnableLambda

@@ -9,6 +9,9 @@ import pytest
 from tests.doctor.conftest import run_doctor
 from tests.doctor.fakes import distribution, langchain_instrumentation
 
+for needed in ("click", "rich", "opentelemetry.distro", "opentelemetry.exporter.otlp.json.file"):
+    pytest.importorskip(needed, reason="needs the extras cli and otlp")
+
 
 def test_a_sound_environment_is_well(doctor):
     """Versions, loading, patches, settings, content, others and the exit: each says that it is well."""

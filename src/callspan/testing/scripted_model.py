@@ -23,8 +23,8 @@ class ScriptedChatModel(BaseChatModel):
     """Say the replies of a script, one for each call, invoked or streamed.
 
     A reply is a text, `Say`, `CallTools` or one `ToolCall`; a list of texts: the pieces of a streamed answer; an
-    exception, which is raised, within a list between the pieces; or an `AIMessage`, as it is. Instead of all replies there
-    may be one function that makes each, given the messages.
+    exception, which is raised, within a list between the pieces; or an `AIMessage`, as it is. Instead of all replies
+    there may be one function that makes each, given the messages.
 
     Args:
         replies: The replies.
