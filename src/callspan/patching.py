@@ -14,7 +14,7 @@ from typing import Any
 import wrapt
 
 from callspan import telemetry
-from callspan.shapes import Replacement, Weave
+from callspan.shapes import Replacement, Weave, Wrapper
 
 _log = logging.getLogger("callspan")
 
@@ -171,12 +171,17 @@ def _is_half(module: ModuleType) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
+def _place(module: ModuleType, patch: Patch) -> tuple[Any, str]:
+    """Give the class or module that has the callable, or None, and the callable's name there."""
+    owner_path, _, name = patch.path.rpartition(".")
+    return (getattr(module, owner_path, None) if owner_path else module), name
+
+
 def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
     def act(module: ModuleType) -> Undo:
         undos: list[Undo] = []
         for patch in patches:
-            owner_path, _, name = patch.path.rpartition(".")
-            owner = getattr(module, owner_path, None) if owner_path else module
+            owner, name = _place(module, patch)
             if owner is None or name not in vars(owner):
                 _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
                 continue
@@ -184,6 +189,28 @@ def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
         return undo_all(undos)
 
     return act
+
+
+PATCHED, WAITING, ABSENT, UNPATCHED = "patched", "waiting", "absent", "unpatched"
+
+
+def state(patch: Patch) -> str:
+    """Tell what has become of a patch.
+
+    Args:
+        patch: The patch.
+
+    Returns:
+        `patched`; `waiting`, as its module is not imported; `absent`, as this version of the library has no such
+        callable; `unpatched`: it is there, and ours is not around it.
+    """
+    module = sys.modules.get(patch.module)
+    if module is None:
+        return WAITING
+    owner, name = _place(module, patch)
+    if owner is None or name not in vars(owner):
+        return ABSENT
+    return UNPATCHED if wrapt.find_wrapper(vars(owner)[name], predicate=is_patched) is None else PATCHED
 
 
 def wrap(owner: Any, name: str, weave: Weave) -> Undo:
@@ -198,7 +225,9 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         setattr(owner, name, original)
     sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
     woven = weave(original, sentry)
-    if isinstance(woven, Replacement):
+    if isinstance(original, wrapt.FunctionWrapper) and isinstance(owner, type):
+        handle = wrapt.wrap_object(owner, name, Patched, (_binding(woven, sentry, owner),))
+    elif isinstance(woven, Replacement):
         # A function for a function: wrapt takes any factory, and its types tell of proxies only.
         dressed: Any = _dressed
         handle = wrapt.wrap_object(owner, name, dressed, (woven.function,))
@@ -211,6 +240,22 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
         _take_out(owner, name, handle)
 
     return undo
+
+
+def _binding(woven: Wrapper | Replacement, sentry: Sentry, owner: type) -> Wrapper:
+    """Let somebody else's wrapper below ours find its instance: that comes with the binding, which ours leaves out."""
+
+    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(woven, Replacement):
+            return woven.function(*args, **kwargs)
+        return woven(wrapped.__get__(None, owner), instance, args, kwargs)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return sentry.handle.__wrapped__.__get__(None, owner)(*args, **kwargs)
+
+    if isinstance(woven, Replacement):
+        woven.function.__wrapped__ = call
+    return wrapper
 
 
 def woven(function: Any, weave: Weave, sentry: Sentry) -> Any:

@@ -181,6 +181,9 @@ _SETTINGS = (
 )
 
 
+VARIABLES = tuple(setting.variable for setting in _SETTINGS)
+"""The variables that are read here."""
+
 FILE = "OTEL_CONFIG_FILE"
 """Names OpenTelemetry's declarative configuration, whose options reach us as keywords."""
 

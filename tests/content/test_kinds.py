@@ -22,7 +22,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
-from tests.content.models import Scripted, calls, says
+from tests.content.models import calls, says, speaker
 from tests.content.schemas import all_faults
 from tests.content.transcript import transcript
 
@@ -64,7 +64,7 @@ def picture(of: str) -> tuple[list[Any], bytes]:
 
 
 def test_a_model_says_what_it_is_asked_and_what_it_answers(heard: Any, run: Run) -> None:
-    model = Scripted(lines=[says("hello you")]).bind_tools([add])
+    model = speaker(says("hello you")).bind_tools([add])
     run(model, [SystemMessage("be kind"), HumanMessage("hi", name="ann"), ToolMessage("2", tool_call_id="c1")])
     assert all_faults(heard.spans) == []
     assert (
@@ -90,7 +90,7 @@ def test_a_completion_model_is_asked_a_text(heard: Any, run: Run) -> None:
 
 def test_a_chain_says_what_goes_in_and_out_of_each_step(heard: Any, run: Run) -> None:
     prompt = ChatPromptTemplate([("system", "be kind"), ("human", "{word}")])
-    run(prompt | Scripted(lines=[says("hello you")]) | StrOutputParser(), {"word": "hi"})
+    run(prompt | speaker(says("hello you")) | StrOutputParser(), {"word": "hi"})
     assert all_faults(heard.spans) == []
     assert set(transcript(heard).splitlines()) == set(
         """\
@@ -214,7 +214,7 @@ def _create_react_agent(**more: Any) -> Any:
 @pytest.mark.filterwarnings("ignore:create_react_agent")
 @pytest.mark.parametrize("create", [_create_agent, _create_react_agent], ids=["create_agent", "create_react_agent"])
 def test_an_agent_says_what_it_is_asked_and_what_it_answers_at_last(create: Any, heard: Any, run: Run) -> None:
-    model = Scripted(lines=[calls("add", a=1, b=2), says("it is 3")])
+    model = speaker(calls("add", a=1, b=2), says("it is 3"))
     agent = create(model=model, tools=[add], name="adder")
     run(agent, {"messages": [("human", "add!")]})
     assert all_faults(heard.spans) == []

@@ -24,7 +24,7 @@ from langgraph.types import Send
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs import export as logs
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
-from tests.content.models import Scripted, calls, says
+from tests.content.models import calls, says, speaker
 from tests.content.schemas import CONTENT, SCHEMAS, all_faults, faults, strict_json
 
 from callspan.testing import record
@@ -58,7 +58,7 @@ def add(a: int, b: int) -> int:
 
 def prompted() -> tuple[Any, Any]:
     prompt = ChatPromptTemplate([("system", "be kind"), MessagesPlaceholder("history"), ("human", "{word}")])
-    return prompt | Scripted(lines=[says("a"), says("b c")]) | StrOutputParser(), {
+    return prompt | speaker(says("a"), says("b c")) | StrOutputParser(), {
         "word": "hi",
         "history": [
             HumanMessage([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]),
@@ -68,7 +68,7 @@ def prompted() -> tuple[Any, Any]:
 
 
 def parsed() -> tuple[Any, Any]:
-    return Scripted(lines=[says('{"a": [1, 2]}')]) | JsonOutputParser(), "give JSON"
+    return speaker(says('{"a": [1, 2]}')) | JsonOutputParser(), "give JSON"
 
 
 def completed() -> tuple[Any, Any]:
@@ -113,7 +113,7 @@ def subgraph() -> tuple[Any, Any]:
 
 
 def agent() -> tuple[Any, Any]:
-    model = Scripted(lines=[calls("add", a=1, b=2), says("it is 3")])
+    model = speaker(calls("add", a=1, b=2), says("it is 3"))
     return create_react_agent(model, [add], name="adder", prompt="be kind"), {"messages": [("human", "add!")]}
 
 

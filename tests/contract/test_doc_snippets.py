@@ -1,18 +1,23 @@
 """The snippets of the documentation run as they stand, and print what they say they print.
 
 The rule: the ```python blocks of one `##` section run in order, in one namespace, after those of the page's section
-`## Set-up`, if it has one. What they print, line by line, is what stands behind `# ->` in them.
+`## Set-up`, if it has one. What they print, line by line, is what stands behind `# ->` in them. Those of
+docs/testing.md are test files, one for each section, for a pytest of their own.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import callspan
+from callspan import testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/callbacks.md"
@@ -62,6 +67,26 @@ def test_the_snippets_of_a_section_run_and_print_what_they_say(page, heading, ca
         exec(compile(written.get("Set-up", ""), f"{page} Set-up", "exec"), namespace)
     exec(compile(code, f"{page} {heading}", "exec"), namespace)
     assert capsys.readouterr().out.splitlines() == said(code)
+
+
+def test_the_tests_on_the_page_about_testing_pass(tmp_path):
+    """Each section is a file, with the fixtures that the page says how to get."""
+    tmp_path.joinpath("conftest.py").write_text('pytest_plugins = ["callspan.testing.fixtures"]\n')
+    for number, code in enumerate(sections("docs/testing.md").values()):
+        if "create_agent" in code and not hasattr(pytest.importorskip("langchain.agents"), "create_agent"):
+            continue  # it came with langchain 1
+        tmp_path.joinpath(f"test_section_{number}.py").write_text(code)
+    path = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--strict-markers"]
+    variables = {**os.environ, "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_public_name_of_testing_is_explained():
+    """Whatever can be imported from `callspan.testing` stands on its page."""
+    text = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
+    assert [name for name in testing.__all__ if name not in text and name not in {"Recording", "TreeText"}] == []
 
 
 def test_every_public_name_of_callbacks_is_explained():

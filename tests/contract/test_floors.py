@@ -96,6 +96,7 @@ BROAD_EXCEPTS = {
     "shapes": "our code around a call, where it is called most",
     "frame": "a runtime context that fails, around the user's call",
     "local": "what is shown, saved and sent of a program under `callspan run`, which goes on without it",
+    "cli": "what a broken installation raises, which the doctor tells",
     "steps": "what is thrown into a generator goes on into the body",
 }
 """Where a broad `except` may swallow, and what. One that raises again at its end may stand anywhere."""

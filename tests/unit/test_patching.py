@@ -15,7 +15,7 @@ import wrapt
 
 from callspan import patching
 from callspan.patching import Patch, install, wrap
-from callspan.shapes import after, before
+from callspan.shapes import after, around, before
 
 
 class Library:
@@ -64,6 +64,23 @@ def test_what_a_version_lacks_is_passed_over(module):
     undo()
 
 
+def test_what_has_become_of_a_patch_can_be_told(module):
+    """Not there yet, nothing to wrap, wrapped, also below somebody else's wrapper; and replaced by somebody."""
+    method, missing = (Patch(module, path, count([])) for path in ("Late.method", "Late.missing"))
+    undo = install([method, missing])
+    assert patching.state(method) == patching.WAITING
+    late = importlib.import_module(module).Late
+    assert (patching.state(method), patching.state(missing)) == (patching.PATCHED, patching.ABSENT)
+    theirs = wrapt.wrap_function_wrapper(late, "method", lambda wrapped, instance, args, kwargs: wrapped(*args))
+    assert patching.state(method) == patching.PATCHED
+    wrapt.unwrap_object(late, "method", theirs)
+    ours, late.method = vars(late)["method"], lambda self: 2
+    assert patching.state(method) == patching.UNPATCHED
+    late.method = ours
+    undo()
+    assert patching.state(method) == patching.UNPATCHED
+
+
 def test_the_original_is_restored_exactly():
     """After the undo the class holds the very function it held."""
     original = vars(Library)["method"]
@@ -87,6 +104,55 @@ def test_a_wrapper_on_top_of_ours_stays_when_ours_goes():
     assert (calls, others) == ([(1,)], [(1,), (2,)])
     wrapt.unwrap_object(Library, "method", handle)
     assert vars(Library)["method"] is original
+
+
+class Shapes:
+    """A method of each shape."""
+
+    def function(self, value):
+        return [value]
+
+    async def coroutine(self, value):
+        return [value]
+
+    def generator(self, value):
+        yield value
+
+    async def async_generator(self, value):
+        yield value
+
+
+async def had(given):
+    """Give what a call gives, as a list."""
+    if hasattr(given, "__aiter__"):
+        return [one async for one in given]
+    return list(await given if hasattr(given, "__await__") else given)
+
+
+@pytest.mark.parametrize("name", ["function", "coroutine", "generator", "async_generator"])
+@pytest.mark.parametrize("weave", [before, after, around])
+async def test_a_wrapper_below_ours_finds_its_instance_in_every_shape(name, weave, recording):
+    """Another instrumentation was first; called on the instance and on the class it hears what it always heard."""
+    if weave is after and "generator" in name:
+        pytest.skip("only functions and coroutine functions have a result")
+    heard, ours, original = [], [], vars(Shapes)[name]
+
+    def other(wrapped, instance, args, kwargs):
+        heard.append((instance, args))
+        return wrapped(*args, **kwargs)
+
+    handle = wrapt.wrap_function_wrapper(Shapes, name, other)
+    undo = wrap(Shapes, name, weave(lambda args, kwargs, *result: ours.append(args)))
+    shapes = Shapes()
+    assert await had(getattr(shapes, name)(1)) == [1]
+    assert await had(getattr(Shapes, name)(shapes, 2)) == [2]
+    assert heard == [(shapes, (1,)), (shapes, (2,))]
+    assert ours == [(shapes, 1), (shapes, 2)]
+    wrapt.unwrap_object(Shapes, name, handle)
+    assert await had(getattr(shapes, name)(3)) == [3]
+    assert (len(heard), len(ours)) == (2, 3)
+    undo()
+    assert vars(Shapes)[name] is original
 
 
 def test_below_a_foreign_closure_ours_goes_inert():

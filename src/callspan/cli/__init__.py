@@ -11,10 +11,10 @@ USAGE, UNREADABLE, FINDING = 2, 3, 1
 
 def main() -> None:
     """Run the command line; without what it needs it says how to get it."""
-    for name in ("click", "rich"):
-        if find_spec(name) is None:
-            print(f"callspan's command line needs {name}: pip install 'callspan[cli]'", file=sys.stderr)
-            sys.exit(USAGE)
+    missing = next((name for name in ("click", "rich") if find_spec(name) is None), None)
+    if missing is not None:
+        print(f"callspan's command line needs {missing}: pip install 'callspan[cli]'", file=sys.stderr)
+        sys.exit(USAGE)
     from callspan.cli.commands import commands
 
     commands(prog_name="callspan")

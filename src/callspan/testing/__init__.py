@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from callspan.testing.openai_replies import CallTools, Fail, Say, ToolCall
     from callspan.testing.openai_server import OpenAIServer
     from callspan.testing.recording import Recording, record
+    from callspan.testing.scripted_model import ScriptedChatModel
     from callspan.testing.trace_file import read_trace_file
     from callspan.testing.tree import span_tree
+    from callspan.testing.tree_text import TreeText
 
 __all__ = [
     "CallTools",
@@ -19,7 +21,9 @@ __all__ = [
     "OpenAIServer",
     "Recording",
     "Say",
+    "ScriptedChatModel",
     "ToolCall",
+    "TreeText",
     "open_runs",
     "read_trace_file",
     "record",
@@ -32,7 +36,9 @@ _HOME = {
     "OpenAIServer": "testing.openai_server",
     "Recording": "testing.recording",
     "Say": "testing.openai_replies",
+    "ScriptedChatModel": "testing.scripted_model",
     "ToolCall": "testing.openai_replies",
+    "TreeText": "testing.tree_text",
     "open_runs": "ending",
     "read_trace_file": "testing.trace_file",
     "record": "testing.recording",

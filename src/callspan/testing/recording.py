@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from callspan.ending import reap
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.redaction import Redact
 from callspan.testing.tree import span_tree
+from callspan.testing.tree_text import TreeText
 
 
 class Recording:
@@ -38,7 +39,13 @@ class Recording:
         reap()
         return list(self._exporter.get_finished_spans())
 
-    def tree(self, **options: Any) -> str:
+    def __iter__(self) -> Iterator[ReadableSpan]:
+        return iter(self.spans)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def tree(self, **options: Any) -> TreeText:
         """Give the tree text of the ended spans; options as for `span_tree`."""
         return span_tree(self.spans, **options)
 

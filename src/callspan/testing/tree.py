@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from callspan.testing.span_record import SpanRecord, span_record
+from callspan.testing.tree_text import TreeText
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -42,7 +43,7 @@ class Branch:
 
 def span_tree(
     spans: Iterable[ReadableSpan | SpanRecord], *, attributes: Collection[str] = (), sort: bool = False
-) -> str:
+) -> TreeText:
     """Write spans as a tree, one line each: name, `!error.type` if it failed, `~outcome`, then `key=value`.
 
     A span whose parent is not among them is a root. Siblings stand by start time, then in the order given.
@@ -53,7 +54,7 @@ def span_tree(
         sort: Whether siblings stand in the order of their text, for runs whose order is left to chance.
     """
     texts = [_text(branch, 0, attributes, sort) for branch in branches(spans)]
-    return "".join(sorted(texts) if sort else texts)
+    return TreeText("".join(sorted(texts) if sort else texts))
 
 
 def branches(spans: Iterable[ReadableSpan | SpanRecord]) -> list[Branch]:

@@ -38,13 +38,39 @@ def run_instrumented(
     Raises:
         FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
     """
+    return run_command([sys.executable, *program], trace_file, exporters=exporters, environment=environment, show=show)
+
+
+def run_command(
+    command: Sequence[str],
+    trace_file: str | PathLike[str],
+    *,
+    exporters: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    show: Callable[[bytes], object] | None = None,
+) -> int:
+    """Run a command that starts a Python program, with every instrumentation installed in this Python.
+
+    Args:
+        command: The command and its arguments.
+        trace_file: As for `run_instrumented`.
+        exporters: Likewise.
+        environment: Likewise.
+        show: Likewise.
+
+    Returns:
+        The command's exit code.
+
+    Raises:
+        FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
+    """
     # The exporter takes no path from the environment, it writes to stdout: its lines are sorted out of there.
     traces = ",".join(("otlp_json_file", *exporters))
     options = ["--traces_exporter", traces, "--metrics_exporter", "none", "--logs_exporter", "none"]
-    command = [_instrument(), *options, sys.executable, *program]
+    whole = [_instrument(), *options, *command]
     with (
         Path(trace_file).open("wb") as kept,
-        subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}) as process,
+        subprocess.Popen(whole, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}) as process,
     ):
         assert process.stdout is not None
         _sort_out(process.stdout, show or _print, kept)
@@ -55,7 +81,7 @@ def _instrument() -> str:
     beside = str(Path(sys.executable).parent)
     found = shutil.which("opentelemetry-instrument", path=beside)
     if found is None:
-        raise FileNotFoundError(f"opentelemetry-instrument is not in {beside}: install opentelemetry-distro")
+        raise FileNotFoundError(f"opentelemetry-instrument is not in {beside}: install opentelemetry-instrumentation")
     return found
 
 

@@ -1,0 +1,1 @@
+"""What the doctor looks at: one file each, and the table of them in `cli/doctor.py`."""
