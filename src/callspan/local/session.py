@@ -39,16 +39,17 @@ def begin(folder: str) -> None:
     if plan is None or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     main = os.environ.setdefault(plans.MAIN, str(os.getpid()))
-    path = os.environ.get("PYTHONPATH")
+    path = os.environ.get("PYTHONPATH", "")
     # What an instrumentation starts while it is loaded must not load instrumentations in turn.
-    os.environ["PYTHONPATH"] = os.pathsep.join(one for one in (path or "").split(os.pathsep) if one != folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(one for one in path.split(os.pathsep) if one != folder)
     try:
         Session(plan, int(main)).begin()
     except Exception as error:  # noqa: BLE001 - the program runs, traced or not
         _log.warning("callspan cannot trace this program", exc_info=error)
     finally:
-        if path is not None:
-            os.environ["PYTHONPATH"] = path
+        kept = os.environ.get("PYTHONPATH", "")
+        if folder not in kept.split(os.pathsep):
+            os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{kept}" if kept else folder
 
 
 class Session:
