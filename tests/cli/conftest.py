@@ -57,7 +57,8 @@ def environment(**variables: str) -> dict[str, str]:
     """This process's environment without what would change the outcome, and with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _SEEN}
     source = Path(__file__).parents[2] / "src"
-    return kept | {"PYTHONPATH": str(source), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | variables
+    strict = {"CALLSPAN_STRICT": "1"}
+    return kept | strict | {"PYTHONPATH": str(source), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | variables
 
 
 @pytest.fixture(autouse=True)
