@@ -19,9 +19,19 @@ def trace_back(trace: Trace) -> None:
     """
     for root in trace.roots:
         _walk(trace, root)
+    find_beside(trace)
+
+
+def find_beside(trace: Trace, now: int | None = None) -> None:
+    """Find what ran beside what.
+
+    Args:
+        trace: The trace; its spans get `beside`.
+        now: The time, in microseconds from its start, if spans without an end are still running.
+    """
     for above in trace.spans:
-        _overlap([trace.spans[child] for child in above.children])
-    _overlap(list(trace.roots))
+        _overlap([trace.spans[child] for child in above.children], now)
+    _overlap(list(trace.roots), now)
 
 
 def _walk(trace: Trace, root: Span) -> None:
@@ -43,25 +53,25 @@ def _add(span: Span, start: int, stop: int) -> None:
         span.path.append((start, stop))
 
 
-def _overlap(spans: list[Span]) -> None:
+def _overlap(spans: list[Span], now: int | None) -> None:
     """Tell each of some siblings how many of its group ran at once; a group is what overlaps, one after the other."""
-    group: list[Span] = []
+    group: list[tuple[Span, int]] = []
     stop = -1
     for span in spans:
         if span.start + _SLACK >= stop and group:
             _tell(group)
             group = []
-        group.append(span)
-        stop = max(stop, span.stop)
+        group.append((span, span.stop if span.duration is not None or now is None else now))
+        stop = max(stop, group[-1][1])
     _tell(group)
 
 
-def _tell(group: list[Span]) -> None:
-    ends = sorted(span.stop for span in group)
+def _tell(group: list[tuple[Span, int]]) -> None:
+    ends = sorted(stop for _, stop in group)
     most = over = 0
-    for place, span in enumerate(group):
+    for place, (span, _) in enumerate(group):
         while ends[over] <= span.start + _SLACK and over < place:
             over += 1
         most = max(most, place + 1 - over)
-    for span in group:
+    for span, _ in group:
         span.beside = most
