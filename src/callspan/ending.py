@@ -288,13 +288,17 @@ def open_runs() -> list[Run]:
 _registered: list[Any] = []  # what runs at the end of the process
 
 
-def at_first_run() -> None:
+def at_first_run(run: Run) -> None:
     """Do what waits for the first run, and register the last rites then, not at import.
 
     Exit handlers run last in, first out: by then the provider has registered its own, so ours comes before it.
+
+    Args:
+        run: The run that is about to start; the time that this takes is not its own.
     """
     if telemetry.first_run.prepare is not None:
         telemetry.first_run.prepare()
+        run.started = time_ns()
     if not _registered:
         _registered.append(end_all)
         atexit.register(end_all)

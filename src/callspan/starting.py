@@ -48,7 +48,7 @@ def start(
         causes: Why it was made, for its links.
         current: The context it is started in, if that may be another one.
     """
-    at_first_run()
+    at_first_run(run)
     if lease.abandoned:
         reap()
     inforce = telemetry.current()

@@ -15,10 +15,6 @@ import pytest
 from callspan.local.explained import read_traces
 from callspan.local.trace import Trace
 
-pytest.importorskip("click", reason="needs the extra cli")
-pytest.importorskip("rich", reason="needs the extra cli")
-pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="needs the extra cli")
-
 CALLSPAN = [sys.executable, "-m", "callspan.cli"]
 
 _OURS = ("OTEL_", "CALLSPAN_")
@@ -61,7 +57,15 @@ def environment(**variables: str) -> dict[str, str]:
     """This process's environment without what would change the outcome, and with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS) and name not in _SEEN}
     source = Path(__file__).parents[2] / "src"
-    return kept | {"PYTHONPATH": str(source), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | variables
+    strict = {"CALLSPAN_STRICT": "1"}
+    return kept | strict | {"PYTHONPATH": str(source), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"} | variables
+
+
+@pytest.fixture(autouse=True)
+def extra_cli() -> None:
+    """Skip where the command line's packages are not installed."""
+    for package in ("click", "rich", "opentelemetry.exporter.otlp.json.file"):
+        pytest.importorskip(package, reason="needs the extra cli")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.cli.conftest import CALLSPAN, environment
@@ -172,6 +173,14 @@ def test_a_file_that_cannot_be_written_is_said_and_the_program_runs(run):
     assert (done.code, done.files) == (0, [])
     assert "/proc/nowhere/t.jsonl cannot be written: " in done.err.splitlines()[-1]
     assert "3 spans are not saved" in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk on this system")
+def test_a_full_disk_is_said_once_and_the_program_runs(run):
+    done = run(CHAIN, "--file", "/dev/full")
+    assert (done.code, done.out) == (0, b"the plain truth ['app.py']\n")
+    assert "/dev/full lacks 3 spans that could not be written" in done.err
     assert "Traceback" not in done.err
 
 

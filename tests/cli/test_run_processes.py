@@ -56,6 +56,21 @@ def test_a_kill_loses_the_open_spans_only(start, tmp_path):
     assert done.names() == ["did not end", "  chain done"]
 
 
+def test_sigterm_sends_what_the_programs_own_provider_has(start, tmp_path):
+    own = """
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter()))
+    trace.set_tracer_provider(provider)
+    """
+    done = interrupted(start, tmp_path, signal.SIGTERM, own + WAITING)
+    assert done.code == -signal.SIGTERM
+    assert done.out.count(b'"trace_id"') == 2
+
+
 def test_a_handler_of_the_programs_own_is_left_alone(start, tmp_path):
     own = "import signal, os; signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), os._exit(7)))\n"
     done = interrupted(start, tmp_path, signal.SIGTERM, own + WAITING.replace("\n    ", "\n"))

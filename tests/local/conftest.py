@@ -1,4 +1,4 @@
-"""Trace files on the disk."""
+"""Trace files on the disk; what is read of them, and how it is shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from callspan.local.otlp import RawSpan
 from callspan.local.read import Source, read
 
 Read = Callable[..., tuple[list[RawSpan], Source]]
+
+
+@pytest.fixture(autouse=True)
+def extra_cli() -> None:
+    """Skip where what measures a text's width is not installed."""
+    pytest.importorskip("rich", reason="needs the extra cli")
 
 
 @pytest.fixture

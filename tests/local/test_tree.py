@@ -91,6 +91,17 @@ def test_parallel_spans_have_double_guides():
     assert starts == ["■ g", "╠═○ a", "║ └─● gpt-5-mini", "╠═○ b", "└─○ c"]
 
 
+def test_parallel_spans_that_are_still_running_have_them_too():
+    trace = trace_of(
+        span(1, "invoke_workflow g", 0, None),
+        span(2, "node a", 0, 20, 1),
+        span(3, "node b", 50, None, 1),
+        span(4, "node c", 60, None, 1),
+    )
+    lines = live_lines(trace, Look(width=60), 400_000, 10)
+    assert [line.split("  ")[0].rstrip() for line in lines] == ["■ g", "├─○ a", "╠═○ b", "╚═○ c"]
+
+
 def test_a_request_shows_only_if_it_failed():
     get = {"http__request__method": "POST"}
     trace = trace_of(

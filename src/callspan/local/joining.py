@@ -27,12 +27,12 @@ class Joined:
     """Where spans go.
 
     Args:
-        is_programs: Whether the program has set the provider; it ends it too.
+        programs: The provider that the program has set, and ends; None: it has set none.
         providers: What was made because variables ask for it, and is to be flushed.
         complaints: What OpenTelemetry's exporters complained of.
     """
 
-    is_programs: bool = False
+    programs: Any = None
     providers: list[Any] = field(default_factory=list[Any])
     complaints: list[str] = field(default_factory=list[str])
 
@@ -46,13 +46,14 @@ def join(processors: Sequence[SpanProcessor]) -> Joined:
     joined = Joined()
     provider: Any = telemetry.provider() or trace.get_tracer_provider()
     if hasattr(provider, "add_span_processor"):
-        joined.is_programs = True
+        joined.programs = provider
     else:
         provider = _configured(joined) if is_sent() else None
         if provider is None:
             provider = TracerProvider()
             _put_in_force(provider)
-        _end_in_time(provider, joined)
+        else:
+            _end_in_time(provider, joined)
     for processor in processors:
         provider.add_span_processor(processor)
     return joined

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from callspan import semconv
+from callspan import semconv, telemetry
 from callspan.local.ended import raw_of
 from callspan.local.groups import Group, alone
 from callspan.local.kind import kind_of
@@ -84,7 +84,7 @@ class Live(SpanProcessor):
         try:
             note(span)
         except Exception as error:  # noqa: BLE001 - what is shown is never in the way of the program
-            _log.warning("callspan cannot show a span", exc_info=error)
+            telemetry.failed("showing a span", error)
 
     def _start(self, span: ReadableSpan) -> None:
         raw = raw_of(span)
@@ -103,6 +103,8 @@ class Live(SpanProcessor):
             if over:
                 del self._groups[raw.trace_id]
         self._changed.set()
+        if self._over:  # all has been said; the file has what comes now
+            return
         if self._screen is not None and not self._screen.is_moving and _is_told(raw):
             self._screen.say([_line(raw, group, self._screen)])
         if over:

@@ -23,8 +23,23 @@ def trace_back(trace: Trace) -> None:
     roots = [place for place, span in enumerate(spans) if span.parent < 0]
     for root in roots:
         _walk(spans, ends, root)
-    for beside in (roots, *(span.children for span in spans)):
-        _overlap(spans, ends, beside)
+    _find_beside(trace, ends)
+
+
+def find_beside(trace: Trace, now: int) -> None:
+    """Find what runs beside what in a trace that still grows.
+
+    Args:
+        trace: The trace; its spans get `beside`.
+        now: The time, in microseconds from its start: spans without an end are still running.
+    """
+    _find_beside(trace, [now if span.duration is None else span.stop for span in trace.spans])
+
+
+def _find_beside(trace: Trace, ends: Sequence[int]) -> None:
+    roots = [place for place, span in enumerate(trace.spans) if span.parent < 0]
+    for beside in (roots, *(span.children for span in trace.spans)):
+        _overlap(trace.spans, ends, beside)
 
 
 def _ends(trace: Trace) -> list[int]:

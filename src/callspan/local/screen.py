@@ -95,7 +95,9 @@ class Screen:
                 self._write(self._erasure())
                 if self.when_cleared is not None:
                     self.when_cleared()
-            self._within_line = not text.endswith("\n")
+            seen = _CODES.sub("", text) if "\x1b" in text else text
+            if seen:
+                self._within_line = not seen.endswith("\n")
             return write(text)
 
     @contextmanager

@@ -39,16 +39,17 @@ def begin(folder: str) -> None:
     if plan is None or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     main = os.environ.setdefault(plans.MAIN, str(os.getpid()))
-    path = os.environ.get("PYTHONPATH")
+    path = os.environ.get("PYTHONPATH", "")
     # What an instrumentation starts while it is loaded must not load instrumentations in turn.
-    os.environ["PYTHONPATH"] = os.pathsep.join(one for one in (path or "").split(os.pathsep) if one != folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(one for one in path.split(os.pathsep) if one != folder)
     try:
         Session(plan, int(main)).begin()
     except Exception as error:  # noqa: BLE001 - the program runs, traced or not
         _log.warning("callspan cannot trace this program", exc_info=error)
     finally:
-        if path is not None:
-            os.environ["PYTHONPATH"] = path
+        kept = os.environ.get("PYTHONPATH", "")
+        if folder not in kept.split(os.pathsep):
+            os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{kept}" if kept else folder
 
 
 class Session:
@@ -87,7 +88,7 @@ class Session:
         if self._is_main:
             share(self._screen)
         atexit.register(self.leave)
-        on_termination(self.leave, self._plan.timeout)
+        on_termination(self._terminate, self._plan.timeout)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
@@ -115,7 +116,7 @@ class Session:
         atexit.unregister(self.leave)
         atexit.register(self.leave)
         unasked = self._unasked is not None and telemetry.current().settings is self._unasked.settings
-        if unasked and not self._joined.is_programs:
+        if unasked and self._joined.programs is None:
             turn_content_on()
         if screen is not None:
             promised = promise(self._file, self._joined, screen.look, withheld=unasked)
@@ -142,12 +143,20 @@ class Session:
         if self._is_main:
             self._say_goodbye(done=done)
 
+    def _terminate(self) -> None:
+        """Leave, and send what the program's own provider has: nobody else will."""
+        self.leave()
+        if self._joined.programs is not None:
+            flush([self._joined.programs], self._plan.timeout)
+
     def _say_goodbye(self, *, done: bool) -> None:
         look = self._screen.measure()
         workers = self._plan.worker_files(self._main, self._began)
         lines: list[str] = []
         if self._live.summary.runs:
             lines += summary_lines(self._live.summary, look)
+        elif self._file is not None:
+            lines.append("callspan: no span was recorded: a sampler does not want them, or nothing has ended")
         elif not workers:
             lines.append("callspan: no run of LangChain or LangGraph was seen")
         if self._file is not None:
@@ -205,10 +214,10 @@ def promise(file: TraceFile, joined: Joined, look: Look, *, withheld: bool) -> s
     name = shown(file.path, look)
     content = telemetry.current().settings.content in ("span_only", "span_and_event")
     saved = f"cannot be saved in {name}: {file.why}" if file.why else f"saved in {name} on this machine"
-    others = joined.is_programs or (joined.providers and is_sent())
+    others = joined.programs is not None or (joined.providers and is_sent())
     if not content:
         why = ""
-        if joined.is_programs and withheld:
+        if joined.programs is not None and withheld:
             why = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
         return f"spans are {saved}, without prompts and answers{why}"
     sent = ", and go where the program and OTEL_* variables send spans" if others else ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from threading import RLock
+from threading import RLock, get_ident
 
 from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -14,15 +15,32 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
 
 class _Counted(FileSpanExporter):
-    """The official exporter, and how many spans it could not write."""
+    """The official exporter, and how many spans it could not write: once at the end, not a traceback for each."""
 
-    lost = 0
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.lost = 0
+        self._quiet = _Quiet()
+        logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = super().export(spans)
+        self._quiet.thread = get_ident()
+        try:
+            result = super().export(spans)
+        finally:
+            self._quiet.thread = 0
         if result is not SpanExportResult.SUCCESS:
             self.lost += len(spans)
         return result
+
+
+class _Quiet(logging.Filter):
+    """Drops what is logged in one thread: that of our exporter, and not that of another file's."""
+
+    thread = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self.thread
 
 
 class TraceFile(SpanProcessor):

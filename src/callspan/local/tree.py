@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callspan.local.errors import ORIGIN
+from callspan.local.path import find_beside
 from callspan.local.trace import Trace
 from callspan.local.tree_line import GREY, Row, line
 from callspan.local.tree_look import Look
@@ -43,6 +44,7 @@ def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
         now: The time, in microseconds from the trace's start.
         most: Lines at most.
     """
+    find_beside(trace, now)
     places = shown_places(trace)
     folded: set[int] = set()
     left_out = 0

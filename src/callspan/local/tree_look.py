@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import sys
@@ -134,8 +135,7 @@ def look_of(
     dumb = environ.get("TERM") == "dumb"
     old = terminal and sys.platform == "win32" and _is_old_console()
     signs = ASCII if ascii or plain else LEGACY if old else UNICODE
-    encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("_", "-")
-    encoding = "utf-8" if encoding == "utf8" else encoding
+    encoding = _encoding_of(stream)
     width, height = size_of(stream, environ)
     return Look(
         width=width,
@@ -145,6 +145,14 @@ def look_of(
         moving=terminal and not dumb and not plain and not old,
         encoding=encoding,
     )
+
+
+def _encoding_of(stream: IO[str] | None) -> str:
+    """Give the one name of a stream's encoding."""
+    try:
+        return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name
+    except LookupError:
+        return "ascii"
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
@@ -188,7 +196,7 @@ def _can_show(signs: Signs, encoding: str) -> bool:
     every = "".join((*signs.kinds.values(), signs.branch, signs.beside, signs.good, signs.bad, signs.sum, signs.first))
     try:
         (every + signs.spinner).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
+    except UnicodeEncodeError:
         return False
     return True
 

@@ -155,7 +155,7 @@ def _short(value: Any) -> str:
         return ""
     if isinstance(value, dict) and value and all(isinstance(one, (str, int, float)) for one in value.values()):
         return ", ".join(f"{name}={one}" for name, one in value.items())
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _tokens(span: Span, total: Sum, look: Look) -> str:
