@@ -24,7 +24,7 @@ _TYPES = {
 }
 """By `langchain.run.type`."""
 
-_HTTP = ("http.request.method", "http.method")
+HTTP = ("http.request.method", "http.method")
 
 
 def kind_of(span: RawSpan) -> str:
@@ -43,7 +43,7 @@ def kind_of(span: RawSpan) -> str:
         word = span.name.partition(" ")[0]
         if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
             return "node"
-        if found is None and any(name in said for name in _HTTP):
+        if found is None and any(name in said for name in HTTP):
             return "http"
         if found is None:
             found = {**_OPERATIONS, "chain": "chain", "node": "node"}.get(word)

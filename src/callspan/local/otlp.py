@@ -164,7 +164,7 @@ def _from_base64(value: str) -> str:
 
 
 _LATEST = 2**63
-"""Nanoseconds since 1970: what is later is no time."""
+"""What is larger is no number of 64 bits; nor is it a time, in nanoseconds since 1970."""
 
 
 def _time(owner: Mapping[str, Any], key: str) -> int | None:
@@ -172,7 +172,7 @@ def _time(owner: Mapping[str, Any], key: str) -> int | None:
     if value is None:
         return None
     number = _whole(value)
-    if number is None or not 0 <= number < _LATEST:
+    if number is None or number < 0:
         raise ValueError(f"'{key}' is no time")
     return number
 
@@ -180,10 +180,10 @@ def _time(owner: Mapping[str, Any], key: str) -> int | None:
 def _whole(value: Any) -> int | None:
     if isinstance(value, str) and len(value) < 40:  # noqa: PLR2004 - more digits than any number of 64 bits has
         try:
-            return int(value)
+            value = int(value)
         except ValueError:
             return None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int and -_LATEST <= value < _LATEST else None
 
 
 def _attributes(owner: Mapping[str, Any], key: str, depth: int = 0) -> dict[str, Any]:

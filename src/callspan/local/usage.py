@@ -17,7 +17,7 @@ _NAMES = (
 )
 """What is counted, by the names of today and of before."""
 
-_COSTS = ("gen_ai.usage.cost", "operation.cost")
+COSTS = ("gen_ai.usage.cost", "operation.cost")
 
 CALLS = ("llm", "embedding")
 """The kinds that use tokens; all others only tell what those below them used."""
@@ -76,7 +76,11 @@ def counted(said: dict[str, Any]) -> Usage | None:
 def _number(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < _ABSURD else None
+
+
+_ABSURD = 2**53
+"""Tokens that nothing counts; from there on, sums would not be exact wherever numbers are floating."""
 
 
 def cost_in(said: dict[str, Any]) -> float | None:
@@ -85,8 +89,8 @@ def cost_in(said: dict[str, Any]) -> float | None:
     Args:
         said: The attributes.
     """
-    for name in _COSTS:
+    for name in COSTS:
         value = said.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _ABSURD:
             return float(value)
     return None
