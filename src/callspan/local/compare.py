@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callspan.local.stats import Row, Stats
+from callspan.local.usage import CALLS
 
 FEW = 5
 """Calls from which percentiles say something."""
@@ -66,12 +67,21 @@ def change(now: Row, before: Row) -> Change:
         time = new / old - 1 if old else None
         enough = min(len(now.times), len(before.times)) >= _ENOUGH
         slower = enough and new > old * (1 + _SHARE) and new - old > _TIME
-    if now.priced and before.priced:
-        new, old = (row.cost / row.priced for row in (now, before))
+    if _has_cost(now) and _has_cost(before):
+        new, old = (row.cost / _payers(row) for row in (now, before))
         cost = new / old - 1 if old else None
-        enough = min(now.priced, before.priced) >= _ENOUGH
+        enough = min(_payers(now), _payers(before)) >= _ENOUGH
         dearer = enough and new > old * (1 + _SHARE) and new - old > _COST
     return Change(time, cost, slower, dearer)
+
+
+def _has_cost(row: Row) -> bool:
+    """Tell whether it is known what one call cost: of an agent only if all that it called has a price."""
+    return bool(row.priced) and (row.kind in CALLS or not row.unpriced)
+
+
+def _payers(row: Row) -> int:
+    return row.priced if row.kind in CALLS else row.calls
 
 
 def changes(now: Stats, before: Stats) -> dict[tuple[str, str], Change]:
