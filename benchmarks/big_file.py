@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _START = 1_760_000_000_000_000_000
-_WORDS = "the order of your card was shipped on Monday and will arrive at café “Müller” before noon 東京".split()
+_WORDS = ("the", "order", "of", "your", "card", "was", "shipped", "on", "Monday", "to", "café", "“Müller”", "東京")
 
 
 def main() -> None:
@@ -70,7 +70,11 @@ def _run(chance: random.Random, trace: str, dense: bool) -> Iterator[dict[str, A
         history.append(_message("assistant", chance, 120))
         said |= {} if dense else {"gen_ai.output.messages": json.dumps(history[-1:], ensure_ascii=False)}
         tokens = {"gen_ai.usage.input_tokens": 400 * step, "gen_ai.usage.output_tokens": chance.randrange(10, 300)}
-        model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5-mini", "gen_ai.provider.name": "openai"}
+        model = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.request.model": "gpt-5-mini",
+            "gen_ai.provider.name": "openai",
+        }
         yield _span(trace, _id(chance), node, "chat gpt-5-mini", at, took, {**model, **tokens, **said})
         yield _span(trace, node, agent, "node model", at, took + 10**6, {"langchain.run.type": "chain"})
         at += took + 2 * 10**6

@@ -11,8 +11,8 @@ USAGE, UNREADABLE, FINDING = 2, 3, 1
 def main() -> None:
     """Run the command line; without what it needs it says how to get it."""
     try:
-        import click  # noqa: F401
-        import rich  # noqa: F401
+        import click  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import rich  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as missing:
         print(f"callspan's command line needs {missing.name}: pip install 'callspan[cli]'", file=sys.stderr)
         sys.exit(USAGE)

@@ -11,15 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
+from callspan.cli.saying import say, tell_skipped
 from callspan.local.compare import changes, shown_rows
 from callspan.local.prices import PricesError, price_from
 from callspan.local.printable import fitting, one_line
 from callspan.local.read import Source
 from callspan.local.stats import Stats, stats_of
 from callspan.local.usage import Price
-
-_TOLD = 5
-"""How many lines that were skipped are told one by one."""
 
 _GROUPS = ("model", "tool", "agent")
 
@@ -100,25 +98,14 @@ def _read(files: Sequence[Path], price: Price | None) -> Stats:
     try:
         stats_of(files, price, found)
     except OSError as error:
-        _say(f"cannot read {error.filename}: {error.strerror}")
+        say(f"cannot read {error.filename}: {error.strerror}")
         sys.exit(UNREADABLE)
-    _tell_skipped(found.source)
+    tell_skipped(found.source)
     if found.split:
-        _say(f"{found.split} traces were too large to be put together as one: what containers repeat may count twice")
+        say(f"{found.split} traces were too large to be put together as one: what containers repeat may count twice")
     if not found.spans:
         sys.exit(UNREADABLE)
     return found
-
-
-def _tell_skipped(source: Source) -> None:
-    for one in source.skipped[:_TOLD]:
-        _say(str(one))
-    if source.skips > _TOLD:
-        _say(f"{source.skips - _TOLD} more lines could not be read")
-
-
-def _say(text: str) -> None:
-    click.echo(f"callspan: {one_line(text)}", err=True)
 
 
 def _heading(now: Stats, before: Stats | None, wide: int, width: int | None, encoding: str) -> list[Text]:
@@ -148,4 +135,4 @@ def _draw(path: Path, now: Stats, before: Stats | None, by: str | None) -> None:
         path.write_text(plot(now, groups, before), encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
-    _say(f"drawn in {path}")
+    say(f"drawn in {path}")

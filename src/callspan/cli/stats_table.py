@@ -14,8 +14,12 @@ from callspan.local.printable import fitting, one_line
 from callspan.local.stats import Row, Stats
 
 _WORDS = {
-    **{"llm": ("model", "blue"), "embedding": ("embed", "cyan"), "tool": ("tool", "yellow")},
-    **{"retriever": ("search", "cyan"), "agent": ("agent", "magenta"), "workflow": ("flow", "bright_black")},
+    "llm": ("model", "blue"),
+    "embedding": ("embed", "cyan"),
+    "tool": ("tool", "yellow"),
+    "retriever": ("search", "cyan"),
+    "agent": ("agent", "magenta"),
+    "workflow": ("flow", "bright_black"),
     "run": ("run", "bold"),
 }
 """By kind: the word before its rows, and its colour."""
@@ -62,8 +66,10 @@ def table(
         lines.append(_line(row, first, before, changed.get((row.kind, row.name))))
     names = [name for name in _HEADS if name in _LEFT or any(name in line for line in lines)]
     heads = {name: _Cell("" if name in _LEFT else name, _GREY) for name in names}
-    every = [{name: _Cell(fitting(cell.text, encoding), cell.style) for name, cell in line.items()}
-             for line in (heads, *lines)]
+    every = [
+        {name: _Cell(fitting(cell.text, encoding), cell.style) for name, cell in line.items()}
+        for line in (heads, *lines)
+    ]
     widths = {name: max(cell_len(line[name].text) for line in every if name in line) for name in names}
     _widen_for_few(every, widths)
     _narrow(widths, width)

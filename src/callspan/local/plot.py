@@ -18,7 +18,7 @@ _WIDTH, _HEIGHT = 860, 34
 _LEFT, _RIGHT = 176, 600
 """Where the axis begins and ends."""
 
-_COLUMNS = (650, 720, 790, 846)
+_COLUMNS = (640, 706, 772, 846)
 """Where numbers end: calls, p50, p95, change."""
 
 _DOTS = 1200
@@ -32,7 +32,8 @@ _NAME = 22
 
 _STYLE = """
 svg { background: #fff; font: 12px system-ui, "Segoe UI", sans-serif; }
-text { fill: #1d2129; font-variant-numeric: tabular-nums; } .quiet { fill: #667080; } .worse { fill: #9a5b00; font-weight: 700; }
+text { fill: #1d2129; font-variant-numeric: tabular-nums; } .quiet { fill: #667080; }
+.worse { fill: #9a5b00; font-weight: 700; }
 .head { font-weight: 600; } .line { stroke: #e1e4ea; } .tick { stroke: #1d2129; }
 .llm { fill: #2868c8; } .embedding { fill: #2f9bd0; } .tool { fill: #b0780f; } .retriever { fill: #14807a; }
 .agent { fill: #7c4bc4; } .workflow, .run { fill: #55606e; } .failed { fill: #d02c2c; } .other { fill: #98a1ad; }
@@ -69,8 +70,12 @@ class _Picture:
     def text(self, stats: Stats) -> str:
         """Give the whole picture."""
         told = f"{stats.total.calls:,} runs, {stats.spans:,} spans"
+        if self._before is not None:
+            told += f"; grey: {_label(', '.join(self._before.source.files[:3]), 40)}"
         about = _label(", ".join(stats.source.files[:3]), 60)
-        title = f'<text x="14" y="22" class="head">{about}</text><text x="846" y="22" {_END} class="quiet">{told}</text>'
+        title = (
+            f'<text x="14" y="22" class="head">{about}</text><text x="846" y="22" {_END} class="quiet">{told}</text>'
+        )
         size = f'width="{_WIDTH}" height="{self._at:.0f}" viewBox="0 0 {_WIDTH} {self._at:.0f}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><title>{about}</title>'
         return f"{head}<style>{_STYLE}</style>{title}\n" + "\n".join(self._drawn) + "\n</svg>\n"
@@ -87,11 +92,11 @@ class _Picture:
         top = self._at
         for row in shown:
             self._strip(what, row, others[id(row)], axis)
-        write = time_text if what == "time" else lambda value: count_text(round(value))
         for value, at in axis.ticks():
             line = f'<line x1="{at:.1f}" y1="{top:.1f}" x2="{at:.1f}" y2="{self._at:.1f}" class="line"/>'
-            text = f'<text x="{at:.1f}" y="{self._at + 15:.1f}" text-anchor="middle" class="quiet">{write(value)}</text>'
-            self._drawn.append(text)
+            text = _written(what, value).replace(".00s", "s").replace(".0", "")
+            place = f'x="{at:.1f}" y="{self._at + 15:.1f}" text-anchor="middle"'
+            self._drawn.append(f'<text {place} class="quiet">{text}</text>')
             self._drawn.insert(0, line)  # below all dots
         self._at += 30
         if len(rows) > len(shown):
@@ -129,10 +134,9 @@ class _Picture:
             self._at += _HEIGHT / 2
 
     def _numbers(self, what: str, row: Row, other: Row | None, ordered: Sequence[float], middle: float) -> None:
-        write = time_text if what == "time" else lambda value: count_text(round(value))
         cells = [(f"{len(ordered):,}", "quiet")]
         if len(ordered) >= FEW:
-            cells += [(write(percentile(ordered, share)), "") for share in (0.5, 0.95)]
+            cells += [(_written(what, percentile(ordered, share)), "") for share in (0.5, 0.95)]
         else:
             cells += [("", ""), ("", "")]
         if self._before is not None and what == "time":
@@ -140,7 +144,9 @@ class _Picture:
             if found is None:
                 cells.append(("new", "quiet"))
             elif found.time is not None:
-                cells.append((change_text(found.time) + (" !" if found.slower else ""), "worse" if found.slower else ""))
+                cells.append(
+                    (change_text(found.time) + (" !" if found.slower else ""), "worse" if found.slower else "")
+                )
         for x, (text, style) in zip(_COLUMNS, cells, strict=False):
             if text:
                 self._drawn.append(_text(x, middle + 4, text, style))
@@ -153,9 +159,11 @@ def _values(what: str, row: Row) -> Sequence[int]:
     return row.times if what == "time" else row.outputs
 
 
-def _dots(
-    values: Sequence[int], faults: bytearray | None, axis: Axis, middle: float, kind: str, spread: float
-) -> str:
+def _written(what: str, value: float) -> str:
+    return time_text(value) if what == "time" else count_text(round(value))
+
+
+def _dots(values: Sequence[int], faults: bytearray | None, axis: Axis, middle: float, kind: str, spread: float) -> str:
     """Draw a dot for each value, failed ones on top; where there are too many, evenly chosen ones."""
     places = range(len(values))
     if len(values) > _DOTS:

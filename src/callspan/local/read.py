@@ -91,38 +91,68 @@ def read(files: Iterable[str | PathLike[str]], source: Source) -> Iterator[RawSp
 
 
 def _spans(opened: IO[bytes], name: str, source: Source) -> Iterator[RawSpan]:
-    first = True
-    for number, line in _lines(opened, name, source):
+    for line in lines_in(opened, name, source):
         source.lines += 1
-        export, why = _parsed(line)
-        if why and first and line.lstrip()[:1] in (b"{", b"["):
+        if line.why:
+            source.skip(name, line.number, line.why)
+            continue
+        try:
+            for span in spans_of(line.export):
+                source.spans += 1
+                yield span
+        except (ValueError, RecursionError) as error:
+            source.skip(name, line.number, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a trace file, or a file that is one document.
+
+    Args:
+        number: Its number, from 1.
+        text: Its bytes.
+        export: What it has as JSON.
+        why: Why that is nothing; empty if it is something.
+    """
+
+    number: int
+    text: bytes
+    export: Any
+    why: str = ""
+
+    @property
+    def cut(self) -> bool:
+        """Whether it may still be written: it is no JSON, and nothing ends it."""
+        return bool(self.why) and not self.text.endswith(b"\n")
+
+
+def lines_in(opened: IO[bytes], name: str, source: Source, before: int = 0) -> Iterator[Line]:
+    """Give the lines of a file that are not empty.
+
+    Args:
+        opened: The file, where its first line, or another one, begins.
+        name: Its name.
+        source: Is told of lines that are too long.
+        before: How many lines come before.
+    """
+    first = before == 0
+    for number, text in _lines(opened, name, source, before):
+        export, why = _parsed(text)
+        if why and first and text.lstrip()[:1] in (b"{", b"["):
             after = opened.tell()
             rest = opened.read(_LONGEST + 1)
-            if rest and len(line) + len(rest) <= _LONGEST:
-                document, _ = _parsed(line + rest)
+            if rest and len(text) + len(rest) <= _LONGEST:
+                document, _ = _parsed(text + rest)
                 if document is not None:
-                    yield from _of(document, name, number, source)
+                    yield Line(number, text + rest, document)
                     return
             opened.seek(after)  # it is no document: each line counts
         first = False
-        if why:
-            source.skip(name, number, why)
-            continue
-        yield from _of(export, name, number, source)
+        yield Line(number, text, export, why)
 
 
-def _of(export: Any, name: str, number: int, source: Source) -> Iterator[RawSpan]:
-    try:
-        for span in spans_of(export):
-            source.spans += 1
-            yield span
-    except (ValueError, RecursionError) as error:
-        source.skip(name, number, str(error))
-
-
-def _lines(opened: IO[bytes], name: str, source: Source) -> Iterator[tuple[int, bytes]]:
+def _lines(opened: IO[bytes], name: str, source: Source, number: int) -> Iterator[tuple[int, bytes]]:
     """Give the lines that are not empty, and their numbers; one that is too long is passed over in pieces."""
-    number = 0
     while line := opened.readline(_LONGEST + 1):
         number += 1
         if len(line) > _LONGEST and not line.endswith(b"\n"):

@@ -169,10 +169,11 @@ class SlimSpans:
         cached = said.get(semconv.CACHE_HIT) is True
         if cached:
             kept[semconv.CACHE_HIT] = True
-        key = (cut(name, _LONGEST), span.failed, cached, *map(kept.get, _TEXTS), *[one in kept for one in _SIGNS])
+        name = cut(name, _LONGEST)
+        key = (name, span.failed, cached, *map(kept.get, _TEXTS), *[one in kept for one in _SIGNS])
         place = self._places.setdefault(key, len(self.abouts))
         if place == len(self.abouts):
-            self.abouts.append(_About(key[0], kept, span.failed))
+            self.abouts.append(_About(name, kept, span.failed))
         return place
 
 

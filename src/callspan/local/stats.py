@@ -194,10 +194,9 @@ def add(stats: Stats, trace: Trace) -> None:
             if row.group == "agent" and row not in above.users:  # not twice in an agent that calls itself
                 place.users = (*above.users, row)
         if span.usage is not None:
-            rows = (place.call, *place.users, place.run, stats.total)
-            for row in rows:
-                if row is not None:
-                    row.use(span)
+            for user in (place.call, *place.users, place.run, stats.total):
+                if user is not None:
+                    user.use(span)
 
 
 _OUTSIDE = _Place(None, (), None)
@@ -213,7 +212,7 @@ def _start_run(span: Span, stats: Stats) -> Row:
 
 
 def _is_run(span: Span, trace: Trace) -> bool:
-    """Tell whether a span with no run around it is one: what LangChain ran, or what stands for a run that is missing."""
+    """Tell whether a span with no run around it is one, or stands for one that is missing."""
     if span.raw.name is MISSING:
         return any(trace.spans[child].kind in _PARTS_OF_RUNS for child in span.children)
     return span.kind not in ("http", "other")
