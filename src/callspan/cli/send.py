@@ -122,8 +122,11 @@ def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) 
     tell_skipped(done.source)
     for why in done.why:
         say(f"{file}, {why}")
-    earlier = f", {before:,} before" if before else ""
-    click.echo(f"{file}: {done.sent - done.rejected:,} spans sent to {sender.url}{earlier}", err=True)
+    if before and not done.sent and not failed:
+        click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.url} before", err=True)
+    else:
+        earlier = f", {before:,} before" if before else ""
+        click.echo(f"{file}: {done.sent - done.rejected:,} spans sent to {sender.url}{earlier}", err=True)
     if done.rejected:
         say(f"{done.rejected:,} spans were rejected")
     if done.cut:
