@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -88,31 +88,33 @@ def send(
 
 
 def _send(file: Path, sender: Sender, since_start: bool) -> int:
+    """Send a file, and give the exit code."""
     try:
-        size = file.stat().st_size
-        ledger = Ledger(file, sender.url)
-        if since_start:
-            ledger.forget()
-        ledger.check()
+        with closing(Ledger(file, sender.url)) as ledger:
+            if since_start:
+                ledger.forget()
+            ledger.check()
+            return _go_on(file, ledger, sender)
     except OSError as error:
-        say(f"cannot read {file}: {error.strerror}")
+        say(f"cannot go on with {error.filename or file}: {error.strerror or error}")
         return UNREADABLE
     except SentError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _go_on(file: Path, ledger: Ledger, sender: Sender) -> int:
     before = ledger.state.sent
     if ledger.state.pending:
-        say(f"{ledger.state.pending} spans of {file} were on the way when it ended: they are sent again")
+        say(f"{ledger.state.pending:,} spans of {file} were on the way when it ended: they are sent again")
     done = Replay()
     failed = ""
     try:
-        with _progress(file, size, ledger.state.offset) as moved:
+        with _progress(file, ledger.state.offset) as moved:
             replay(file, ledger, sender, done, moved)
     except SendError as error:
         failed = str(error)
-    except OSError as error:
-        say(f"cannot go on with {file}: {error}")
-        return UNREADABLE
-    _report(file, sender, done, before, failed)
+    finally:
+        _report(file, sender, done, before, failed)
     if done.rejected or failed:
         return FINDING
     return UNREADABLE if done.source.skips and not done.sent and not before else 0
@@ -142,9 +144,10 @@ def _told(why: str, seconds: float) -> None:
 
 
 @contextmanager
-def _progress(file: Path, size: int, offset: int) -> Generator[Callable[[int], None]]:
+def _progress(file: Path, offset: int) -> Generator[Callable[[int], None]]:
     """Show a bar on a terminal; gives the function that moves it."""
     console = Console(stderr=True)
+    size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(file.name.replace("[", "\\["), total=size, completed=offset)

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from callspan.local.otlp import spans_of
-from callspan.local.read import Line
+from callspan.local.otlp import Refuse, spans_of
 
 _SPANS = 1000
 _BYTES = 1024 * 1024
@@ -16,81 +15,85 @@ _BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a trace file, between two spans.
+
+    Args:
+        offset: The byte at which a line begins.
+        lines: How many lines come before it.
+        spans: How many spans, from there on, come before the place.
+    """
+
+    offset: int = 0
+    lines: int = 0
+    spans: int = 0
+
+
+Written = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+"""A span as it was written; its scope, without spans; its resource, without scopes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """A span as a file has it, with what stands around it.
+    """A span on its way.
 
     Args:
-        span: The span.
-        scope: What its scope says of it, without spans.
-        resource: What its resource says of it, without scopes.
+        written: The span, and what stands around it.
         size: About how many bytes it has.
-        number: The line it stands in, from 1.
-        offset: Where the next line to be sent begins, once it has been.
-        lines: How many lines come before that.
-        spans: How many spans of that have been sent, then.
+        line: The line it stands in, from 1.
+        place: Where the file goes on behind it.
     """
 
-    span: dict[str, Any]
-    scope: dict[str, Any]
-    resource: dict[str, Any]
+    written: Written
     size: int
-    number: int
-    offset: int
-    lines: int
-    spans: int
+    line: int
+    place: Place
 
 
-def items_of(line: Line, start: int, end: int) -> tuple[list[Item], str]:
-    """Give the spans of a line, and why others of it are none.
+def written_in(export: Any, refuse: Refuse) -> Iterator[Written]:
+    """Give what of an export is a span, as it was written.
 
     Args:
-        line: The line.
-        start: Where it begins.
-        end: Where the next one does.
-
-    Raises:
-        ValueError: It is no export of spans.
+        export: The export.
+        refuse: Is told what is no span, and why.
     """
-    whole = _fault(line.export)
-    every = list(_objects(line.export))
-    share = len(line.text) // max(1, len(every))
-    found: list[Item] = []
-    why = ""
-    for done, (span, scope, resource) in enumerate(every, start=1):
-        if whole and (fault := _fault({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]})):
-            why = why or fault
-            continue
-        size = share if len(line.text) <= _BYTES else len(json.dumps(span))
-        place = (end, line.number, 0) if done == len(every) else (start, line.number - 1, done)
-        found.append(Item(span, scope, resource, size, line.number, *place))
-    return found, why
+    faults: list[str] = []
+    whole = sum(1 for _ in spans_of(export, faults.append))
+    if not faults:
+        yield from _written(export)
+        return
+    for fault in faults:
+        refuse(fault)
+    if not whole:
+        return
+    for span, scope, resource in _written(export):
+        alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+        if any(True for _ in spans_of(alone, lambda why: None)):
+            yield span, scope, resource
 
 
-def _fault(export: Any) -> str:
-    try:
-        for _ in spans_of(export):
-            pass
-    except (ValueError, RecursionError) as error:
-        return str(error)
-    return ""
-
-
-def _objects(export: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    if not isinstance(export, dict) or "resourceSpans" not in export:
-        raise ValueError("no export of spans: it has no 'resourceSpans'")
-    for resource in _list(export, "resourceSpans"):
+def _written(export: dict[str, Any]) -> Iterator[Written]:
+    for resource in _objects(export.get("resourceSpans")):
         around = _without(resource, "scopeSpans")
-        for scope in _list(resource, "scopeSpans"):
+        for scope in _objects(resource.get("scopeSpans")):
             within = _without(scope, "spans")
-            for span in _list(scope, "spans"):
+            for span in _objects(scope.get("spans")):
                 yield _finite(span), within, around
 
 
-def _list(owner: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    value = owner.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ValueError(f"'{key}' is not a list of objects")
-    return value
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+
+
+def size_of(span: dict[str, Any], line: int, spans: int) -> int:
+    """Give about how many bytes a span has.
+
+    Args:
+        span: The span.
+        line: The bytes of its line; 0 if nobody knows.
+        spans: How many spans the line has.
+    """
+    return line // max(1, spans) if 0 < line <= _BYTES else len(json.dumps(span))
 
 
 def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -118,15 +121,15 @@ def export_of(batch: Sequence[Item]) -> dict[str, Any]:
         batch: The spans.
     """
     resources: list[dict[str, Any]] = []
-    last: Item | None = None
-    for item in batch:
-        if last is None or item.resource != last.resource:
-            resources.append({**item.resource, "scopeSpans": []})
+    last: Written | None = None
+    for span, scope, resource in (item.written for item in batch):
+        if last is None or resource != last[2]:
+            resources.append({**resource, "scopeSpans": []})
             last = None
-        if last is None or item.scope != last.scope:
-            resources[-1]["scopeSpans"].append({**item.scope, "spans": []})
-        resources[-1]["scopeSpans"][-1]["spans"].append(item.span)
-        last = item
+        if last is None or scope != last[1]:
+            resources[-1]["scopeSpans"].append({**scope, "spans": []})
+        resources[-1]["scopeSpans"][-1]["spans"].append(span)
+        last = span, scope, resource
     return {"resourceSpans": resources}
 
 

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from callspan import semconv
+from callspan.local.distinct import Messages
 from callspan.local.history import call_before
 from callspan.local.otlp import RawSpan
+from callspan.local.plain import plain, value_of
 from callspan.local.read import Source
-from callspan.local.said import CONTENT, Message, Said, said_in, value_of
+from callspan.local.said import CONTENT, DETAILS, OLD_EVENTS, Said, said_in
 from callspan.local.trace import Span, Trace
 
 VERSION = 1
-
-
-class Messages:
-    """Distinct messages, each once: a long conversation is sent again with every call."""
-
-    def __init__(self) -> None:
-        self.every: list[Message] = []
-        self._places: dict[str, int] = {}
-
-    def places(self, messages: Iterable[Message]) -> list[int]:
-        """Give the places of messages, new ones among them.
-
-        Args:
-            messages: The messages.
-        """
-        return [self._place(message) for message in messages]
-
-    def _place(self, message: Message) -> int:
-        key = json.dumps(message, sort_keys=True, ensure_ascii=False)
-        place = self._places.setdefault(key, len(self.every))
-        if place == len(self.every):
-            self.every.append(message)
-        return place
 
 
 def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -55,6 +33,8 @@ def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | 
         "lines": source.lines,
         "skipped": [{"line": one.line, "why": f"{one.file}: {one.why}"} for one in source.skipped],
     }
+    if source.skips > len(source.skipped):
+        said["skips"] = source.skips
     if dropped:
         said["dropped"] = dropped
     found = [_trace(trace, messages, earlier) for trace in traces]
@@ -62,7 +42,7 @@ def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | 
 
 
 def _trace(trace: Trace, messages: Messages, earlier: dict[str, Any]) -> dict[str, Any]:
-    spans = [_span(span, messages) for span in trace.spans]
+    spans = [_span(span, messages, trace.start) for span in trace.spans]
     call_before(trace, [span.get("in") for span in spans], earlier)
     for span, shown in zip(trace.spans, spans, strict=True):
         if span.before is not None:
@@ -76,7 +56,7 @@ def _trace(trace: Trace, messages: Messages, earlier: dict[str, Any]) -> dict[st
     }
 
 
-def _span(span: Span, messages: Messages) -> dict[str, Any]:
+def _span(span: Span, messages: Messages, origin: int) -> dict[str, Any]:
     raw = span.raw
     shown: dict[str, Any] = {
         "id": raw.span_id,
@@ -85,7 +65,7 @@ def _span(span: Span, messages: Messages) -> dict[str, Any]:
         "name": raw.name,
         "start": span.start,
         "dur": span.duration,
-        "attrs": {name: value for name, value in raw.attributes.items() if name not in CONTENT},
+        "attrs": _attributes(raw.attributes),
     }
     shown.update(_content(said_in(raw), messages))
     if span.usage is not None:
@@ -103,10 +83,14 @@ def _span(span: Span, messages: Messages) -> dict[str, Any]:
         "rank": span.rank,
         "path": [list(part) for part in span.path] or None,
         "links": _links(raw) or None,
-        "events": _events(raw) or None,
+        "events": _events(raw, origin) or None,
     }
     shown.update((name, value) for name, value in others.items() if value is not None)
     return {**shown, **_pause(raw)}
+
+
+def _attributes(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in said.items() if name not in CONTENT}
 
 
 def _content(said: Said, messages: Messages) -> dict[str, Any]:
@@ -122,10 +106,29 @@ def _content(said: Said, messages: Messages) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+_CAUSES = (semconv.ASKED_BY, semconv.RETRY_OF, semconv.INSTEAD_OF, semconv.RESUMES)
+
+
 def _links(raw: RawSpan) -> list[dict[str, str]]:
-    return [
-        {"trace": link.trace_id, "span": link.span_id, "why": _words(link.attributes.get(semconv.LINK_CAUSE))}
+    """Give what a span is linked to; some stores lose what links say, or the links, and keep the attributes."""
+    causes = {
+        cause: name.rpartition(".")[2]
+        for name in _CAUSES
+        if isinstance(cause := raw.attributes.get(name), str) and cause
+    }
+    found = [
+        {
+            "trace": link.trace_id,
+            "span": link.span_id,
+            "why": _words(link.attributes.get(semconv.LINK_CAUSE) or causes.get(link.span_id)),
+        }
         for link in raw.links
+    ]
+    linked = {link["span"] for link in found}
+    return found + [
+        {"trace": "" if name == "resumes" else raw.trace_id, "span": cause, "why": _words(name)}
+        for cause, name in causes.items()
+        if cause not in linked
     ]
 
 
@@ -133,12 +136,16 @@ def _words(cause: Any) -> str:
     return cause.replace("_", " ") if isinstance(cause, str) and cause else "linked"
 
 
-def _events(raw: RawSpan) -> list[dict[str, Any]]:
-    """Give the events that stand nowhere else."""
+_SHOWN_ELSEWHERE = (semconv.EXCEPTION, DETAILS, *OLD_EVENTS)
+"""Events that are an error, or messages."""
+
+
+def _events(raw: RawSpan, origin: int) -> list[dict[str, Any]]:
+    """Give the other events of a span; `origin` is the start of its trace."""
     return [
-        {"name": event.name, "time": (event.time - raw.start) // 1000, "attrs": event.attributes}
+        {"name": event.name, "at": max(0, (event.time - origin) // 1000), "attrs": _attributes(event.attributes)}
         for event in raw.events
-        if event.name != semconv.EXCEPTION
+        if event.name not in _SHOWN_ELSEWHERE
     ]
 
 
@@ -151,7 +158,7 @@ def _pause(raw: RawSpan) -> dict[str, Any]:
     if semconv.INTERRUPT_ID in said or semconv.INTERRUPT_VALUE in said:
         identity = said.get(semconv.INTERRUPT_ID)
         found["interrupt"] = {
-            "id": identity if isinstance(identity, str) else "",
+            "id": ", ".join(map(str, identity)) if isinstance(identity, list) else str(identity or ""),
             "value": value_of(said.get(semconv.INTERRUPT_VALUE)),
         }
     if semconv.RESUME_VALUE in said:

@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from callspan.local.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a call was sent, beside the call before: messages as numbers, in their order.
+
+    Args:
+        kept: What the call before was sent too, or answered.
+        new: What it did not know.
+        dropped: What it was sent, and this one no longer is.
+    """
+
+    kept: list[int]
+    new: list[int]
+    dropped: list[int]
+
+
+def difference(inputs: Sequence[int], before: Sequence[int] = (), answered: Sequence[int] = ()) -> Difference:
+    """Tell what is new in a call.
+
+    Args:
+        inputs: The messages it was sent.
+        before: Those that the call before was sent.
+        answered: Those that the call before answered.
+    """
+    known, now = {*before, *answered}, set(inputs)
+    return Difference(
+        kept=[one for one in inputs if one in known],
+        new=[one for one in inputs if one not in known],
+        dropped=[one for one in before if one not in now],
+    )
+
 
 Earlier = dict[str, dict[Any, Any]]
 """By conversation: the last calls of earlier traces, by how they began."""

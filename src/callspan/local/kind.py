@@ -15,14 +15,25 @@ _OPERATIONS = {
     "retrieval": "retriever",
     **dict.fromkeys(("embeddings", "embedding"), "embedding"),
 }
-"""By `gen_ai.operation.name`, of today and of before; and by the first word of a name."""
+"""By `gen_ai.operation.name`, of today and of before."""
 
 _TYPES = {
     **dict.fromkeys(("llm", "chat_model"), "llm"),
     **{name: name for name in ("tool", "retriever", "embedding")},
-    **dict.fromkeys(("chain", "prompt", "parser"), "chain"),
+    **dict.fromkeys(("chain", "prompt", "parser", "reranker"), "chain"),
 }
 """By `langchain.run.type`."""
+
+_OTHERS = {
+    **{name: name for name in ("llm", "tool", "agent", "retriever", "embedding", "chain", "workflow")},
+    **dict.fromkeys(("task", "reranker", "guardrail", "evaluator", "prompt"), "chain"),
+}
+"""By what OpenInference and OpenLLMetry call a span's kind."""
+
+OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
+
+_WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}
+"""By the first word of a name."""
 
 HTTP = ("http.request.method", "http.method")
 
@@ -46,8 +57,13 @@ def kind_of(span: RawSpan) -> str:
         if found is None and any(name in said for name in HTTP):
             return "http"
         if found is None:
-            found = {**_OPERATIONS, "chain": "chain", "node": "node"}.get(word)
+            found = _others(said) or _WORDS.get(word)
     return found or "other"
+
+
+def _others(said: dict[str, Any]) -> str | None:
+    names = (said.get(name) for name in OTHERS_NAMES)
+    return next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
 
 
 def _known(table: dict[str, str], value: Any) -> str | None:

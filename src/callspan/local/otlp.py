@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from callspan.local.values import attributes_of, objects_of, whole
 from callspan.text import encodable
-
-_DEPTH = 64
-"""How deep a value is read; what is deeper is left out."""
 
 
 @dataclass(slots=True)
@@ -66,6 +64,7 @@ class RawSpan:
         links: Its links.
         scope: Who wrote it.
         service: What it runs in; None if nobody says.
+        is_remote: Whether its parent is in another process.
     """
 
     trace_id: str
@@ -77,65 +76,94 @@ class RawSpan:
     attributes: dict[str, Any]
     failed: bool = False
     message: str = ""
-    events: list[Event] = field(default_factory=list[Event])
-    links: list[Link] = field(default_factory=list[Link])
+    events: Sequence[Event] = ()
+    links: Sequence[Link] = ()
     scope: str = ""
     service: str | None = None
+    is_remote: bool = False
 
 
-def spans_of(export: Any) -> Iterator[RawSpan]:
-    """Give the spans of one export, in their order.
+Refuse = Callable[[str], Any]
+"""Is told why something is no span."""
+
+
+def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:
+    """Give the spans of one export, in their order; what is no span costs none of the others.
 
     Args:
         export: What JSON has, of any shape.
-
-    Raises:
-        ValueError: It is no export of spans, or a part of it is none; the spans before that were given.
+        refuse: Is told what is none, and why.
+        without: Attributes that are not read.
     """
     if not isinstance(export, dict) or "resourceSpans" not in export:
-        raise ValueError("no export of spans: it has no 'resourceSpans'")
-    for resource in _objects(export, "resourceSpans"):
-        said = resource.get("resource")
-        service = _attributes(said, "attributes").get("service.name") if isinstance(said, dict) else None
-        for scope in _objects(resource, "scopeSpans"):
+        refuse("no export of spans: it has no 'resourceSpans'")
+        return
+    for resource in _members(export, "resourceSpans", refuse):
+        service = _service(resource.get("resource"))
+        for scope in _members(resource, "scopeSpans", refuse):
             owner = scope.get("scope")
-            name = _text(owner, "name") if isinstance(owner, dict) else ""
-            for span in _objects(scope, "spans"):
-                yield _span(span, name, service if isinstance(service, str) else None)
+            name = owner.get("name") if isinstance(owner, dict) else None
+            for span in _members(scope, "spans", refuse):
+                try:
+                    yield _span(span, sys.intern(name) if isinstance(name, str) else "", service, without)
+                except ValueError as error:
+                    refuse(str(error))
 
 
-def _span(span: dict[str, Any], scope: str, service: str | None) -> RawSpan:
+def _members(owner: Mapping[str, Any], key: str, refuse: Refuse) -> Iterator[dict[str, Any]]:
+    members = owner.get(key) or []
+    for member in members if isinstance(members, list) else [members]:
+        if isinstance(member, dict):
+            yield member
+        else:
+            refuse(f"'{key}' has something that is no object")
+
+
+def _service(resource: Any) -> str | None:
+    try:
+        name = attributes_of(resource, "attributes").get("service.name") if isinstance(resource, dict) else None
+    except ValueError:
+        return None
+    return sys.intern(name) if isinstance(name, str) else None
+
+
+def _span(span: dict[str, Any], scope: str, service: str | None, without: frozenset[str]) -> RawSpan:
     status = span.get("status")
     status = status if isinstance(status, dict) else {}
+    flags = whole(span.get("flags")) or 0
     return RawSpan(
         trace_id=_id(span, "traceId", 32),
         span_id=_id(span, "spanId", 16),
         # A root has no parent, an empty one, or one of zeros: all three are written.
         parent_id=_id(span, "parentSpanId", 16) if _text(span, "parentSpanId").strip("0") else None,
-        name=_text(span, "name"),
+        name=sys.intern(_text(span, "name")),
         start=_time(span, "startTimeUnixNano") or 0,
         end=_time(span, "endTimeUnixNano") or None,
-        attributes=_attributes(span, "attributes"),
+        attributes=attributes_of(span, "attributes", without=without),
         failed=status.get("code") in (2, "STATUS_CODE_ERROR"),
         message=_text(status, "message"),
         events=[
-            Event(_text(event, "name"), _time(event, "timeUnixNano") or 0, _attributes(event, "attributes"))
-            for event in _objects(span, "events")
-        ],
+            Event(
+                name=_text(event, "name"),
+                time=_time(event, "timeUnixNano") or 0,
+                attributes=attributes_of(event, "attributes", without=without),
+            )
+            for event in objects_of(span, "events")
+        ]
+        or (),
         links=[
-            Link(_id(link, "traceId", 32), _id(link, "spanId", 16), _attributes(link, "attributes"))
-            for link in _objects(span, "links")
-        ],
+            Link(_id(link, "traceId", 32), _id(link, "spanId", 16), attributes_of(link, "attributes"))
+            for link in objects_of(span, "links")
+        ]
+        or (),
         scope=scope,
         service=service,
+        is_remote=flags & _REMOTE == _REMOTE,
     )
 
 
-def _objects(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    value = owner.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ValueError(f"'{key}' is not a list of objects")
-    return value
+_REMOTE = 0x300
+"""The flags that say: it is known where the parent is, and it is in another process."""
 
 
 def _text(owner: Mapping[str, Any], key: str) -> str:
@@ -152,7 +180,7 @@ def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
     value = value.lower()
     if len(value) != digits or not set(value) <= set("0123456789abcdef"):
         raise ValueError(f"'{key}' is not {digits} hex digits")
-    return value
+    return sys.intern(value)  # each stands in several spans
 
 
 def _from_base64(value: str) -> str:
@@ -164,68 +192,14 @@ def _from_base64(value: str) -> str:
 
 
 _LATEST = 2**63
-"""What is larger is no number of 64 bits; nor is it a time, in nanoseconds since 1970."""
+"""Nanoseconds since 1970: what is later is no time."""
 
 
 def _time(owner: Mapping[str, Any], key: str) -> int | None:
     value = owner.get(key)
     if value is None:
         return None
-    number = _whole(value)
-    if number is None or number < 0:
+    number = whole(value)
+    if number is None or not 0 <= number < _LATEST:
         raise ValueError(f"'{key}' is no time")
     return number
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, str) and len(value) < 40:  # noqa: PLR2004 - more digits than any number of 64 bits has
-        try:
-            value = int(value)
-        except ValueError:
-            return None
-    return value if type(value) is int and -_LATEST <= value < _LATEST else None
-
-
-def _attributes(owner: Mapping[str, Any], key: str, depth: int = 0) -> dict[str, Any]:
-    return {
-        encodable(name): _value(pair.get("value"), depth)
-        for pair in _objects(owner, key)
-        if isinstance(name := pair.get("key"), str)
-    }
-
-
-def _value(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
-    """Read one `AnyValue`: an object with one field that names its type, or with none for null."""
-    if not isinstance(value, dict) or depth > _DEPTH:
-        return None
-    for kind, content in value.items():
-        if kind == "stringValue":
-            return encodable(content) if isinstance(content, str) else None
-        if kind == "intValue":
-            return _whole(content)
-        if kind == "boolValue":
-            return content if isinstance(content, bool) else None
-        if kind == "doubleValue":
-            return _fraction(content)
-        if kind == "bytesValue":
-            return encodable(content) if isinstance(content, str) else None
-        if kind == "arrayValue":
-            return (
-                [_value(item, depth + 1) for item in _objects(content, "values")] if isinstance(content, dict) else None
-            )
-        if kind == "kvlistValue":
-            return _attributes(content, "values", depth + 1) if isinstance(content, dict) else None
-    return None
-
-
-def _fraction(content: Any) -> Any:
-    """Read a number that may be none: JSON has no name for those, so they are texts, and stay such."""
-    if isinstance(content, bool):
-        return None
-    if isinstance(content, (int, float)):
-        try:
-            number = float(content)
-        except OverflowError:
-            return None
-        return number if math.isfinite(number) else str(number)
-    return content if content in ("NaN", "Infinity", "-Infinity") else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from callspan.local.trace import Span, Trace
 
 _LEAVES = ("llm", "embedding")
@@ -17,51 +19,60 @@ def trace_back(trace: Trace) -> None:
     Args:
         trace: The trace; its spans get `path` and `beside`.
     """
-    for root in trace.roots:
-        _walk(trace, root)
-    for above in trace.spans:
-        _overlap([trace.spans[child] for child in above.children])
-    _overlap(list(trace.roots))
+    spans, ends = trace.spans, _ends(trace)
+    roots = [place for place, span in enumerate(spans) if span.parent < 0]
+    for root in roots:
+        _walk(spans, ends, root)
+    for beside in (roots, *(span.children for span in spans)):
+        _overlap(spans, ends, beside)
 
 
-def _walk(trace: Trace, root: Span) -> None:
-    waiting = [(root, root.start, root.stop)]
+def _ends(trace: Trace) -> list[int]:
+    """Give the end of each span; one that has none goes on at least as long as what is under it."""
+    ends = [span.stop for span in trace.spans]
+    for place in range(len(ends) - 1, -1, -1):  # children come first
+        above = trace.spans[place].parent
+        if above >= 0 and trace.spans[above].duration is None:
+            ends[above] = max(ends[above], ends[place])
+    return ends
+
+
+def _walk(spans: Sequence[Span], ends: Sequence[int], root: int) -> None:
+    waiting = [(root, spans[root].start, ends[root])]
     while waiting:
-        span, start, at = waiting.pop()
+        place, start, at = waiting.pop()
+        span, own = spans[place], list[tuple[int, int]]()
         below = () if span.kind in _LEAVES else span.children
-        for child in sorted((trace.spans[place] for place in below), key=lambda one: -one.stop):
-            if child.stop > at + _SLACK or child.stop <= start or child.start >= at:
+        for child in sorted(below, key=ends.__getitem__, reverse=True):
+            begun, ended = spans[child].start, ends[child]
+            if ended > at + _SLACK or ended <= start or begun >= at:
                 continue
-            _add(span, max(child.stop, start), at)
-            waiting.append((child, max(child.start, start), min(child.stop, at)))
-            at = max(child.start, start)
-        _add(span, start, at)
+            own.append((max(ended, start), at))
+            waiting.append((child, max(begun, start), min(ended, at)))
+            at = max(begun, start)
+        own.append((start, at))
+        span.path = [part for part in own if part[0] < part[1]] or ()
 
 
-def _add(span: Span, start: int, stop: int) -> None:
-    if stop > start:
-        span.path.append((start, stop))
-
-
-def _overlap(spans: list[Span]) -> None:
+def _overlap(spans: Sequence[Span], ends: Sequence[int], beside: Sequence[int]) -> None:
     """Tell each of some siblings how many of its group ran at once; a group is what overlaps, one after the other."""
-    group: list[Span] = []
+    group: list[int] = []
     stop = -1
-    for span in spans:
-        if span.start + _SLACK >= stop and group:
-            _tell(group)
+    for place in beside:
+        if group and spans[place].start + _SLACK >= stop:
+            _tell(spans, ends, group)
             group = []
-        group.append(span)
-        stop = max(stop, span.stop)
-    _tell(group)
+        group.append(place)
+        stop = max(stop, ends[place])
+    _tell(spans, ends, group)
 
 
-def _tell(group: list[Span]) -> None:
-    ends = sorted(span.stop for span in group)
+def _tell(spans: Sequence[Span], ends: Sequence[int], group: Sequence[int]) -> None:
+    stops = sorted(ends[place] for place in group)
     most = over = 0
-    for place, span in enumerate(group):
-        while ends[over] <= span.start + _SLACK and over < place:
+    for count, place in enumerate(group, start=1):
+        while over < count - 1 and stops[over] <= spans[place].start + _SLACK:
             over += 1
-        most = max(most, place + 1 - over)
-    for span in group:
-        span.beside = most
+        most = max(most, count - over)
+    for place in group:
+        spans[place].beside = most

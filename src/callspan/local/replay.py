@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from callspan.local.batches import Item, batches_of, export_of, items_of
+from callspan.local.batches import Item, Place, batches_of, export_of, size_of, written_in
+from callspan.local.exports import _CUT, _LONG, Exports, _parsed
 from callspan.local.otlp_http import Refused, Sender, SendError, Stopped
-from callspan.local.read import Source, lines_in
+from callspan.local.read import Source, opened
 from callspan.local.sent import Ledger
 
 _TELL = 20
@@ -47,42 +51,79 @@ def replay(
         ledger: Says how far it has been sent, and is told; it fits the file.
         sender: Sends.
         done: Is told what became of it, while it happens.
-        moved: Hears the byte up to which the file has been sent.
+        moved: Hears how many bytes of the file have been read, after each batch.
 
     Raises:
         OSError: The file cannot be read, or the ledger not be written.
         SendError: The server takes nothing more.
     """
     done.source.files.append(str(file))
-    with file.open("rb") as opened:
+    with opened(file) as stream:
         try:
-            for batch in batches_of(_items(opened, str(file), ledger, done)):
+            for batch in batches_of(_items(stream, str(file), ledger, done)):
                 _deliver(batch, ledger, sender, done)
-                moved(batch[-1].offset)
+                moved(stream.tell())
         except Stopped:
             done.stopped = True
 
 
-def _items(opened: IO[bytes], name: str, ledger: Ledger, done: Replay) -> Iterator[Item]:
+def _items(file: IO[bytes], name: str, ledger: Ledger, done: Replay) -> Iterator[Item]:
     """Give the spans that have not been sent."""
-    offset, before, skip = ledger.state.offset, ledger.state.lines, ledger.state.spans
-    opened.seek(offset)
-    for line in lines_in(opened, name, done.source, before):
-        start, offset = offset, opened.tell()
-        if line.cut:
-            done.cut = True
+    begun = ledger.state.place
+    file.seek(begun.offset)
+    skip = begun.spans
+    try:
+        for item in _every(file, name, Place(begun.offset, begun.lines), done):
+            if skip:
+                skip -= 1
+            else:
+                yield item
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        done.source.skip(name, 1, f"damaged, and cannot be unpacked further: {error}")
+
+
+def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[Item]:
+    """Give the spans of a file from the beginning of a line on, each with the place behind it.
+
+    A line can be passed by once it has been sent. What is none (a document, a line too long for memory, or one that is
+    still being written) is read as one with all that follows, and its spans are counted instead.
+    """
+    at, before = begun.offset, begun.lines
+    while line := file.readline(_LONG):
+        whole = line.endswith(b"\n")
+        export, why = _parsed(line) if line.strip() else (None, "")
+        if why and (before == 0 or not whole):
+            done.cut = not whole and len(line) < _LONG
+            file.seek(at)
+            yield from _counted(file, name, Place(at, before), done)
             return
-        try:
-            if line.why:
-                raise ValueError(line.why)
-            items, why = items_of(line, start, offset)
-        except (ValueError, RecursionError) as error:
-            done.source.skip(name, line.number, str(error))
-            continue
         if why:
-            done.source.skip(name, line.number, why)
-        yield from (item for item in items if item.spans > skip or item.offset == offset)
-        skip = 0
+            found = [item.written for item in _counted(BytesIO(line), name, Place(0, before), done)]
+        else:
+            found = [] if export is None else list(written_in(export, _skip(done, name, before + 1)))
+        after = Place(at + len(line), before + 1)
+        for count, written in enumerate(found, start=1):
+            place = after if count == len(found) else Place(at, before, count)
+            yield Item(written, size_of(written[0], len(line), len(found)), before + 1, place)
+        at, before = after.offset, after.lines
+
+
+def _counted(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[Item]:
+    """Give the spans of what is not one export a line, counted from its beginning."""
+
+    def refuse(line: int, why: str) -> None:
+        if why != _CUT or not done.cut:  # it is no fault of a file that it is still being written
+            done.source.skip(name, begun.lines + line, why)
+
+    count = 0
+    for line, export in Exports(file, refuse):
+        for written in written_in(export, _skip(done, name, begun.lines + line)):
+            count += 1
+            yield Item(written, size_of(written[0], 0, 0), begun.lines + line, replace(begun, spans=count))
+
+
+def _skip(done: Replay, name: str, line: int) -> Callable[[str], None]:
+    return lambda why: done.source.skip(name, line, why)
 
 
 def _deliver(batch: list[Item], ledger: Ledger, sender: Sender, done: Replay) -> None:
@@ -106,7 +147,7 @@ def _deliver(batch: list[Item], ledger: Ledger, sender: Sender, done: Replay) ->
                 continue
             rejected, why = 1, str(refusal)
         _count(part, min(rejected, len(part)), why, ledger, done)
-        ledger.answered(part[-1].offset, part[-1].lines, part[-1].spans)
+        ledger.answered(part[-1].place)
         if done.rejected == done.sent >= _TELL:
             raise SendError(f"{sender.url} refuses every span: {done.why[0]}")
 
@@ -118,8 +159,6 @@ def _count(part: list[Item], rejected: int, why: str, ledger: Ledger, done: Repl
     ledger.state.rejected += rejected
     if (rejected or why) and len(done.why) < _TELL:
         where = (
-            f"line {part[0].number}"
-            if part[0].number == part[-1].number
-            else (f"lines {part[0].number} to {part[-1].number}")
+            f"line {part[0].line}" if part[0].line == part[-1].line else (f"lines {part[0].line} to {part[-1].line}")
         )
         done.why.append(f"{where}: {why or 'no reason was given'}")

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from callspan import semconv
+from callspan.local import old_messages
 from callspan.local.otlp import RawSpan
+from callspan.local.plain import as_text, plain, value_of
 
 Message = dict[str, Any]
 
-_DETAILS = "gen_ai.client.inference.operation.details"
+DETAILS = "gen_ai.client.inference.operation.details"
 """The event in which some writers put what was said."""
+
+OLD_EVENTS = tuple(old_messages.ROLES)
+"""Events that are a message each."""
 
 CONTENT = frozenset(
     {
         *(semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS),
         *(semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT, semconv.QUERY_TEXT, semconv.DOCUMENTS),
         *(semconv.RUN_INPUTS, semconv.RUN_OUTPUTS, semconv.INTERRUPT_VALUE, semconv.RESUME_VALUE),
+        *(old_messages.PROMPT, old_messages.COMPLETION),
     }
 )
 """The attributes that say it."""
@@ -56,66 +60,49 @@ def said_in(span: RawSpan) -> Said:
     """
     told = span.attributes
     for event in span.events:
-        if event.name == _DETAILS:
+        if event.name == DETAILS:
             told = {**event.attributes, **told}
     found = {name: value_of(told[name]) for name in CONTENT if name in told}
-    if not found:
+    if not found and not span.events:
         return Said()
-    inputs = messages_of(found.get(semconv.INPUT_MESSAGES))
+    inputs = messages_of(_first(found, semconv.INPUT_MESSAGES, old_messages.PROMPT)) or old_messages.asked(span.events)
+    outputs = _first(found, semconv.OUTPUT_MESSAGES, old_messages.COMPLETION)
     if (instructions := found.get(semconv.SYSTEM_INSTRUCTIONS)) is not None:
-        inputs = [*(messages_of([{"role": "system", "parts": instructions}]) or ()), *(inputs or ())]
+        inputs = [*(messages_of([{"role": "system", "parts": instructions}]) or ()), *inputs]
     query = found.get(semconv.QUERY_TEXT)
     return Said(
-        inputs=inputs,
-        outputs=messages_of(found.get(semconv.OUTPUT_MESSAGES)),
+        inputs=messages_of(inputs) if inputs or semconv.INPUT_MESSAGES in found else None,
+        outputs=messages_of(outputs, "assistant") or messages_of(old_messages.answered(span.events)) or None,
         tools=_objects(found.get(semconv.TOOL_DEFINITIONS)),
-        arguments=found.get(semconv.TOOL_ARGUMENTS, found.get(semconv.RUN_INPUTS)),
-        result=found.get(semconv.TOOL_RESULT, found.get(semconv.RUN_OUTPUTS)),
-        query=None if query is None else query if isinstance(query, str) else json.dumps(query),
+        arguments=_first(found, semconv.TOOL_ARGUMENTS, semconv.RUN_INPUTS),
+        result=_first(found, semconv.TOOL_RESULT, semconv.RUN_OUTPUTS),
+        query=None if query is None else as_text(query),
         documents=_documents(found.get(semconv.DOCUMENTS)),
     )
 
 
-def value_of(told: Any) -> Any:
-    """Give what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any.
-
-    Args:
-        told: The attribute.
-    """
-    if not isinstance(told, str) or told[:1] not in ("{", "["):
-        return told
-    try:
-        return _finite(json.loads(told))
-    except (ValueError, RecursionError):
-        return told
+def _first(found: dict[str, Any], *names: str) -> Any:
+    return next((found[name] for name in names if found.get(name) is not None), None)
 
 
-def _finite(value: Any) -> Any:
-    """Give JSON without the numbers that are none."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return [_finite(one) for one in value] if isinstance(value, list) else value
-
-
-def messages_of(told: Any) -> list[Message] | None:
+def messages_of(told: Any, role: str = "user") -> list[Message] | None:
     """Give messages, each with a role and parts that have a type; what is none is shown as the text that it is.
 
     Args:
         told: What an attribute says.
+        role: Whose a message is that does not say so.
     """
     if told is None:
         return None
-    return [_message(one) for one in (told if isinstance(told, list) else [told])]
+    return [_message(one, role) for one in (told if isinstance(told, list) else [told])]
 
 
-def _message(told: Any) -> Message:
+def _message(told: Any, role: str) -> Message:
     if not isinstance(told, dict):
-        return {"role": "user", "parts": [_part(told)]}
+        return {"role": role, "parts": [_part(told)]}
     parts = told.get("parts", told.get("content"))
     said: Message = {
-        "role": str(told.get("role") or "user"),
+        "role": as_text(told.get("role") or role),
         "parts": [_part(one) for one in (parts if isinstance(parts, list) else [] if parts is None else [parts])],
     }
     if isinstance(name := told.get("name"), str) and name:
@@ -123,26 +110,40 @@ def _message(told: Any) -> Message:
     return said
 
 
-_TEXTS = ("id", "name", "content", "mime_type", "modality", "uri", "file_id")
+_TEXTS = ("type", "id", "name", "content", "text", "mime_type", "modality", "uri", "file_id")
 """Fields of a part that are texts wherever they stand; a page takes them for such."""
 
 
 def _part(told: Any) -> dict[str, Any]:
     if not isinstance(told, dict):
-        return {"type": "text", "content": told if isinstance(told, str) else json.dumps(told)}
-    part = {**told, "type": str(told.get("type") or "other")}
-    for name in _TEXTS:
-        if part.get(name) is not None and not isinstance(part[name], str):
-            part[name] = json.dumps(part[name])
+        return {"type": "text", "content": as_text(told)}
+    part = _with_texts(told, _TEXTS)
+    if not part.get("type"):
+        part["type"] = "other"
+    if part["type"] == "text" and "content" not in part and "text" in part:  # as providers write it
+        part["content"] = part.pop("text")
     return part
+
+
+def _with_texts(told: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    texts = {name: as_text(told[name]) for name in names if told.get(name) is not None}
+    return {name: value for name, value in told.items() if name not in names} | texts
 
 
 def _objects(told: Any) -> list[dict[str, Any]] | None:
     if not isinstance(told, list):
         return None
-    return [one for one in told if isinstance(one, dict)]
+    return [plain(one) for one in told if isinstance(one, dict)]
 
 
 def _documents(told: Any) -> list[dict[str, Any]] | None:
     found = _objects(told)
-    return None if found is None else [{**one, "id": str(one.get("id", ""))} for one in found]
+    return None if found is None else [_document(one) for one in found]
+
+
+def _document(told: dict[str, Any]) -> dict[str, Any]:
+    document = {"id": "", **_with_texts(told, ("id", "content"))}
+    for name, kind in (("score", (int, float)), ("metadata", dict)):
+        if name in document and not isinstance(document[name], kind):
+            del document[name]
+    return document

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from callspan.local.batches import Place
+from callspan.local.read import opened
+
 _VERSION = 1
 _PIECE = 1024 * 1024
 
@@ -24,7 +27,7 @@ class Sent:
     Args:
         offset: The byte at which the first line begins that was not sent wholly.
         lines: How many lines come before.
-        spans: How many spans of that line were sent.
+        spans: How many spans were sent from there on.
         digest: SHA-256 of all bytes before the offset.
         sent: How many spans were sent in all.
         rejected: How many of them the server did not take.
@@ -39,6 +42,11 @@ class Sent:
     rejected: int = 0
     pending: int = 0
 
+    @property
+    def place(self) -> Place:
+        """How far it has been sent."""
+        return Place(self.offset, self.lines, self.spans)
+
 
 class Ledger:
     """Keeps what has been sent of a file, by where it was sent to.
@@ -49,6 +57,7 @@ class Ledger:
 
     Raises:
         SentError: What is beside the file is none.
+        OSError: The file cannot be opened.
     """
 
     def __init__(self, file: Path, endpoint: str) -> None:
@@ -59,6 +68,11 @@ class Ledger:
         self._hash = hashlib.sha256()
         self._hashed = 0
         self.state = self._state()
+        self._stream = opened(file)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
 
     def forget(self) -> None:
         """Begin anew."""
@@ -87,31 +101,28 @@ class Ledger:
         self.state.pending = spans
         self._write()
 
-    def answered(self, offset: int, lines: int, spans: int) -> None:
+    def answered(self, place: Place) -> None:
         """Note how far the file has been sent.
 
         Args:
-            offset: Where the first line begins that was not sent wholly.
-            lines: How many lines come before.
-            spans: How many spans of it were sent.
+            place: The place behind the last span that was.
 
         Raises:
             OSError: It cannot be written.
         """
         state = self.state
-        state.offset, state.lines, state.spans, state.pending = offset, lines, spans, 0
-        state.digest = self._digest(offset)
+        state.offset, state.lines, state.spans, state.pending = place.offset, place.lines, place.spans, 0
+        state.digest = self._digest(place.offset)
         self._write()
 
     def _digest(self, offset: int) -> str:
         """Give the digest of all bytes before an offset; what was read for an earlier one is not read again."""
         if offset < self._hashed:
             self._hash, self._hashed = hashlib.sha256(), 0
-        with self._file.open("rb") as opened:
-            opened.seek(self._hashed)
-            while self._hashed < offset and (piece := opened.read(min(_PIECE, offset - self._hashed))):
-                self._hash.update(piece)
-                self._hashed += len(piece)
+            self._stream.seek(0)
+        while self._hashed < offset and (piece := self._stream.read(min(_PIECE, offset - self._hashed))):
+            self._hash.update(piece)
+            self._hashed += len(piece)
         return self._hash.hexdigest()
 
     def _read(self) -> dict[str, Any]:
@@ -139,8 +150,8 @@ class Ledger:
         """Put the new text in the place of the old one at once: a kill leaves one or the other."""
         self._every[self._endpoint] = asdict(self.state)
         new = self.path.with_name(self.path.name + ".new")
-        with new.open("w", encoding="utf-8") as opened:
-            json.dump({"version": _VERSION, "endpoints": self._every}, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
+        with new.open("w", encoding="utf-8") as written:
+            json.dump({"version": _VERSION, "endpoints": self._every}, written)
+            written.flush()
+            os.fsync(written.fileno())
         new.replace(self.path)

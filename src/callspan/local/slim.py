@@ -13,8 +13,8 @@ from struct import Struct
 from typing import Any
 
 from callspan import semconv
-from callspan.local.kind import HTTP, kind_of
-from callspan.local.otlp import Event, Link, RawSpan
+from callspan.local.kind import HTTP, OTHERS_NAMES, kind_of
+from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace, traces_of
 from callspan.local.usage import COSTS, cost_in, counted
 from callspan.text import cut
@@ -27,7 +27,7 @@ _NONE = b"\0" * 8
 _TEXTS = (
     *(semconv.OPERATION, semconv.RUN_TYPE, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, semconv.PROVIDER),
     *(semconv.TOOL_NAME, semconv.AGENT_NAME, semconv.WORKFLOW_NAME, semconv.DATA_SOURCE_ID, semconv.RUN_NAME),
-    *(semconv.RUN_OUTCOME, semconv.ERROR_TYPE),
+    *(semconv.RUN_OUTCOME, semconv.ERROR_TYPE, *OTHERS_NAMES),
 )
 """Attributes that are kept as they are; a few texts, which come again with every call."""
 
@@ -57,6 +57,7 @@ class _About:
     name: str
     attributes: dict[str, Any]
     failed: bool
+    is_remote: bool
 
 
 @dataclass(slots=True)
@@ -137,8 +138,7 @@ class SlimSpans:
             None if end < 0 else end,
             said,
             about.failed,
-            events=_NO_EVENTS,
-            links=_NO_LINKS,
+            is_remote=about.is_remote,
         )
 
     def _place(self, span: RawSpan) -> int:
@@ -147,6 +147,7 @@ class SlimSpans:
         key = (
             span.name,
             span.failed,
+            span.is_remote,
             said.get(semconv.CACHE_HIT) is True,
             *[said.get(name) for name in _TEXTS],
             *[name in said for name in _SIGNS],
@@ -163,24 +164,21 @@ class SlimSpans:
         few = len(self._places) >= _VARIETY
         # What is no call of anything is in no row: its name, which may be different each time, is not needed.
         name = "" if kind in ("http", "other") else span.name.partition(" ")[0] if few else span.name
-        texts = (semconv.OPERATION, semconv.RUN_TYPE, semconv.RUN_OUTCOME) if few else _TEXTS
+        texts = (semconv.OPERATION, semconv.RUN_TYPE, semconv.RUN_OUTCOME, *OTHERS_NAMES) if few else _TEXTS
         kept: dict[str, Any] = {one: cut(said[one], _LONGEST) for one in texts if isinstance(said.get(one), str)}
         kept.update((one, "yes") for one in _SIGNS if one in said)
         cached = said.get(semconv.CACHE_HIT) is True
         if cached:
             kept[semconv.CACHE_HIT] = True
         name = cut(name, _LONGEST)
-        key = (name, span.failed, cached, *map(kept.get, _TEXTS), *[one in kept for one in _SIGNS])
+        key = (name, span.failed, span.is_remote, cached, *map(kept.get, _TEXTS), *[one in kept for one in _SIGNS])
         place = self._places.setdefault(key, len(self.abouts))
         if place == len(self.abouts):
-            self.abouts.append(_About(name, kept, span.failed))
+            self.abouts.append(_About(name, kept, span.failed, span.is_remote))
         return place
 
 
 _NO_USAGE = (-1, 0, 0, 0, 0)
-_NO_EVENTS: list[Event] = []
-_NO_LINKS: list[Link] = []
-"""Shared by all, and never added to."""
 
 
 def _by_trace(packed: bytearray) -> Iterable[array[int]]:

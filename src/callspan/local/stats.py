@@ -10,8 +10,9 @@ from os import PathLike
 from callspan import semconv
 from callspan.local.errors import has_failed
 from callspan.local.read import Source, read
+from callspan.local.said import CONTENT
 from callspan.local.slim import SlimSpans
-from callspan.local.trace import MISSING, Span, Trace, text_in
+from callspan.local.trace import ELSEWHERE, MISSING, Span, Trace, text_in
 from callspan.local.usage import CALLS, Price, own
 
 GROUPS = {
@@ -151,7 +152,7 @@ def stats_of(files: Iterable[str | PathLike[str]], price: Price | None = None, s
     """
     stats = stats or Stats()
     slim = SlimSpans()
-    for span in read(files, stats.source):
+    for span in read(files, stats.source, CONTENT):
         slim.add(span)
     for trace in slim.traces():
         own(trace, price)
@@ -178,7 +179,7 @@ def add(stats: Stats, trace: Trace) -> None:
     """
     places: list[_Place] = []
     for span in trace.spans:
-        stats.spans += span.raw.name is not MISSING
+        stats.spans += span.raw.name is not MISSING and span.raw.name is not ELSEWHERE
         above = places[span.parent] if span.parent >= 0 else _OUTSIDE
         place = _Place(above.call, above.users, above.run)
         places.append(place)

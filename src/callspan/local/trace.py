@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,7 +73,7 @@ class Span:
     outcome: str | None = None
     attempt: int | None = None
     beside: int = 1
-    path: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    path: Sequence[tuple[int, int]] = ()
     before: int | tuple[str, str] | None = None
 
     @property
@@ -135,14 +135,11 @@ def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
         children.setdefault(span.parent_id, []).append(span)
     for beside in children.values():
         beside.sort(key=lambda span: span.start)
-    roots = [*children.pop(None, [])]
-    trace = Trace(identity, min(span.start for span in members.values()), [])
-    while roots or children:
-        if not roots:  # what is left hangs in a ring of parents: no sound trace has one, so it must not be missing
-            roots = children.pop(next(iter(children)))
-        for root in roots:
-            _hang(root, children, trace)
-        roots = []
+    trace = Trace(identity, min((span.start for span in members.values() if span.start), default=0), [])
+    for root in children.pop(None, []):
+        _hang(root, children, trace)
+    while children:
+        _hang(_cut_out(children, members), children, trace)
     trace.service = next((span.service for span in members.values() if span.service), None)
     said = (span.raw.attributes.get(semconv.CONVERSATION_ID) for span in trace.spans)
     trace.conversation = next((one for one in said if isinstance(one, str) and one), None)
@@ -151,19 +148,46 @@ def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
 
 def _stand_in_for_missing(members: dict[str, RawSpan]) -> None:
     """Put a span where a parent is missing: only what has ended is in a file."""
+    roots = [span for span in members.values() if span.parent_id is None]
+    # Beside a root that has ended, what is missing did end; it is in another file, or nowhere.
+    name, above = (ELSEWHERE, roots[0].span_id) if len(roots) == 1 else (MISSING, None)
+    stands_in: dict[str, RawSpan] = {}
     for span in list(members.values()):
         parent = span.parent_id
-        if parent is None:
+        if parent is None or (parent in members and parent not in stands_in):
             continue
-        known = members.get(parent)
+        if span.is_remote and above is None:  # this process's part of a trace
+            span.parent_id = None
+            continue
+        known = stands_in.get(parent)
         if known is None:
-            members[parent] = RawSpan(span.trace_id, parent, None, MISSING, span.start, None, {}, service=span.service)
-        elif known.name is MISSING:
-            known.start = min(known.start, span.start)
+            known = RawSpan(span.trace_id, parent, above, name, span.start, None, {}, service=span.service)
+            members[parent] = stands_in[parent] = known
+        known.start = min(known.start, span.start)
+        if above is not None:
+            known.end = max(known.end or 0, span.end or 0) or None
 
 
 MISSING = "did not end"
-"""The name of what stands for a span that is not in the file."""
+"""The name of what stands for a span that had not ended when the file was written."""
+
+ELSEWHERE = "parent not in this file"
+"""The name of what stands for any other span that is missing."""
+
+
+def _cut_out(children: dict[str | None, list[RawSpan]], members: dict[str, RawSpan]) -> RawSpan:
+    """Take a span out of a ring of parents: no sound trace has one, and what hangs in it must not be missing."""
+    place = next(iter(children))
+    seen: set[str | None] = set()
+    while place is not None and place not in seen:
+        seen.add(place)
+        place = members[place].parent_id
+    found = members[place or ""]
+    beside = children[found.parent_id]
+    beside.remove(found)
+    if not beside:
+        del children[found.parent_id]
+    return found
 
 
 def _hang(root: RawSpan, children: dict[str | None, list[RawSpan]], trace: Trace) -> None:
@@ -183,7 +207,7 @@ def _hang(root: RawSpan, children: dict[str | None, list[RawSpan]], trace: Trace
 
 def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
     said = raw.attributes
-    start = (raw.start - origin) // 1000
+    start = max(0, (raw.start - origin) // 1000)
     waited = said.get(semconv.TIME_TO_FIRST_CHUNK)
     attempt = said.get(semconv.RUN_ATTEMPT)
     return Span(
@@ -193,7 +217,7 @@ def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
         depth,
         start,
         None if raw.end is None else max(0, (raw.end - origin) // 1000 - start),
-        first_token=int(waited * 1_000_000) if isinstance(waited, float) and 0 <= waited < _LONG else None,
+        first_token=int(waited * 1_000_000) if isinstance(waited, (int, float)) and 0 <= waited < _LONG else None,
         outcome=text_in(said, semconv.RUN_OUTCOME),
         attempt=attempt if type(attempt) is int and attempt > 1 else None,
     )

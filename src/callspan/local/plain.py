@@ -1,0 +1,62 @@
+"""Values as any reader of JSON takes them: texts that UTF-8 can carry, numbers that are some, trees with a bottom."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from callspan.text import encodable
+
+DEEPEST = 64
+"""How deep a value is shown; what is deeper is left out."""
+
+_EXACT = 2**53
+"""Whole numbers from here on are not exact for a browser, so they are texts."""
+
+_LEFT_OUT = "…"
+
+
+def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
+    """Give a value of JSON, made safe.
+
+    Args:
+        value: What JSON gave.
+        depth: How deep it stands.
+    """
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if -_EXACT < value < _EXACT else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth > DEEPEST:
+        return _LEFT_OUT
+    if isinstance(value, dict):
+        return {encodable(str(key)): plain(one, depth + 1) for key, one in value.items()}
+    return [plain(one, depth + 1) for one in value] if isinstance(value, (list, tuple)) else str(value)
+
+
+def as_text(value: Any) -> str:
+    """Give a value as text: a text as it is, anything else as JSON.
+
+    Args:
+        value: What `plain` gave.
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def value_of(told: Any) -> Any:
+    """Give what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any.
+
+    Args:
+        told: The attribute.
+    """
+    if not isinstance(told, str) or told[:1] not in ("{", "["):
+        return plain(told)
+    try:
+        return plain(json.loads(told))
+    except (ValueError, RecursionError):
+        return told

@@ -1,0 +1,129 @@
+"""Values as OTLP JSON has them, each under the name of its type: whatever stands there, a plain value comes out.
+
+Source: the OTLP specification's JSON mapping; 64-bit numbers are texts there.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callspan.text import encodable
+
+_DEPTH = 64
+"""How deep a value is read; what is deeper is left out."""
+
+
+def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Give a list of objects; an empty one where nothing stands.
+
+    Args:
+        owner: What has it.
+        key: Where it has it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    value = owner.get(key) or []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError(f"'{key}' is not a list of objects")
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """Give a whole number, which may be written as a text; None if it is none.
+
+    Args:
+        value: What JSON has.
+    """
+    if isinstance(value, str) and len(value) < 40:  # noqa: PLR2004 - more digits than any number of 64 bits has
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def attributes_of(
+    owner: Mapping[str, Any], key: str, depth: int = 0, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Give attributes by their names.
+
+    Args:
+        owner: What has them.
+        key: Where it has them.
+        depth: How deep they stand.
+        without: Those that are not read.
+
+    Raises:
+        ValueError: They are no list of objects.
+    """
+    # The names are the same in every span: kept once, they take no memory.
+    return {
+        sys.intern(encodable(name)): _value(pair.get("value"), depth)
+        for pair in objects_of(owner, key)
+        if isinstance(name := pair.get("key"), str) and name not in without
+    }
+
+
+def _value(value: Any, depth: int = 0) -> Any:
+    """Read one `AnyValue`: an object with one field that names its type, or with none for null."""
+    if not isinstance(value, dict):
+        return None
+    for kind, content in value.items():
+        reader = _SINGLE.get(kind)
+        if reader is not None:
+            return reader(content)
+        if not isinstance(content, dict) or depth > _DEPTH:
+            return None
+        if kind == "arrayValue":
+            return [_value(item, depth + 1) for item in objects_of(content, "values")]
+        return attributes_of(content, "values", depth + 1) if kind == "kvlistValue" else None
+    return None
+
+
+_SHORT = 32
+"""Characters of a text that is likely to stand in other spans too; ids are longer."""
+
+
+def _kept(content: Any) -> str | None:
+    if not isinstance(content, str):
+        return None
+    return encodable(content) if len(content) > _SHORT else sys.intern(encodable(content))
+
+
+_BEYOND = 2**63
+
+
+def _within_64_bits(content: Any) -> int | None:
+    number = whole(content)
+    return number if number is not None and -_BEYOND <= number < _BEYOND else None
+
+
+def _fraction(content: Any) -> Any:
+    """Read a number that may be none: JSON has no name for those, so they are texts, and stay such."""
+    if isinstance(content, bool):
+        return None
+    if isinstance(content, (int, float)):
+        try:
+            number = float(content)
+        except OverflowError:
+            return None
+        return number if math.isfinite(number) else str(number)
+    return content if content in ("NaN", "Infinity", "-Infinity") else None
+
+
+def _truth(content: Any) -> bool | None:
+    return content if isinstance(content, bool) else None
+
+
+_SINGLE: dict[str, Callable[[Any], Any]] = {
+    "stringValue": _kept,
+    "intValue": _within_64_bits,
+    "boolValue": _truth,
+    "doubleValue": _fraction,
+    "bytesValue": _kept,
+}
+"""By type: how a value that holds no other is read."""
