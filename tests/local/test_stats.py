@@ -41,6 +41,11 @@ def test_a_call_that_two_instrumentations_tell_counts_once(stats):
     assert (row.calls, row.tokens[:2]) == (1, [10, 5])
 
 
+def test_a_call_between_two_that_tell_tokens_makes_no_second_bill(stats):
+    found = stats(model(1), model(2, 1, tokens=None), model(3, 2))
+    assert found.total.tokens[:2] == [10, 5]
+
+
 def test_tokens_that_only_the_inner_of_two_tells_are_those_of_the_outer_call(stats):
     found = stats(model(1, name="outer", tokens=None), model(2, 1, name="inner"))
     assert list(found.rows) == [("run", "outer"), ("llm", "outer")]

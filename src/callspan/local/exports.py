@@ -59,8 +59,11 @@ class Exports:
         if not line:
             return
         if len(line) == _LONG and not _is_whole(line):
-            pieces = Pieces(_more(line, self._file.readline), lambda _, why: self._skip(number, why))
+            more = _more(line, _to_the_end_of_the_line(self._file))
+            pieces = Pieces(more, lambda _, why: self._skip(number, why))
             yield from ((number, export) for export in pieces.exports())
+            while more(1):  # what was not looked at
+                pass
             return
         export, why = _parsed(line)
         if not why:
@@ -97,6 +100,19 @@ def _parsed(line: bytes) -> tuple[Any, str]:
 
 
 _CUT = "cut short: the line has no end"
+
+
+def _to_the_end_of_the_line(file: IO[bytes]) -> Callable[[int], bytes]:
+    """Give what reads on, at most so many bytes, and nothing after the end of the line."""
+    is_at_end = False
+
+    def read(size: int) -> bytes:
+        nonlocal is_at_end
+        piece = b"" if is_at_end else file.readline(size)
+        is_at_end = not piece or _is_whole(piece)
+        return piece
+
+    return read
 
 
 def _more(begun: bytes, read: Callable[[int], bytes]) -> Callable[[int], str]:

@@ -183,7 +183,7 @@ def _text(body: bytes) -> str:
     """Give what a server said in words: its message, if its answer is JSON with one."""
     text = body.decode("utf-8", "replace")
     try:
-        told = json.loads(text)
+        told = json.loads(text, strict=False)
         text = str(told["message"]) if isinstance(told, dict) and told.get("message") else text
     except (ValueError, RecursionError):
         pass

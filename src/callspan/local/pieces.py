@@ -18,6 +18,9 @@ _KEY = 64
 
 _BETWEEN = re.compile(r"[\s,]*")
 
+_FAULTS = 100
+"""Parts that cannot be read; after so many the rest is not looked at: each may cost as much as a whole one."""
+
 _NEAR = 16
 """Characters from the end: a fault there is that of a part that is not there yet."""
 
@@ -38,12 +41,13 @@ class Pieces:
         self._more, self._refuse = more, refuse
         self._text, self._at = "", 0
         self._ended = False
+        self._faults = 0
         self.lines = 0
         self._said: dict[str, Any] = {}
 
     def exports(self) -> Iterator[dict[str, Any]]:
         """Give each span as an export of its own, with its resource and its scope."""
-        while (found := self._find()) is not None:
+        while self._faults < _FAULTS and (found := self._find()) is not None:
             if found != "spans":
                 self._said[found] = self._part()
                 if found == "resource":
@@ -101,6 +105,9 @@ class Pieces:
 
     def _give_up(self, why: str) -> None:
         self._refuse(self._line(), why)
+        self._faults += 1
+        if self._faults == _FAULTS:
+            self._refuse(self._line(), "too much that cannot be read: the rest is not looked at")
         self._at = min(self._at + 1, len(self._text))
 
     def _line(self) -> int:

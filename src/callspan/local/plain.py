@@ -59,4 +59,4 @@ def value_of(told: Any) -> Any:
     try:
         return plain(json.loads(told))
     except (ValueError, RecursionError):
-        return told
+        return encodable(told)

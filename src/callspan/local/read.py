@@ -99,8 +99,10 @@ def opened(path: str | PathLike[str]) -> IO[bytes]:
         OSError: It cannot be opened.
     """
     file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
-    is_packed = file.peek(2)[:2] == _GZIP
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if is_packed else file
+    if file.peek(2)[:2] != _GZIP:
+        return file
+    file.close()
+    return cast("IO[bytes]", gzip.open(path))
 
 
 _GZIP = b"\x1f\x8b"

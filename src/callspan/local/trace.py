@@ -123,7 +123,7 @@ def traces_of(spans: Iterable[RawSpan]) -> list[Trace]:
     every: dict[str, dict[str, RawSpan]] = {}
     for span in spans:
         every.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
-    found = [_trace(identity, members) for identity, members in every.items()]
+    found = [_trace(identity, every.pop(identity)) for identity in list(every)]  # what is laid out stands here no more
     return sorted(found, key=lambda trace: trace.start)
 
 

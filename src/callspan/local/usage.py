@@ -19,6 +19,9 @@ _NAMES = (
 
 COSTS = ("gen_ai.usage.cost", "operation.cost")
 
+_DEAREST = 1e9
+"""US dollars that no call costs."""
+
 CALLS = ("llm", "embedding")
 """The kinds that use tokens; all others only tell what those below them used."""
 
@@ -51,8 +54,8 @@ def _inside(span: Span, trace: Trace) -> bool:
     """Tell whether a call is told by a span around it already, which has counted."""
     while span.parent >= 0:
         span = trace.spans[span.parent]
-        if span.kind in CALLS:
-            return counted(span.raw.attributes) is not None
+        if span.kind in CALLS and counted(span.raw.attributes) is not None:
+            return True
     return False
 
 
@@ -91,6 +94,6 @@ def cost_in(said: dict[str, Any]) -> float | None:
     """
     for name in COSTS:
         value = said.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _ABSURD:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _DEAREST:
             return float(value)
     return None

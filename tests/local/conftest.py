@@ -1,0 +1,32 @@
+"""Trace files on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from callspan.local.otlp import RawSpan
+from callspan.local.read import Source, read
+
+Read = Callable[..., tuple[list[RawSpan], Source]]
+
+
+@pytest.fixture
+def read_back(tmp_path: Path) -> Read:
+    """Write texts or bytes into a file, and give its spans and what is said of it."""
+
+    def read_back(*contents: str | bytes, **options: frozenset[str]) -> tuple[list[RawSpan], Source]:
+        path, source = tmp_path / "trace.jsonl", Source()
+        path.write_bytes(b"".join(one if isinstance(one, bytes) else one.encode() for one in contents))
+        return list(read([path], source, **options)), source
+
+    return read_back
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is read in pieces comes in very small ones."""
+    monkeypatch.setattr("callspan.local.exports._LONG", 40)
+    monkeypatch.setattr("callspan.local.exports._PIECE", 7)
