@@ -34,6 +34,8 @@ _TEXTS = (
 _SIGNS = (semconv.GRAPH_NODE, *HTTP)
 """Attributes of which is kept that they are there."""
 
+_KEPT = frozenset({*_TEXTS, *_SIGNS, semconv.CACHE_HIT})
+
 _TOKENS = (
     *(semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.CACHE_READ_TOKENS),
     *(semconv.CACHE_WRITE_TOKENS, semconv.REASONING_TOKENS),
@@ -48,7 +50,7 @@ _VARIETY = 20_000
 _PARTS = 64
 """How many parts the traces are in while they wait; one part at a time becomes objects."""
 
-MOST = 150_000
+MOST = 100_000
 """Spans of one trace that are put into their places together: more would not fit into memory as objects."""
 
 
@@ -74,6 +76,7 @@ class SlimSpans:
     abouts: list[_About] = field(default_factory=list[_About])
     split: int = 0
     _places: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
+    _known: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
 
     def add(self, span: RawSpan) -> None:
         """Keep what numbers are made of.
@@ -144,19 +147,16 @@ class SlimSpans:
     def _place(self, span: RawSpan) -> int:
         """Give the number of what a span is: its kind, its names, how it ended."""
         said = span.attributes
-        key = (
-            span.name,
-            span.failed,
-            span.is_remote,
-            said.get(semconv.CACHE_HIT) is True,
-            *[said.get(name) for name in _TEXTS],
-            *[name in said for name in _SIGNS],
-        )
+        key = (span.name, span.failed, span.is_remote, *[pair for pair in said.items() if pair[0] in _KEPT])
         try:
-            place = self._places.get(key)
+            place = self._known.get(key)
         except TypeError:  # a list where a text should be
-            place = None
-        return self._new(span) if place is None else place
+            return self._new(span)
+        if place is None:
+            place = self._new(span)
+            if len(self._known) < _VARIETY:
+                self._known[key] = place
+        return place
 
     def _new(self, span: RawSpan) -> int:
         said = span.attributes

@@ -17,6 +17,8 @@ _NAMES = (
 )
 """What is counted, by the names of today and of before."""
 
+_COUNTED = frozenset(name for names in _NAMES for name in names)
+
 COSTS = ("gen_ai.usage.cost", "operation.cost")
 
 _DEAREST = 1e9
@@ -69,6 +71,8 @@ def counted(said: dict[str, Any]) -> Usage | None:
     Args:
         said: The attributes.
     """
+    if _COUNTED.isdisjoint(said):
+        return None
     found = [next((n for name in names if (n := _number(said.get(name))) is not None), None) for names in _NAMES]
     if all(one is None for one in found):
         return None
