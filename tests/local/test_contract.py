@@ -96,7 +96,7 @@ def test_a_pause_has_what_it_waits_for_and_its_resumption_what_it_went_on_with()
         span("a", said={"langchain.run.outcome": "paused"}, events=[Event("langgraph.interrupt", ORIGIN, asked)])
     )
     assert found["outcome"] == "paused"
-    assert found["interrupt"] == {"id": "one, two", "value": {"question": "Approve?"}}
+    assert found["interrupt"] == {"id": "one", "value": {"question": "Approve?"}}
     assert "langgraph.interrupt.value" not in found["events"][0]["attrs"]
     answer = Event("langgraph.resume", ORIGIN, {"langgraph.resume.value": '{"ok": true}'})
     assert only(span("a", events=[answer]))["resume"] == {"ok": True}

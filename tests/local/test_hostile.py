@@ -194,9 +194,9 @@ def test_any_graph_of_parents_with_any_times(through, spans):
     ids=lambda contents: repr(contents[:12] + contents[-12:]),
 )
 def test_files_that_are_made_to_hang(through, contents):
-    begun = time.monotonic()
+    begun = time.process_time()
     through(contents)
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 def test_a_very_deep_trace(through):

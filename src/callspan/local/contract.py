@@ -157,8 +157,9 @@ def _pause(raw: RawSpan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if semconv.INTERRUPT_ID in said or semconv.INTERRUPT_VALUE in said:
         identity = said.get(semconv.INTERRUPT_ID)
+        identity = next(iter(identity), None) if isinstance(identity, list) else identity
         found["interrupt"] = {
-            "id": ", ".join(map(str, identity)) if isinstance(identity, list) else str(identity or ""),
+            "id": identity if isinstance(identity, str) else "",
             "value": value_of(said.get(semconv.INTERRUPT_VALUE)),
         }
     if semconv.RESUME_VALUE in said:

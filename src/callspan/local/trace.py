@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from callspan import semconv
@@ -64,7 +64,7 @@ class Span:
     depth: int = 0
     start: int = 0
     duration: int | None = None
-    children: list[int] = field(default_factory=list[int])
+    children: Sequence[int] = ()
     first_token: int | None = None
     usage: Usage | None = None
     cost: float | None = None
@@ -140,6 +140,7 @@ def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
         _hang(root, children, trace)
     while children:
         _hang(_cut_out(children, members), children, trace)
+    _tell_children(trace)
     trace.service = next((span.service for span in members.values() if span.service), None)
     said = (span.raw.attributes.get(semconv.CONVERSATION_ID) for span in trace.spans)
     trace.conversation = next((one for one in said if isinstance(one, str) and one), None)
@@ -198,11 +199,18 @@ def _hang(root: RawSpan, children: dict[str | None, list[RawSpan]], trace: Trace
         if above is not None and above.depth >= DEEPEST:
             parent, above = above.parent, trace.spans[above.parent]
         place = len(trace.spans)
-        if above is not None:
-            above.children.append(place)
         trace.spans.append(_placed(raw, parent, 0 if above is None else above.depth + 1, trace.start))
         # Taken out, not looked up: an id that is its own ancestor must not be told twice.
         waiting.extend((child, place) for child in reversed(children.pop(raw.span_id, [])))
+
+
+def _tell_children(trace: Trace) -> None:
+    below: dict[int, list[int]] = {}
+    for place, span in enumerate(trace.spans):
+        if span.parent >= 0:
+            below.setdefault(span.parent, []).append(place)
+    for place, children in below.items():
+        trace.spans[place].children = children
 
 
 def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from callspan.text import encodable
@@ -87,14 +88,22 @@ def _value(value: Any, depth: int = 0) -> Any:
     return None
 
 
-_SHORT = 32
-"""Characters of a text that is likely to stand in other spans too; ids are longer."""
+_SHORT, _LONG = 32, 256
+"""Characters of a text that is likely to stand in any other span, and of one that may stand in the next ones."""
 
 
 def _kept(content: Any) -> str | None:
     if not isinstance(content, str):
         return None
-    return encodable(content) if len(content) > _SHORT else sys.intern(encodable(content))
+    if len(content) <= _SHORT:
+        return sys.intern(encodable(content))
+    return _same(encodable(content)) if len(content) <= _LONG else encodable(content)
+
+
+@lru_cache(maxsize=4096)
+def _same(text: str) -> str:
+    """Give the very object that was given for this text before: ids of conversations take no memory for each span."""
+    return text
 
 
 _BEYOND = 2**63
