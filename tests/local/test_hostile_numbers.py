@@ -2,7 +2,7 @@
 
 import copy
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -129,7 +129,7 @@ def test_numbers_are_made_of_any_file(tmp_path, content):
     told = json.loads(as_json(found, rows, found, changes(found, found)), parse_constant=pytest.fail)
     assert told["spans"] == found.spans
     as_csv(rows, found).encode("utf-8")
-    ElementTree.fromstring(plot(found, GROUPS, found))
+    ET.fromstring(plot(found, GROUPS, found))
 
 
 @FUZZ

@@ -1,6 +1,6 @@
 """The picture is sound SVG whatever things are called, and has the numbers of the table."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from tests.local.trace_lines import model, tool, write
@@ -19,7 +19,7 @@ def picture(tmp_path):
     def draw(spans, others=None):
         now = stats_of([write(tmp_path / "now.jsonl", *spans)])
         before = None if others is None else stats_of([write(tmp_path / "old.jsonl", *others)])
-        return ElementTree.fromstring(plot(now, ["model", "tool"], before))
+        return ET.fromstring(plot(now, ["model", "tool"], before))
 
     return draw
 

@@ -85,7 +85,7 @@ def test_a_star_stands_for_the_rest_of_a_name_and_the_longest_name_wins(prices):
     ],
 )
 def test_a_file_that_is_wrong_is_told_with_what_is_wrong(prices, told, why):
-    with pytest.raises(PricesError, match="no price.*") as caught:
+    with pytest.raises(PricesError, match="no price") as caught:
         prices(told)
     assert why in str(caught.value)
 

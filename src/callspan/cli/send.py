@@ -15,10 +15,12 @@ from urllib.parse import unquote, urlsplit
 import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
 from callspan.cli.saying import say, tell_skipped
 from callspan.local.otlp_http import Sender, SendError
+from callspan.local.printable import one_line
 from callspan.local.replay import Replay, replay
 from callspan.local.sent import Ledger, SentError
 
@@ -77,7 +79,7 @@ def send(
     if protocol == "http/protobuf":
         _need_protobuf()
     stop = Event()
-    sender = Sender(_url(endpoint), _headers(headers), protocol == "http/protobuf", patience, stop, _told)
+    sender = Sender(_url(endpoint), _headers(headers), protocol == "http/protobuf", patience, stop)
     code = 0
     with _stopping(stop):
         for file in files:
@@ -109,7 +111,7 @@ def _go_on(file: Path, ledger: Ledger, sender: Sender) -> int:
     done = Replay()
     failed = ""
     try:
-        with _progress(file, ledger.state.offset) as moved:
+        with _progress(file, ledger.state.offset, sender) as moved:
             replay(file, ledger, sender, done, moved)
     except SendError as error:
         failed = str(error)
@@ -139,18 +141,17 @@ def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) 
         say("not all was sent; the same command goes on from here")
 
 
-def _told(why: str, seconds: float) -> None:
-    say(f"{why}; again in {seconds:.1f} s")
-
-
 @contextmanager
-def _progress(file: Path, offset: int) -> Generator[Callable[[int], None]]:
-    """Show a bar on a terminal; gives the function that moves it."""
+def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[int], None]]:
+    """Show a bar on a terminal, and above it why something is tried again; gives the function that moves the bar."""
     console = Console(stderr=True)
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(file.name.replace("[", "\\["), total=size, completed=offset)
+        sender.told = lambda why, seconds: console.print(
+            Text(f"callspan: {one_line(why)}; again in {seconds:.1f} s"), soft_wrap=True
+        )
         yield lambda at: bar.update(task, completed=at, total=max(size, at))
 
 

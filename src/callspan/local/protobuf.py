@@ -49,8 +49,9 @@ def rejected(answer: bytes) -> tuple[int, str]:
 
 
 def _with_bytes(export: dict[str, Any]) -> dict[str, Any]:
-    """Give a copy in which ids are as protobuf's own JSON has them: base64, where OTLP has hex."""
-    told: dict[str, Any] = json.loads(json.dumps(export), object_pairs_hook=_object)
+    """Give a copy in which ids are as protobuf's own JSON has them, base64 where OTLP has hex, and texts are UTF-8."""
+    text = json.dumps(export, ensure_ascii=False).encode("utf-8", "replace")
+    told: dict[str, Any] = json.loads(text, object_pairs_hook=_object)
     return told
 
 
@@ -58,8 +59,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {
         name: base64.b64encode(bytes.fromhex(value)).decode()
         if isinstance(value, str) and len(value) == _IDS.get(name)
-        else value.encode("utf-8", "replace").decode()
-        if isinstance(value, str)
         else value
         for name, value in pairs
     }

@@ -96,7 +96,7 @@ class SlimSpans:
             span.start,
             -1 if span.end is None else span.end,
             self._place(span),
-            first if isinstance(first, float) else math.nan,
+            float(first) if isinstance(first, (int, float)) else math.nan,
             *(usage or _NO_USAGE),
             math.nan if cost is None else cost,
         )
