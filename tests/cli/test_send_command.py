@@ -82,8 +82,8 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(file, server, started):
 
     def decide(number, export):
         if number == 3:
-            process.kill()
             killed.set()
+            process.kill()
             return Answer(0)
         return Answer()
 
@@ -141,7 +141,7 @@ def test_rejected_spans_are_a_finding(file, server):
     partial = {"partialSuccess": {"rejectedSpans": "7", "errorMessage": "too old"}}
     server.decide = lambda number, export: Answer(200, json.dumps(partial).encode() if number == 1 else b"{}")
     done = run(file, "--endpoint", server.url)
-    assert (done.exit_code, "7 spans were rejected" in done.stderr, "too old" in done.stderr) == (1, True, True)
+    assert (done.exit_code, "7 spans rejected" in done.stderr, "too old" in done.stderr) == (1, True, True)
 
 
 def test_a_server_that_takes_nothing_is_a_finding(file):

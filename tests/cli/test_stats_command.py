@@ -124,6 +124,10 @@ def test_the_picture_is_written_and_where_it_cannot_be_is_said(trace, tmp_path):
     assert run(trace("trace.jsonl"), "--plot", tmp_path / "missing" / "calls.svg").exit_code == 2
 
 
+def test_a_picture_of_another_sort_is_a_wrong_call(trace, tmp_path):
+    assert run(trace("trace.jsonl"), "--plot", tmp_path / "calls.png").exit_code == 2
+
+
 def test_lines_that_cannot_be_read_are_said_and_the_rest_is_counted(tmp_path):
     file = tmp_path / "trace.jsonl"
     file.write_text(line(tool(1)) + "nonsense\n" * 8)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspan.local.amounts import change_text, count_text, money_text, time_text
+from callspan.local.amounts import change_text, count_text, many_text, money_text, time_text
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,10 @@ def test_money(dollars, text):
 @pytest.mark.parametrize(("share", "text"), [(0.04, "+4%"), (-0.31, "−31%"), (0.001, "0%"), (11, "×12")])
 def test_changes(share, text):
     assert change_text(share) == text
+
+
+def test_one_is_one():
+    assert [many_text(count, "run") for count in (0, 1, 1520)] == ["0 runs", "1 run", "1,520 runs"]
 
 
 @given(st.floats(0, 1e15))

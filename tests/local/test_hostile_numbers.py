@@ -171,7 +171,7 @@ def test_what_is_sent_of_any_file_is_what_can_be_read_of_it(tmp_path, content):
         return
     with opened(path) as stream:
         items = list(_every(stream, str(path), Place(), Replay()))
-    sent = [span for batch in batches_of(items) for span in spans_of(json.loads(json.dumps(export_of(batch))))]
+    sent = [span for batch in batches_of(items) for span in spans_of(json.loads(export_of(batch)))]
     assert [(span["traceId"], span["spanId"]) for span in sent] == known
 
 
@@ -200,6 +200,6 @@ def test_from_any_place_the_rest_is_sent_and_no_more(tmp_path, content, cut):
 def test_protobuf_is_made_or_refused(content):
     protobuf = pytest.importorskip("callspan.local.protobuf", reason="needs the extra otlp", exc_type=ImportError)
     try:
-        assert isinstance(protobuf.encoded(json.loads(content)), bytes)
+        assert isinstance(protobuf.encoded(content.decode()), bytes)
     except Refused:
         pass

@@ -242,6 +242,16 @@ def test_numbers_that_are_none_are_sent_as_otlp_has_them(tmp_path, server):
     assert b'"doubleValue":"NaN"' in server.bodies[0]
 
 
+@pytest.mark.parametrize("depth", [60, 300, 900])
+def test_what_is_nested_deep_is_sent_or_told_and_costs_no_other(tmp_path, server, depth):
+    file = tmp_path / "trace.jsonl"
+    file.write_text(
+        line(tool(1), {**tool(2), "deep": 0}, tool(3)).replace('"deep": 0', f'"deep": {"[" * depth}{"]" * depth}')
+    )
+    done = send(file, server)
+    assert done.sent + done.source.skips == 3
+
+
 def test_a_server_gets_protobuf_if_it_wants_it(file, server):
     trace_pb2 = pytest.importorskip(
         "opentelemetry.proto.collector.trace.v1.trace_service_pb2", reason="needs the extra otlp"

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
 from callspan.cli.saying import say, tell_skipped
+from callspan.local.amounts import many_text
 from callspan.local.otlp_http import Sender, SendError
 from callspan.local.printable import one_line
 from callspan.local.replay import Replay, replay
@@ -107,7 +108,7 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
 def _go_on(file: Path, ledger: Ledger, sender: Sender) -> int:
     before = ledger.state.sent
     if ledger.state.pending:
-        say(f"{ledger.state.pending:,} spans of {file} were on the way when it ended: they are sent again")
+        say(f"{many_text(ledger.state.pending, 'span')} of {file} were on the way when it ended: they are sent again")
     done = Replay()
     failed = ""
     try:
@@ -130,9 +131,9 @@ def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) 
         click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.url} before", err=True)
     else:
         earlier = f", {before:,} before" if before else ""
-        click.echo(f"{file}: {done.sent - done.rejected:,} spans sent to {sender.url}{earlier}", err=True)
+        click.echo(f"{file}: {many_text(done.sent - done.rejected, 'span')} sent to {sender.url}{earlier}", err=True)
     if done.rejected:
-        say(f"{done.rejected:,} spans were rejected")
+        say(f"{many_text(done.rejected, 'span')} rejected")
     if done.cut:
         say(f"the last line of {file} is not whole; it is sent when it is")
     if failed:

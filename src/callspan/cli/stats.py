@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -12,11 +12,12 @@ from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
 from callspan.cli.saying import say, tell_skipped
-from callspan.local.compare import changes, shown_rows
+from callspan.local.amounts import many_text
+from callspan.local.compare import Change, changes, shown_rows
 from callspan.local.prices import PricesError, price_from
 from callspan.local.printable import fitting, one_line
 from callspan.local.read import Source
-from callspan.local.stats import Stats, stats_of
+from callspan.local.stats import Key, Row, Stats, stats_of
 from callspan.local.usage import Price
 
 _GROUPS = ("model", "tool", "agent")
@@ -60,6 +61,8 @@ def stats(
 
     Exit codes: 0, 1 a regression with --fail-on-regression, 2 a wrong call, 3 unreadable input.
     """  # noqa: D301 - click reads the backspace
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise click.UsageError(f"--plot draws SVG: {plot} must end with .svg")
     if fail_on_regression and not against:
         raise click.UsageError("--fail-on-regression needs --against FILE")
     try:
@@ -79,13 +82,7 @@ def stats(
 
         click.echo(as_csv(rows, before, changed).encode(), nl=False)  # UTF-8, whatever the terminal has
     else:
-        from callspan.cli.stats_table import table
-
-        console = Console(highlight=False, soft_wrap=True)
-        width = console.width if console.is_terminal else None
-        lines = table(rows, before, changed, width, console.encoding)
-        for line in (*_heading(now, before, max(map(len, lines)), width, console.encoding), *lines):
-            console.print(line)
+        _print_table(now, rows, before, changed)
     if plot is not None:
         _draw(plot, now, before, by)
     if fail_on_regression and any(changed[key].worse for row in rows if (key := (row.kind, row.name)) in changed):
@@ -98,25 +95,35 @@ def _read(files: Sequence[Path], price: Price | None) -> Stats:
     try:
         stats_of(files, price, found)
     except OSError as error:
-        say(f"cannot read {error.filename}: {error.strerror}")
+        say(f"cannot read {error.filename or found.source.files[-1]}: {error.strerror or error}")
         sys.exit(UNREADABLE)
     tell_skipped(found.source)
     if found.split:
-        say(f"{found.split} traces were too large to be put together as one: what containers repeat may count twice")
+        say(f"{many_text(found.split, 'trace')} too large to be put together: what containers repeat may count twice")
     if not found.spans:
         sys.exit(UNREADABLE)
     return found
 
 
+def _print_table(now: Stats, rows: Sequence[Row], before: Stats | None, changed: Mapping[Key, Change]) -> None:
+    from callspan.cli.stats_table import table
+
+    console = Console(highlight=False, soft_wrap=True)
+    width = console.width if console.is_terminal else None
+    lines = table(rows, before, changed, width, console.encoding)
+    for line in (*_heading(now, before, max(map(len, lines)), width, console.encoding), *lines):
+        console.print(line)
+
+
 def _heading(now: Stats, before: Stats | None, wide: int, width: int | None, encoding: str) -> list[Text]:
     """Give the first line: what was read, and what it is compared with; as two where one is too short."""
-    told = [f"{now.total.calls:,} runs", f"{now.spans:,} spans"]
+    told = [many_text(now.total.calls, "run"), many_text(now.spans, "span")]
     found = ((now.total.failed, "failed"), (now.paused, "paused"), (now.unended, "did not end"))
     told[1:1] = [f"{count:,} {word}" for count, word in found if count]
     left = fitting(f"{_names(now.source)}: {', '.join(told)}", encoding)
     if before is None:
         return [Text(left, "bold")]
-    right = fitting(f"against {_names(before.source)}: {before.total.calls:,} runs", encoding)
+    right = fitting(f"against {_names(before.source)}: {many_text(before.total.calls, 'run')}", encoding)
     space = max(3, wide - len(left) - len(right))
     if width is not None and len(left) + space + len(right) > width:
         return [Text(left, "bold"), Text(right, "bright_black")]

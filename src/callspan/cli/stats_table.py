@@ -11,7 +11,7 @@ from rich.text import Text
 from callspan.local.amounts import change_text, count_text, money_text, time_text
 from callspan.local.compare import FEW, Change, percentile
 from callspan.local.printable import fitting, one_line
-from callspan.local.stats import Row, Stats
+from callspan.local.stats import Key, Row, Stats
 
 _WORDS = {
     "llm": ("model", "blue"),
@@ -47,7 +47,7 @@ _Line = dict[str, _Cell]
 def table(
     rows: Sequence[Row],
     before: Stats | None,
-    changed: Mapping[tuple[str, str], Change],
+    changed: Mapping[Key, Change],
     width: int | None,
     encoding: str,
 ) -> list[Text]:

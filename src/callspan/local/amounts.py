@@ -38,6 +38,16 @@ def count_text(count: int) -> str:
     return str(count)
 
 
+def many_text(count: int, what: str) -> str:
+    """Write how many there are: `1 run`, `1,520 spans`.
+
+    Args:
+        count: The number.
+        what: The word for one of them.
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def money_text(dollars: float) -> str:
     """Write an amount: `$12.40`, `$0.082`, `$0.0005`.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from callspan.local.otlp import Refuse, spans_of
@@ -29,8 +31,19 @@ class Place:
     spans: int = 0
 
 
-Written = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
-"""A span as it was written; its scope, without spans; its resource, without scopes."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A span as it was written, as JSON in ASCII.
+
+    Args:
+        span: The span.
+        scope: What stands around it there, without spans.
+        resource: What stands around that, without scopes.
+    """
+
+    span: str
+    scope: str
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +52,11 @@ class Item:
 
     Args:
         written: The span, and what stands around it.
-        size: About how many bytes it has.
         line: The line it stands in, from 1.
         place: Where the file goes on behind it.
     """
 
     written: Written
-    size: int
     line: int
     place: Place
 
@@ -58,42 +69,56 @@ def written_in(export: Any, refuse: Refuse) -> Iterator[Written]:
         refuse: Is told what is no span, and why.
     """
     faults: list[str] = []
-    whole = sum(1 for _ in spans_of(export, faults.append))
-    if not faults:
-        yield from _written(export)
-        return
+    sound = sum(1 for _ in spans_of(export, faults.append))
     for fault in faults:
         refuse(fault)
-    if not whole:
+    if not sound:
         return
-    for span, scope, resource in _written(export):
-        alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
-        if any(True for _ in spans_of(alone, lambda why: None)):
-            yield span, scope, resource
-
-
-def _written(export: dict[str, Any]) -> Iterator[Written]:
     for resource in _objects(export.get("resourceSpans")):
-        around = _without(resource, "scopeSpans")
+        around = _text({name: value for name, value in resource.items() if name != "scopeSpans"}, refuse)
         for scope in _objects(resource.get("scopeSpans")):
-            within = _without(scope, "spans")
+            within = _text({name: value for name, value in scope.items() if name != "spans"}, refuse)
             for span in _objects(scope.get("spans")):
-                yield _finite(span), within, around
+                if faults and not _is_sound(span):
+                    continue
+                text = _text(span, refuse)
+                if text and within and around:
+                    yield Written(text, within, around)
+
+
+def _is_sound(span: dict[str, Any]) -> bool:
+    alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    return any(True for _ in spans_of(alone, lambda why: None))
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
-def size_of(span: dict[str, Any], line: int, spans: int) -> int:
-    """Give about how many bytes a span has.
+def _text(told: dict[str, Any], refuse: Refuse) -> str:
+    """Write an object as JSON; nothing if it cannot be."""
+    try:
+        try:
+            return _COMPACT.encode(told)
+        except ValueError:
+            return _COMPACT.encode(_finite(told))
+    except RecursionError:
+        refuse("nested too deep")
+        return ""
 
-    Args:
-        span: The span.
-        line: The bytes of its line; 0 if nobody knows.
-        spans: How many spans the line has.
-    """
-    return line // max(1, spans) if 0 < line <= _BYTES else len(json.dumps(span))
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Give what JSON has as JSON may have it: Python also reads numbers that are none, and servers do not."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
 
 
 def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -105,44 +130,32 @@ def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
     for item in items:
-        if batch and (len(batch) >= _SPANS or size + item.size > _BYTES):
+        more = len(item.written.span)
+        if batch and (len(batch) >= _SPANS or size + more > _BYTES):
             yield batch
             batch, size = [], 0
         batch.append(item)
-        size += item.size
+        size += more
     if batch:
         yield batch
 
 
-def export_of(batch: Sequence[Item]) -> dict[str, Any]:
+def export_of(batch: Iterable[Item]) -> str:
     """Give a batch as one export request; what has the same resource and scope in turn shares it.
 
     Args:
         batch: The spans.
     """
-    resources: list[dict[str, Any]] = []
-    last: Written | None = None
-    for span, scope, resource in (item.written for item in batch):
-        if last is None or resource != last[2]:
-            resources.append({**resource, "scopeSpans": []})
-            last = None
-        if last is None or scope != last[1]:
-            resources[-1]["scopeSpans"].append({**scope, "spans": []})
-        resources[-1]["scopeSpans"][-1]["spans"].append(span)
-        last = span, scope, resource
-    return {"resourceSpans": resources}
+    resources: list[str] = []
+    for resource, within in groupby((item.written for item in batch), lambda written: written.resource):
+        scopes = [
+            _with(scope, "spans", (written.span for written in spans))
+            for scope, spans in groupby(within, lambda written: written.scope)
+        ]
+        resources.append(_with(resource, "scopeSpans", scopes))
+    return _with("{}", "resourceSpans", resources)
 
 
-def _without(owner: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: _finite(value) for name, value in owner.items() if name != key}
-
-
-def _finite(value: Any) -> Any:
-    """Give what JSON has as JSON may have it: Python also reads numbers that are none, and servers do not."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):  # noqa: PLR0124
-        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124
-    return value
+def _with(owner: str, key: str, members: Iterable[str]) -> str:
+    """Write a list into an object."""
+    return f'{owner[:-1]}{"," if len(owner) > len("{}") else ""}"{key}":[{",".join(members)}]}}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from callspan.local.stats import Row, Stats
+from callspan.local.stats import Key, Row, Stats
 from callspan.local.usage import CALLS
 
 FEW = 5
@@ -84,7 +84,7 @@ def _payers(row: Row) -> int:
     return row.priced if row.kind in CALLS else row.calls
 
 
-def changes(now: Stats, before: Stats) -> dict[tuple[str, str], Change]:
+def changes(now: Stats, before: Stats) -> dict[Key, Change]:
     """Compare all rows that both sides have.
 
     Args:

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from ipaddress import ip_address
 from threading import Event
-from typing import IO, Any
+from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
@@ -74,7 +74,7 @@ class Sender:
         proxies = [ProxyHandler({})] if _is_here(self.url) else []
         self._opener = build_opener(_NoRedirect, *proxies)
 
-    def send(self, export: dict[str, Any]) -> tuple[int, str]:
+    def send(self, export: str) -> tuple[int, str]:
         """Send an export until it is answered.
 
         Args:
@@ -105,12 +105,12 @@ class Sender:
             if self.stop.wait(wait):
                 raise Stopped
 
-    def _body(self, export: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    def _body(self, export: str) -> tuple[bytes, dict[str, str]]:
         if self.protobuf:
             from callspan.local.protobuf import encoded
 
             return encoded(export), {"Content-Type": "application/x-protobuf"}
-        return json.dumps(export, separators=(",", ":")).encode(), {"Content-Type": "application/json"}
+        return export.encode(), {"Content-Type": "application/json"}
 
     def _once(self, request: Request) -> tuple[bytes, float | None]:
         """Try once.

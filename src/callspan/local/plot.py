@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from callspan.local.amounts import change_text, count_text, time_text
+from callspan.local.amounts import change_text, count_text, many_text, time_text
 from callspan.local.axis import Axis
 from callspan.local.compare import FEW, change, percentile, shown_rows
 from callspan.local.printable import one_line
@@ -69,7 +69,7 @@ class _Picture:
 
     def text(self, stats: Stats) -> str:
         """Give the whole picture."""
-        told = f"{stats.total.calls:,} runs, {stats.spans:,} spans"
+        told = f"{many_text(stats.total.calls, 'run')}, {many_text(stats.spans, 'span')}"
         if self._before is not None:
             told += f"; grey: {_label(', '.join(self._before.source.files[:3]), 40)}"
         about = _label(", ".join(stats.source.files[:3]), 60)

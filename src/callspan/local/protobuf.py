@@ -14,11 +14,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from callspan.local.otlp_http import Refused
+from callspan.text import encodable
 
 _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
 
 
-def encoded(export: dict[str, Any]) -> bytes:
+def encoded(export: str) -> bytes:
     """Give an export as protobuf.
 
     Args:
@@ -27,11 +28,12 @@ def encoded(export: dict[str, Any]) -> bytes:
     Raises:
         Refused: Something in it is no OTLP.
     """
+    message = ExportTraceServiceRequest()
     try:
-        message = ExportTraceServiceRequest()
-        ParseDict(_with_bytes(export), message, ignore_unknown_fields=True)
+        ParseDict(json.loads(export, object_pairs_hook=_object), message, ignore_unknown_fields=True)
         return bytes(message.SerializeToString())
-    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    # The last two are what protobuf makes of numbers and texts that are none.
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError, OverflowError, SystemError) as error:
         raise Refused(f"it is no OTLP: {error}") from error
 
 
@@ -48,17 +50,10 @@ def rejected(answer: bytes) -> tuple[int, str]:
     return partial.rejected_spans, partial.error_message
 
 
-def _with_bytes(export: dict[str, Any]) -> dict[str, Any]:
-    """Give a copy in which ids are as protobuf's own JSON has them, base64 where OTLP has hex, and texts are UTF-8."""
-    text = json.dumps(export, ensure_ascii=False).encode("utf-8", "replace")
-    told: dict[str, Any] = json.loads(text, object_pairs_hook=_object)
-    return told
-
-
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {
-        name: base64.b64encode(bytes.fromhex(value)).decode()
-        if isinstance(value, str) and len(value) == _IDS.get(name)
-        else value
-        for name, value in pairs
-    }
+    """Give an object with ids as protobuf's own JSON has them, base64 where OTLP has hex, and texts in UTF-8."""
+    return {encodable(name): _value(name, value) if isinstance(value, str) else value for name, value in pairs}
+
+
+def _value(name: str, value: str) -> str:
+    return base64.b64encode(bytes.fromhex(value)).decode() if len(value) == _IDS.get(name) else encodable(value)

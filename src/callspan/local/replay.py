@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from callspan.local.batches import Item, Place, batches_of, export_of, size_of, written_in
+from callspan.local.batches import Item, Place, batches_of, export_of, written_in
 from callspan.local.exports import _CUT, _LONG, Exports, _parsed
 from callspan.local.otlp_http import Refused, Sender, SendError, Stopped
 from callspan.local.read import Source, opened
@@ -104,7 +104,7 @@ def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[I
         after = Place(at + len(line), before + 1)
         for count, written in enumerate(found, start=1):
             place = after if count == len(found) else Place(at, before, count)
-            yield Item(written, size_of(written[0], len(line), len(found)), before + 1, place)
+            yield Item(written, before + 1, place)
         at, before = after.offset, after.lines
 
 
@@ -119,7 +119,7 @@ def _counted(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator
     for line, export in Exports(file, refuse):
         for written in written_in(export, _skip(done, name, begun.lines + line)):
             count += 1
-            yield Item(written, size_of(written[0], 0, 0), begun.lines + line, replace(begun, spans=count))
+            yield Item(written, begun.lines + line, replace(begun, spans=count))
 
 
 def _skip(done: Replay, name: str, line: int) -> Callable[[str], None]:

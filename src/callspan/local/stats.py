@@ -24,6 +24,9 @@ GROUPS = {
 
 RUN = "run"
 
+Key = tuple[str, str]
+"""What a row is known by: its kind, and what was called."""
+
 _NAMES = {
     "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
     "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
@@ -123,7 +126,7 @@ class Stats:
     paused: int = 0
     unended: int = 0
     split: int = 0
-    rows: dict[tuple[str, str], Row] = field(default_factory=dict[tuple[str, str], Row])
+    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
     total: Row = field(default_factory=lambda: Row(RUN, ""))
 
     def row(self, kind: str, name: str) -> Row:

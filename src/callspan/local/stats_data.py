@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from callspan.local.compare import FEW, Change, percentile
-from callspan.local.stats import Row, Stats
+from callspan.local.stats import Key, Row, Stats
 
 VERSION = 1
 
@@ -20,7 +20,7 @@ def as_json(
     stats: Stats,
     rows: Sequence[Row],
     before: Stats | None = None,
-    changed: Mapping[tuple[str, str], Change] | None = None,
+    changed: Mapping[Key, Change] | None = None,
 ) -> str:
     """Write the numbers as JSON.
 
@@ -46,9 +46,7 @@ def as_json(
     return json.dumps(told, indent=2, ensure_ascii=True)
 
 
-def as_csv(
-    rows: Sequence[Row], before: Stats | None = None, changed: Mapping[tuple[str, str], Change] | None = None
-) -> str:
+def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Key, Change] | None = None) -> str:
     """Write the rows as CSV, with a line of names.
 
     Args:
