@@ -5,6 +5,7 @@ seconds and the most memory that each took:
 
 - `read`: every span, none kept. What replaying a file and counting cost at least.
 - `skeletons`: every span without what was said, in its place, explained: failures, usage, critical path.
+- `stats`: what `callspan stats` adds up; of a span only numbers are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 from callspan.local.explained import explained
 from callspan.local.read import Source, read
 from callspan.local.said import CONTENT
+from callspan.local.stats import stats_of
 
 WORDS = (
     "shark",
@@ -85,7 +87,13 @@ def _skeletons(path: Path) -> str:
     return f"{len(traces):,} runs, {sum(len(trace.spans) for trace in traces):,} spans"
 
 
-WAYS = {way: _measured(way, work) for way, work in (("read", _read), ("skeletons", _skeletons))}
+def _stats(path: Path) -> str:
+    found = stats_of([path])
+    return f"{found.total.calls:,} runs, {found.spans:,} spans"
+
+
+_WORK = {"read": _read, "skeletons": _skeletons, "stats": _stats}
+WAYS = {way: _measured(way, work) for way, work in _WORK.items()}
 
 
 def write(path: Path, size: int) -> None:

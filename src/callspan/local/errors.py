@@ -53,14 +53,21 @@ def _tried_again(trace: Trace) -> set[int]:
     return found
 
 
+def has_failed(span: Span) -> bool:
+    """Tell whether a span failed.
+
+    Args:
+        span: The span.
+    """
+    return span.raw.failed or text_in(span.raw.attributes, semconv.ERROR_TYPE) is not None
+
+
 def _failure(span: Span) -> Failure | None:
-    said = span.raw.attributes
-    name = text_in(said, semconv.ERROR_TYPE)
-    if not span.raw.failed and name is None:
+    if not has_failed(span):
         return None
     event = next((one.attributes for one in reversed(span.raw.events) if one.name == semconv.EXCEPTION), None) or {}
     return Failure(
-        name or _text(event, semconv.EXCEPTION_TYPE) or "error",
+        text_in(span.raw.attributes, semconv.ERROR_TYPE) or _text(event, semconv.EXCEPTION_TYPE) or "error",
         _text(event, semconv.EXCEPTION_MESSAGE) or span.raw.message,
         _text(event, semconv.EXCEPTION_STACKTRACE),
     )

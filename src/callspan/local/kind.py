@@ -30,12 +30,12 @@ _OTHERS = {
 }
 """By what OpenInference and OpenLLMetry call a span's kind."""
 
-_OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
+OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
 
 _WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}
 """By the first word of a name."""
 
-_HTTP = ("http.request.method", "http.method")
+HTTP = ("http.request.method", "http.method")
 
 
 def kind_of(span: RawSpan) -> str:
@@ -54,7 +54,7 @@ def kind_of(span: RawSpan) -> str:
         word = span.name.partition(" ")[0]
         if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
             return "node"
-        if found is None and any(name in said for name in _HTTP):
+        if found is None and any(name in said for name in HTTP):
             return "http"
         if found is None:
             found = _others(said) or _WORDS.get(word)
@@ -62,7 +62,7 @@ def kind_of(span: RawSpan) -> str:
 
 
 def _others(said: dict[str, Any]) -> str | None:
-    names = (said.get(name) for name in _OTHERS_NAMES)
+    names = (said.get(name) for name in OTHERS_NAMES)
     return next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
 
 

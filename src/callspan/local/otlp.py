@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -174,13 +175,16 @@ def _text(owner: Mapping[str, Any], key: str) -> str:
 
 
 def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
-    value = _text(owner, key)
-    if len(value) != digits:
-        value = _from_base64(value)
-    value = value.lower()
-    if len(value) != digits or not set(value) <= set("0123456789abcdef"):
-        raise ValueError(f"'{key}' is not {digits} hex digits")
+    value = owner.get(key)
+    if not isinstance(value, str) or len(value) != digits or _HEX(value) is None:
+        value = _text(owner, key)
+        value = (value if len(value) == digits else _from_base64(value)).lower()
+        if len(value) != digits or _HEX(value) is None:
+            raise ValueError(f"'{key}' is not {digits} hex digits")
     return sys.intern(value)  # each stands in several spans
+
+
+_HEX = re.compile("[0-9a-f]+").fullmatch
 
 
 def _from_base64(value: str) -> str:

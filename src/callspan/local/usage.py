@@ -17,7 +17,9 @@ _NAMES = (
 )
 """What is counted, by the names of today and of before."""
 
-_COSTS = ("gen_ai.usage.cost", "operation.cost")
+_COUNTED = frozenset(name for names in _NAMES for name in names)
+
+COSTS = ("gen_ai.usage.cost", "operation.cost")
 
 _DEAREST = 1e9
 """US dollars that no call costs."""
@@ -54,8 +56,8 @@ def _inside(span: Span, trace: Trace) -> bool:
     """Tell whether a call is told by a span around it already, which has counted."""
     while span.parent >= 0:
         span = trace.spans[span.parent]
-        if span.kind in CALLS:
-            return counted(span.raw.attributes) is not None
+        if span.kind in CALLS and counted(span.raw.attributes) is not None:
+            return True
     return False
 
 
@@ -69,6 +71,8 @@ def counted(said: dict[str, Any]) -> Usage | None:
     Args:
         said: The attributes.
     """
+    if _COUNTED.isdisjoint(said):
+        return None
     found = [next((n for name in names if (n := _number(said.get(name))) is not None), None) for names in _NAMES]
     if all(one is None for one in found):
         return None
@@ -79,7 +83,11 @@ def counted(said: dict[str, Any]) -> Usage | None:
 def _number(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < _ABSURD else None
+
+
+_ABSURD = 2**53
+"""Tokens that nothing counts; from there on, sums would not be exact wherever numbers are floating."""
 
 
 def cost_in(said: dict[str, Any]) -> float | None:
@@ -88,7 +96,7 @@ def cost_in(said: dict[str, Any]) -> float | None:
     Args:
         said: The attributes.
     """
-    for name in _COSTS:
+    for name in COSTS:
         value = said.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _DEAREST:
             return float(value)

@@ -17,6 +17,9 @@ _DEPTH = 64
 """How deep a value is read; what is deeper is left out."""
 
 
+_OBJECTS = frozenset({dict})
+
+
 def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Give a list of objects; an empty one where nothing stands.
 
@@ -28,7 +31,7 @@ def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
         ValueError: It is none.
     """
     value = owner.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+    if not isinstance(value, list) or not _OBJECTS.issuperset(map(type, value)):
         raise ValueError(f"'{key}' is not a list of objects")
     return value
 

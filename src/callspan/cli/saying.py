@@ -1,0 +1,32 @@
+"""What commands say on stderr."""
+
+from __future__ import annotations
+
+import click
+
+from callspan.local.printable import one_line
+from callspan.local.read import Source
+
+_TOLD = 5
+"""How many lines that were skipped are told one by one."""
+
+
+def say(text: str) -> None:
+    """Say something, on one line.
+
+    Args:
+        text: What.
+    """
+    click.echo(f"callspan: {one_line(text)}", err=True)
+
+
+def tell_skipped(source: Source) -> None:
+    """Say which lines could not be read, and why.
+
+    Args:
+        source: What was read.
+    """
+    for one in source.skipped[:_TOLD]:
+        say(str(one))
+    if source.skips > _TOLD:
+        say(f"{source.skips - _TOLD:,} more lines could not be read")

@@ -1,0 +1,216 @@
+"""`callspan send`: trace files to a Collector, Jaeger, or whatever takes OTLP over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from urllib.parse import unquote, urlsplit
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from callspan.cli import FINDING, UNREADABLE
+from callspan.cli.saying import say, tell_skipped
+from callspan.local.amounts import many_text
+from callspan.local.otlp_http import Sender, SendError
+from callspan.local.printable import one_line
+from callspan.local.replay import Replay, replay
+from callspan.local.sent import Ledger, SentError
+
+_INTERRUPTED = 130
+"""The exit code of what Ctrl-C ended, as shells have it."""
+
+_TRACES = "/v1/traces"
+
+
+@click.command(short_help="Send trace files to a server.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    *("--endpoint", "-e"),
+    envvar=["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    default="http://localhost:4318",
+    show_default=True,
+    metavar="URL",
+    help="Where to; /v1/traces is added where it is missing.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["http/json", "http/protobuf"]),
+    default="http/json",
+    show_default=True,
+    help="Protobuf needs the extra `otlp`.",
+)
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header, for instance a key.")
+@click.option("--since-start", is_flag=True, help="Send all, whatever was sent before.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a server may take nothing.",
+)
+def send(
+    files: tuple[Path, ...],
+    endpoint: str,
+    protocol: str,
+    headers: tuple[str, ...],
+    since_start: bool,
+    patience: float,
+) -> None:
+    """Send trace FILEs to a server that takes OTLP over HTTP: spans exactly as they were.
+
+    \b
+    callspan send trace.jsonl                                  to a Collector or Jaeger on this machine
+    callspan send trace-*.jsonl --endpoint https://otel.example.com --header authorization="Bearer ..."
+
+    What has been sent is noted in FILE.sent. After an interruption the same command goes on where it was, and a file
+    that has grown is sent from there. Ctrl-C waits for the answer that is due; a second one does not.
+
+    Exit codes: 0, 1 not all was taken, 2 a wrong call, 3 unreadable input, 130 Ctrl-C.
+    """  # noqa: D301 - click reads the backspace
+    if protocol == "http/protobuf":
+        _need_protobuf()
+    stop = Event()
+    sender = Sender(_url(endpoint), _headers(headers), protocol == "http/protobuf", patience, stop)
+    code = 0
+    with _stopping(stop):
+        for file in files:
+            code = max(code, _send(file, sender, since_start))
+            if stop.is_set():
+                sys.exit(_INTERRUPTED)
+    sys.exit(code)
+
+
+def _send(file: Path, sender: Sender, since_start: bool) -> int:
+    """Send a file, and give the exit code."""
+    try:
+        with closing(Ledger(file, sender.url)) as ledger:
+            if since_start:
+                ledger.forget()
+            ledger.check()
+            return _go_on(file, ledger, sender)
+    except OSError as error:
+        say(f"cannot go on with {error.filename or file}: {error.strerror or error}")
+        return UNREADABLE
+    except SentError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _go_on(file: Path, ledger: Ledger, sender: Sender) -> int:
+    before = ledger.state.sent
+    if ledger.state.pending:
+        say(f"{many_text(ledger.state.pending, 'span')} of {file} were on the way when it ended: they are sent again")
+    done = Replay()
+    failed = ""
+    try:
+        with _progress(file, ledger.state.offset, sender) as moved:
+            replay(file, ledger, sender, done, moved)
+    except SendError as error:
+        failed = str(error)
+    finally:
+        _report(file, sender, done, before, failed)
+    if done.rejected or failed:
+        return FINDING
+    return UNREADABLE if done.source.skips and not done.sent and not before else 0
+
+
+def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) -> None:
+    tell_skipped(done.source)
+    for why in done.why:
+        say(f"{file}, {why}")
+    if before and not done.sent and not failed:
+        click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.url} before", err=True)
+    else:
+        earlier = f", {before:,} before" if before else ""
+        click.echo(f"{file}: {many_text(done.sent - done.rejected, 'span')} sent to {sender.url}{earlier}", err=True)
+    if done.rejected:
+        say(f"{many_text(done.rejected, 'span')} rejected")
+    if done.cut:
+        say(f"the last line of {file} is not whole; it is sent when it is")
+    if failed:
+        say(failed)
+    if failed or done.stopped:
+        say("not all was sent; the same command goes on from here")
+
+
+@contextmanager
+def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[int], None]]:
+    """Show a bar on a terminal, and above it why something is tried again; gives the function that moves the bar."""
+    console = Console(stderr=True)
+    size = file.stat().st_size
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(file.name.replace("[", "\\["), total=size, completed=offset)
+        sender.told = lambda why, seconds: console.print(
+            Text(f"callspan: {one_line(why)}; again in {seconds:.1f} s"), soft_wrap=True
+        )
+        yield lambda at: bar.update(task, completed=at, total=max(size, at))
+
+
+@contextmanager
+def _stopping(stop: Event) -> Generator[None]:
+    """Let the first signal end it after the answer that is due, and the second one at once."""
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = [signal.signal(one, heard) for one in signals]
+    except ValueError:  # not the main thread: nobody's signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
+
+
+def _url(endpoint: str) -> str:
+    try:
+        parts = urlsplit(endpoint)
+        port = parts.port
+    except ValueError as error:
+        raise click.UsageError(f"--endpoint {endpoint!r}: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise click.UsageError(f"--endpoint must be like http://localhost:4318, not {endpoint!r}")
+    if parts.username is not None:
+        raise click.UsageError("--endpoint must not have a name or password; give them with --header")
+    if port == 4317:  # noqa: PLR2004 - the port that OTLP has for gRPC
+        say("port 4317 is gRPC's by custom; over HTTP it is 4318")
+    path = parts.path.rstrip("/")
+    return parts._replace(path=path if path.endswith(_TRACES) else path + _TRACES, fragment="").geturl()
+
+
+def _headers(given: Sequence[str]) -> dict[str, str]:
+    """Give the headers: those of OpenTelemetry's variable, and over them those of the call."""
+    told = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
+    found: dict[str, str] = {}
+    for pair in told.split(","):
+        name, _, value = pair.partition("=")
+        found.update({unquote(name).strip().lower(): unquote(value).strip()} if name.strip() else {})
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip() or "\n" in pair or "\r" in pair:
+            raise click.UsageError(f"--header must be NAME=VALUE, not {name!r}")
+        found[name.strip().lower()] = value.strip()
+    return found
+
+
+def _need_protobuf() -> None:
+    try:
+        import callspan.local.protobuf  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    except ImportError as missing:
+        raise click.UsageError("http/protobuf needs the extra `otlp`: pip install 'callspan[otlp]'") from missing

@@ -1,0 +1,75 @@
+"""Times, tokens and money as people read them: three digits, and no more than says something."""
+
+from __future__ import annotations
+
+
+def time_text(microseconds: float) -> str:
+    """Write a time: `480ms`, `1.45s`, `2m 12s`, `3h 05m`.
+
+    Args:
+        microseconds: The time.
+    """
+    seconds = microseconds / 1_000_000
+    if seconds < 0.0095:  # noqa: PLR2004 - what would be 10 ms in whole ones
+        return f"{seconds * 1000:.2g}ms"
+    if seconds < 0.9995:  # noqa: PLR2004 - what would be 1000 ms
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 99.995:  # noqa: PLR2004 - what would be 100.00 s
+        return f"{seconds:.2f}s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // 60}m {whole % 60:02}s"
+    return f"{whole // _HOUR}h {whole % _HOUR // 60:02}m"
+
+
+_HOUR = 3600
+
+
+def count_text(count: int) -> str:
+    """Write a number of tokens: `412`, `1.1k`, `193k`, `2.4M`.
+
+    Args:
+        count: The number.
+    """
+    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit * 0.9995:
+            share = count / unit
+            return f"{share:.1f}{name}" if share < 99.95 else f"{share:.0f}{name}"  # noqa: PLR2004 - three digits
+    return str(count)
+
+
+def many_text(count: int, what: str) -> str:
+    """Write how many there are: `1 run`, `1,520 spans`.
+
+    Args:
+        count: The number.
+        what: The word for one of them.
+    """
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def money_text(dollars: float) -> str:
+    """Write an amount: `$12.40`, `$0.082`, `$0.0005`.
+
+    Args:
+        dollars: The amount, in US dollars.
+    """
+    if dollars >= 999.995:  # noqa: PLR2004 - cents no longer matter
+        return f"${dollars:,.0f}"
+    if dollars >= 0.9995:  # noqa: PLR2004 - what would be a dollar in thousandths
+        return f"${dollars:.2f}"
+    if dollars >= 0.00995 or dollars == 0:  # noqa: PLR2004 - what would be a cent in ten-thousandths
+        return f"${dollars:.3f}"
+    return f"${dollars:.4f}" if dollars >= 0.00005 else "<$0.0001"  # noqa: PLR2004 - what rounds to nothing
+
+
+def change_text(share: float) -> str:
+    """Write by how much something grew: `+4%`, `−31%`, `×12`.
+
+    Args:
+        share: 0.04 for 4 percent more.
+    """
+    if share >= 9.995:  # noqa: PLR2004 - no longer a percentage that one can picture
+        return f"×{share + 1:.0f}"
+    percent = round(share * 100)
+    return f"−{-percent}%" if percent < 0 else f"+{percent}%" if percent else "0%"

@@ -1,0 +1,207 @@
+"""Sends exports of spans over OTLP/HTTP, again and again while a server says that it may do so later."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, HTTPMessage
+from ipaddress import ip_address
+from threading import Event
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+from callspan.version import __version__
+
+_LATER = (429, 502, 503, 504)
+"""What a server answers that may take the same later (OTLP specification, "Retryable Response Codes")."""
+
+_NOT_THESE = (400, 413)
+"""What it answers if it does not like what was sent, or not so much of it: with less the rest may pass."""
+
+_ANSWER = 30.0
+"""Seconds that an answer may take."""
+
+_LONGEST_WAIT = 30.0
+"""Seconds between two tries, unless the server names more."""
+
+_BYTES = 64 * 1024
+"""Bytes of an answer that are read."""
+
+
+class SendError(Exception):
+    """Nothing more can be sent; the text says why."""
+
+
+class Refused(Exception):
+    """The server will not take these spans; fewer of them it may."""
+
+
+class Stopped(Exception):
+    """It shall end, and nothing is on the way."""
+
+
+@dataclass(slots=True)
+class Sender:
+    """Sends to one server.
+
+    Args:
+        url: The whole address, path included.
+        headers: Headers besides the content's type.
+        protobuf: Whether it wants protobuf.
+        patience: Seconds in which it must take something, else it is given up.
+        stop: Ends the waiting when it is set.
+        told: Hears why something is tried again, and in how many seconds.
+        unsure: Whether what was sent last may have been taken though no answer came.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    protobuf: bool = False
+    patience: float = 60.0
+    stop: Event = field(default_factory=Event)
+    told: Callable[[str, float], None] = lambda why, seconds: None
+    unsure: bool = False
+    _opener: OpenerDirector = field(init=False)
+
+    def __post_init__(self) -> None:
+        # A proxy cannot know what "localhost" is here.
+        proxies = [ProxyHandler({})] if _is_here(self.url) else []
+        self._opener = build_opener(_NoRedirect, *proxies)
+
+    def send(self, export: str) -> tuple[int, str]:
+        """Send an export until it is answered.
+
+        Args:
+            export: An export request, as OTLP JSON.
+
+        Returns:
+            How many of its spans were rejected, and why.
+
+        Raises:
+            Refused: It was, as a whole.
+            Stopped: It was not taken so far, and is not on the way.
+            SendError: It was not taken, and nothing else would be.
+        """
+        body, kind = self._body(export)
+        request = Request(self.url, body, {"User-Agent": f"callspan/{__version__}", **self.headers, **kind})
+        self.unsure = False
+        deadline = time.monotonic() + self.patience
+        tries = 0
+        while True:
+            why, after = self._once(request)
+            if after is None:
+                return self._rejected(why)
+            tries += 1
+            wait = max(after, min(_LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.5, 1))
+            if time.monotonic() + wait > deadline:
+                raise SendError(f"{self.url} took nothing for {self.patience:.0f} s: {_text(why)}")
+            self.told(_text(why), wait)
+            if self.stop.wait(wait):
+                raise Stopped
+
+    def _body(self, export: str) -> tuple[bytes, dict[str, str]]:
+        if self.protobuf:
+            from callspan.local.protobuf import encoded
+
+            return encoded(export), {"Content-Type": "application/x-protobuf"}
+        return export.encode(), {"Content-Type": "application/json"}
+
+    def _once(self, request: Request) -> tuple[bytes, float | None]:
+        """Try once.
+
+        Returns:
+            The answer and None; or why it must be tried again, and the seconds before that, at least.
+        """
+        try:
+            with self._opener.open(request, timeout=_ANSWER) as answer:
+                return answer.read(_BYTES), None
+        except HTTPError as error:
+            with error:
+                body = _body_of(error)
+            if error.code in _LATER:
+                return f"{error.code} {error.reason}".encode(), _retry_after(error.headers.get("Retry-After"))
+            said = f"{error.code} {error.reason}: {_text(body)}".rstrip(": ")
+            if error.code in _NOT_THESE:
+                raise Refused(said) from error
+            raise SendError(f"{self.url} answers {said}{self._hint(error.code)}") from error
+        except URLError as error:
+            return str(error.reason).encode(), 0.0
+        except (HTTPException, OSError) as error:  # the request was sent, and an answer did not come
+            self.unsure = True
+            return (str(error) or type(error).__name__).encode(), 0.0
+
+    def _hint(self, status: int) -> str:
+        if status == 415:  # noqa: PLR2004 - unsupported media type
+            return f" (try --protocol {'http/json' if self.protobuf else 'http/protobuf'})"
+        if status in (401, 403):
+            return " (what it asks for can be given with --header)"
+        return ""
+
+    def _rejected(self, answer: bytes) -> tuple[int, str]:
+        if self.protobuf:
+            from callspan.local.protobuf import rejected
+
+            return rejected(answer)
+        try:
+            partial = json.loads(answer or b"{}")["partialSuccess"]
+            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return 0, ""  # nothing was rejected, or an answer that says nothing
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows nowhere: a redirected POST becomes a GET, and would succeed with nothing sent."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        return None
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _body_of(error: HTTPError) -> bytes:
+    try:
+        return error.read(_BYTES)
+    except (HTTPException, OSError):
+        return b""
+
+
+def _text(body: bytes) -> str:
+    """Give what a server said in words: its message, if its answer is JSON with one."""
+    text = body.decode("utf-8", "replace")
+    try:
+        told = json.loads(text, strict=False)
+        text = str(told["message"]) if isinstance(told, dict) and told.get("message") else text
+    except (ValueError, RecursionError):
+        pass
+    return "".join(letter if letter.isprintable() else " " for letter in text[:300]).strip()
+
+
+def _retry_after(told: str | None) -> float:
+    """Give the seconds a server asks for: it names them, or a date."""
+    told = told or "0"
+    try:
+        seconds = float(told)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(told).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
+    return seconds if 0 <= seconds < _NO_WAIT else 0.0
+
+
+_NO_WAIT = 24 * 3600.0
+"""Seconds that no server asks for in earnest."""

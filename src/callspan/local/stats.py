@@ -1,0 +1,238 @@
+"""Calls, times, tokens and cost, added up: each call, each token and each dollar once."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from os import PathLike
+
+from callspan import semconv
+from callspan.local.errors import has_failed
+from callspan.local.read import Source, read
+from callspan.local.said import CONTENT
+from callspan.local.slim import SlimSpans
+from callspan.local.trace import ELSEWHERE, MISSING, Span, Trace, text_in
+from callspan.local.usage import CALLS, Price, own
+
+GROUPS = {
+    **dict.fromkeys(CALLS, "model"),
+    **dict.fromkeys(("tool", "retriever"), "tool"),
+    **dict.fromkeys(("agent", "workflow"), "agent"),
+}
+"""What rows are grouped by, of each kind that has rows; runs are a group of their own."""
+
+RUN = "run"
+
+Key = tuple[str, str]
+"""What a row is known by: its kind, and what was called."""
+
+_NAMES = {
+    "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "tool": (semconv.TOOL_NAME,),
+    "retriever": (semconv.DATA_SOURCE_ID,),
+    "agent": (semconv.AGENT_NAME,),
+    "workflow": (semconv.WORKFLOW_NAME,),
+}
+"""The attributes that name what was called."""
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """What is known of all calls of one thing.
+
+    Args:
+        kind: Its kind: `llm`, `embedding`, `tool`, `retriever`, `agent`, `workflow`; `run` for runs.
+        name: What was called.
+        calls: How often.
+        failed: How many of them failed.
+        times: How long those took that ended, in microseconds.
+        faults: Beside `times`: 1 where the call failed.
+        firsts: The times to the first token that are known, in microseconds.
+        outputs: The output tokens of each call that tells them.
+        tokens: Input, output, cache read, cache write, reasoning.
+        cost: What is known of the cost, in US dollars.
+        priced: How many calls have a cost.
+        unpriced: How many used tokens and have none.
+    """
+
+    kind: str
+    name: str
+    calls: int = 0
+    failed: int = 0
+    times: array[int] = field(default_factory=lambda: array("q"))
+    faults: bytearray = field(default_factory=bytearray)
+    firsts: array[int] = field(default_factory=lambda: array("q"))
+    outputs: array[int] = field(default_factory=lambda: array("q"))
+    tokens: list[int] = field(default_factory=lambda: [0] * 5)
+    cost: float = 0.0
+    priced: int = 0
+    unpriced: int = 0
+
+    @property
+    def group(self) -> str:
+        """What it is grouped under: `model`, `tool`, `agent` or `run`."""
+        return GROUPS.get(self.kind, RUN)
+
+    def call(self, span: Span) -> None:
+        """Count a call.
+
+        Args:
+            span: The call.
+        """
+        failed = has_failed(span)
+        self.calls += 1
+        self.failed += failed
+        if span.duration is not None:
+            self.times.append(span.duration)
+            self.faults.append(failed)
+        if span.first_token is not None:
+            self.firsts.append(span.first_token)
+
+    def use(self, span: Span) -> None:
+        """Count the tokens that a span owns.
+
+        Args:
+            span: The span.
+        """
+        assert span.usage is not None
+        for place, count in enumerate(span.usage):
+            self.tokens[place] += count
+        self.outputs.append(span.usage[1])
+        if span.cost is None:
+            self.unpriced += 1
+        else:
+            self.priced += 1
+            self.cost += span.cost
+
+
+@dataclass(slots=True)
+class Stats:
+    """What trace files add up to.
+
+    Args:
+        source: What was read.
+        spans: How many spans there are, each once.
+        paused: How many runs paused.
+        unended: How many runs did not end.
+        split: How many traces were too large to be put together as one.
+        rows: The rows, by kind and name.
+        total: All runs together.
+    """
+
+    source: Source = field(default_factory=Source)
+    spans: int = 0
+    paused: int = 0
+    unended: int = 0
+    split: int = 0
+    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
+    total: Row = field(default_factory=lambda: Row(RUN, ""))
+
+    def row(self, kind: str, name: str) -> Row:
+        """Give a row, a new one where there is none.
+
+        Args:
+            kind: Its kind.
+            name: What was called.
+        """
+        found = self.rows.get((kind, name))
+        if found is None:
+            found = self.rows[kind, name] = Row(kind, name)
+        return found
+
+
+def stats_of(files: Iterable[str | PathLike[str]], price: Price | None = None, stats: Stats | None = None) -> Stats:
+    """Add up what trace files say, reading them once and keeping no more than numbers.
+
+    Args:
+        files: The files.
+        price: Tells what a call cost that does not say so itself.
+        stats: Is added to; new by default.
+
+    Raises:
+        OSError: A file cannot be opened.
+    """
+    stats = stats or Stats()
+    slim = SlimSpans()
+    for span in read(files, stats.source, CONTENT):
+        slim.add(span)
+    for trace in slim.traces():
+        own(trace, price)
+        add(stats, trace)
+    stats.split += slim.split
+    return stats
+
+
+@dataclass(slots=True)
+class _Place:
+    """What stands around a span, itself included: whose call it is, whose tokens, whose run."""
+
+    call: Row | None
+    users: tuple[Row, ...]
+    run: Row | None
+
+
+def add(stats: Stats, trace: Trace) -> None:
+    """Count one trace.
+
+    Args:
+        stats: Is added to.
+        trace: The trace; its usage has been found.
+    """
+    places: list[_Place] = []
+    for span in trace.spans:
+        stats.spans += span.raw.name is not MISSING and span.raw.name is not ELSEWHERE
+        above = places[span.parent] if span.parent >= 0 else _OUTSIDE
+        place = _Place(above.call, above.users, above.run)
+        places.append(place)
+        if place.run is None and _is_run(span, trace):
+            place.run = _start_run(span, stats)
+        if span.kind in CALLS:
+            if place.call is None:  # a call told by two instrumentations is one
+                place.call = stats.row(span.kind, name_of(span))
+                place.call.call(span)
+        elif span.kind in GROUPS:
+            row = stats.row(span.kind, name_of(span))
+            row.call(span)
+            if row.group == "agent" and row not in above.users:  # not twice in an agent that calls itself
+                place.users = (*above.users, row)
+        if span.usage is not None:
+            for user in (place.call, *place.users, place.run, stats.total):
+                if user is not None:
+                    user.use(span)
+
+
+_OUTSIDE = _Place(None, (), None)
+
+
+def _start_run(span: Span, stats: Stats) -> Row:
+    row = stats.row(RUN, name_of(span))
+    for one in (row, stats.total):
+        one.call(span)
+    stats.paused += span.outcome == "paused"
+    stats.unended += span.duration is None
+    return row
+
+
+def _is_run(span: Span, trace: Trace) -> bool:
+    """Tell whether a span with no run around it is one, or stands for one that is missing."""
+    if span.raw.name is MISSING:
+        return any(trace.spans[child].kind in _PARTS_OF_RUNS for child in span.children)
+    return span.kind not in ("http", "other")
+
+
+_PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
+"""What seldom stands alone: a parent of these that is not in the file was a run that did not end."""
+
+
+def name_of(span: Span) -> str:
+    """Give the name of what a span called: what its attributes say, else its own name without the operation.
+
+    Args:
+        span: The span.
+    """
+    said = span.raw.attributes
+    names = (*_NAMES.get(span.kind, ()), semconv.RUN_NAME)
+    found = next((text for name in names if (text := text_in(said, name)) is not None), None)
+    return found or span.raw.name.partition(" ")[2] or span.raw.name or "without a name"
