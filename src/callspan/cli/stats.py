@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
+from callspan.cli.pricing import prices_option
 from callspan.cli.saying import say, tell_skipped
 from callspan.local.amounts import many_text
 from callspan.local.compare import Change, changes, shown_rows
-from callspan.local.prices import PricesError, price_from
 from callspan.local.printable import fitting, one_line
 from callspan.local.read import Source
 from callspan.local.stats import Key, Row, Stats, stats_of
@@ -31,14 +31,7 @@ _GROUPS = ("model", "tool", "agent")
 @click.option("--csv", "form", flag_value="csv", help="Write them as CSV.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="SVG", help="Draw the calls, too.")
 @click.option("--fail-on-regression", is_flag=True, help="Exit with 1 where a row has a !.")
-@click.option(
-    *("--prices", "where"),
-    envvar="CALLSPAN_PRICES",
-    default="off",
-    show_default=True,
-    metavar="builtin|FILE",
-    help="What calls cost that do not say so: by genai-prices, or by a JSON file.",
-)
+@prices_option
 def stats(
     files: tuple[Path, ...],
     against: tuple[Path, ...],
@@ -46,7 +39,7 @@ def stats(
     form: str | None,
     plot: Path | None,
     fail_on_regression: bool,
-    where: str,
+    price: Price | None,
 ) -> None:
     """Count, time and price the calls in trace FILEs.
 
@@ -65,10 +58,6 @@ def stats(
         raise click.UsageError(f"--plot draws SVG: {plot} must end with .svg")
     if fail_on_regression and not against:
         raise click.UsageError("--fail-on-regression needs --against FILE")
-    try:
-        price = price_from(where)
-    except PricesError as error:
-        raise click.UsageError(str(error)) from error
     now = _read(files, price)
     before = _read(against, price) if against else None
     changed = changes(now, before) if before is not None else {}

@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from callspan.cli import UNREADABLE
+from callspan.cli.pricing import prices_option
+from callspan.cli.saying import tell_skipped
 from callspan.local.budget import Budget
 from callspan.local.contract import contract
 from callspan.local.explained import explained
 from callspan.local.page_file import write_page
 from callspan.local.read import Source, read
 from callspan.local.trace import Trace
+from callspan.local.usage import Price
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +31,9 @@ from callspan.local.trace import Trace
 @click.option("--trace", "ids", multiple=True, metavar="ID", help="Only this trace: the first digits of its id.")
 @click.option("--errors", is_flag=True, help="Only the runs that failed.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N runs.")
+@prices_option
 def view(
+    *,
     files: tuple[str, ...],
     output: str | None,
     serve: bool,
@@ -37,6 +42,7 @@ def view(
     ids: tuple[str, ...],
     errors: bool,
     last: int | None,
+    price: Price | None,
 ) -> None:
     """Write trace files as one page: open it in a browser, send it to somebody.
 
@@ -49,7 +55,7 @@ def view(
     callspan view trace.jsonl --text --last 1
     callspan view trace.jsonl --serve
     """  # noqa: D301 - click reads the backspace
-    chosen = _Choice(files, ids, errors, last)
+    chosen = _Choice(files, ids, errors, last, price)
     if serve:
         from callspan.local.serve import serve as serve_page
 
@@ -74,7 +80,7 @@ def _print(chosen: _Choice) -> None:
     from callspan.local.tree_summary import Summary, summary_lines
 
     traces, source, _ = chosen.read()
-    _complain(source)
+    tell_skipped(source)
     look, summary = look_of(sys.stdout), Summary()
     for trace in traces:
         summary.add(trace, look)
@@ -92,9 +98,13 @@ class _Choice:
         ids: The beginnings of the ids of traces; empty: all.
         errors: Whether only what failed is shown.
         last: How many of the last runs; None: all.
+        price: What calls cost that do not say so.
     """
 
-    def __init__(self, files: Sequence[str], ids: Sequence[str], errors: bool, last: int | None) -> None:
+    def __init__(
+        self, files: Sequence[str], ids: Sequence[str], errors: bool, last: int | None, price: Price | None
+    ) -> None:
+        self._price = price
         self._files, self._ids, self._errors, self._last = files, tuple(one.lower() for one in ids), errors, last
         self._complained = False
         self.found = 0
@@ -103,7 +113,7 @@ class _Choice:
         source, budget = Source(), Budget()
         spans = read(self._files, source)
         budget.keep(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
-        traces = explained(budget.kept())
+        traces = explained(budget.kept(), self._price)
         if self._errors:
             traces = [trace for trace in traces if any(root.failure is not None for root in trace.roots)]
         self.found = source.spans
@@ -113,19 +123,8 @@ class _Choice:
         traces, source, dropped = self.read()
         if not self._complained:
             self._complained = True
-            _complain(source)
+            tell_skipped(source)
             if dropped:
                 said = f"{dropped['bytes']:,} characters of content and {dropped['spans']:,} spans left out"
                 click.echo(f"{said}: {dropped['why']}; --trace, --errors and --last choose", err=True)
         return write_page(contract(traces, source, dropped))
-
-
-def _complain(source: Source) -> None:
-    for skipped in source.skipped[:_COMPLAINTS]:
-        click.echo(str(skipped), err=True)
-    if source.skips > _COMPLAINTS:
-        click.echo(f"and {source.skips - _COMPLAINTS} more lines that could not be read", err=True)
-
-
-_COMPLAINTS = 10
-"""How many lines that could not be read are told."""

@@ -59,7 +59,7 @@ def _by_kind(signs: str) -> Mapping[str, str]:
 
 UNICODE = Signs(_by_kind("◆■○●ƒ≈≡·→•"))
 
-LEGACY = replace(UNICODE, kinds=_by_kind("◊■○●ƒ≈≡·→•"), good="√", bad="×", first="►", spinner="|/-\\")  # noqa: RUF001 - the sign it is
+LEGACY = replace(UNICODE, kinds=_by_kind("◊■○●ƒ≈≡·→•"), good="√", bad="×", first="►", spinner="|/-\\")
 """Only what the fonts of old Windows consoles have."""
 
 ASCII = Signs(

@@ -1,0 +1,27 @@
+"""`--prices`: what calls cost that do not say so themselves."""
+
+from __future__ import annotations
+
+import click
+
+from callspan.local.prices import PricesError, price_from
+from callspan.local.usage import Price
+
+
+def _read(context: click.Context, option: click.Parameter, where: str) -> Price | None:
+    try:
+        return price_from(where)
+    except PricesError as error:
+        raise click.UsageError(str(error)) from error
+
+
+prices_option = click.option(
+    *("--prices", "price"),
+    envvar="CALLSPAN_PRICES",
+    default="off",
+    show_default=True,
+    metavar="builtin|FILE",
+    callback=_read,
+    help="What calls cost that do not say so: by genai-prices, or by a JSON file.",
+)
+"""The option; the command gets what it names as `price`."""
