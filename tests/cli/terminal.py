@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import select
-import signal
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -53,8 +54,20 @@ class Screen:
         return "\n".join(line.rstrip() for line in self.lines)
 
 
+_TAKE_IT = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+"""Makes the terminal that of the process, so that Ctrl-C comes from it; a fork of our own would warn of our threads."""
+
+
 class OnTerminal:
-    """A program on a terminal of its own."""
+    """A program on a terminal of its own.
+
+    Args:
+        command: What is run.
+        folder: Where.
+        size: The lines and columns of the terminal.
+        echo: Whether what is typed is seen; typed past Python, it would push what is drawn down.
+        **variables: Variables to set.
+    """
 
     def __init__(
         self,
@@ -71,15 +84,22 @@ class OnTerminal:
 
         self.screen = Screen()
         self.raw = ""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvpe(command[0], list(command), environment(**{"TERM": "xterm-256color"} | variables))
-        told = termios.tcgetattr(self._terminal)
-        if not echo:  # what is typed past Python would push what is drawn down, unseen
+        self._terminal, programs = pty.openpty()
+        told = termios.tcgetattr(programs)
+        if not echo:
             told[3] &= ~termios.ECHO
-            termios.tcsetattr(self._terminal, termios.TCSANOW, told)
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+            termios.tcsetattr(programs, termios.TCSANOW, told)
+        fcntl.ioctl(programs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _TAKE_IT, *command],
+            cwd=folder,
+            env=environment(**{"TERM": "xterm-256color"} | variables),
+            stdin=programs,
+            stdout=programs,
+            stderr=programs,
+            start_new_session=True,
+        )
+        os.close(programs)
 
     def until(self, seen: Callable[[str], bool], seconds: float = 60) -> str:
         """Read until something is seen; gives what is seen then."""
@@ -107,16 +127,12 @@ class OnTerminal:
     def end(self, number: int | None = None) -> int:
         """Wait for the end, after a signal if one is given; gives the exit code, negative for a signal."""
         if number is not None:
-            os.kill(self.pid, number)
+            self._process.send_signal(number)
         self.until(lambda text: False)
-        _, status = os.waitpid(self.pid, 0)
-        os.close(self._terminal)
-        return os.waitstatus_to_exitcode(status)
+        return self._process.wait(60)
 
     def kill(self) -> None:
         """End it in any case."""
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+        self._process.kill()
+        self._process.wait()
+        os.close(self._terminal)
