@@ -287,6 +287,28 @@ def test_headers_are_sent(file, server):
     assert {headers["authorization"] for headers in server.headers} == {"Bearer key"}
 
 
+def test_two_that_send_one_file_to_one_place_do_not_double_it(file, server):
+    def decide(number, export):
+        if number == 2:
+            with pytest.raises(SentError, match="another process"):
+                replay(file, second, Sender(server.traces), Replay())
+        return Answer()
+
+    second = Ledger(file, server.traces)
+    server.decide = decide
+    assert send(file, server).sent == 30
+    second.close()
+    assert set(server.times.values()) == {1}
+
+
+def test_two_that_send_one_file_to_two_places_do_not_disturb_each_other(file, server):
+    with OtlpServer() as other:
+        server.decide = lambda number, export: Answer(200 if number != 2 or send(file, other).sent else 500)
+        assert send(file, server).sent == 30
+        assert (send(file, server).sent, send(file, other).sent) == (0, 0)
+        assert set(other.times.values()) == {1}
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "endpoints": 3}', '{"version": 2, "endpoints": {}}'])
 def test_a_ledger_that_says_nothing_is_told(file, server, text):
     file.with_name("trace.jsonl.sent").write_text(text)

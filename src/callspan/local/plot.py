@@ -41,7 +41,7 @@ text { fill: #1d2129; font-variant-numeric: tabular-nums; } .quiet { fill: #6670
 svg { background: #16181d; } text { fill: #e4e7ec; } .quiet { fill: #98a1ad; } .worse { fill: #e0a33a; }
 .line { stroke: #2c313a; } .tick { stroke: #e4e7ec; }
 .llm { fill: #6ea0f0; } .embedding { fill: #6cc0ea; } .tool { fill: #d9a441; } .retriever { fill: #46b5ae; }
-.agent { fill: #ab82ea; } .workflow, .run { fill: #98a1ad; } .failed { fill: #ff6b62; } .other { fill: #5d6673; }
+.agent { fill: #ab82ea; } .workflow, .run { fill: #98a1ad; } .failed { fill: #ff6b62; } .other { fill: #737d8b; }
 }
 """
 

@@ -64,7 +64,7 @@ class Ledger:
         self.path = file.with_name(file.name + ".sent")
         self._file = file
         self._endpoint = endpoint
-        self._every = self._read()
+        self._known = self._read().get(endpoint)
         self._hash = hashlib.sha256()
         self._hashed = 0
         self.state = self._state()
@@ -97,6 +97,7 @@ class Ledger:
 
         Raises:
             OSError: It cannot be written.
+            SentError: Another process sends the file, too.
         """
         self.state.pending = spans
         self._write()
@@ -140,7 +141,7 @@ class Ledger:
         return every
 
     def _state(self) -> Sent:
-        told = self._every.get(self._endpoint, {})
+        told: Any = {} if self._known is None else self._known
         names = {field.name: type(field.default) for field in fields(Sent)}
         if not isinstance(told, dict) or any(type(value) is not names.get(name) for name, value in told.items()):
             raise SentError(f"{self.path} does not say what was sent; remove it to send from the start")
@@ -148,10 +149,13 @@ class Ledger:
 
     def _write(self) -> None:
         """Put the new text in the place of the old one at once: a kill leaves one or the other."""
-        self._every[self._endpoint] = asdict(self.state)
-        new = self.path.with_name(self.path.name + ".new")
+        every = self._read()  # again: another process may send the same file to another place
+        if every.get(self._endpoint) != self._known:
+            raise SentError(f"another process sends {self._file} to {self._endpoint}")
+        every[self._endpoint] = self._known = asdict(self.state)
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         with new.open("w", encoding="utf-8") as written:
-            json.dump({"version": _VERSION, "endpoints": self._every}, written)
+            json.dump({"version": _VERSION, "endpoints": every}, written)
             written.flush()
             os.fsync(written.fileno())
         new.replace(self.path)
