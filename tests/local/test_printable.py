@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from callspan.local.printable import fitting, one_line
 
 
-def test_escapes_and_line_ends_are_spaces():
-    assert one_line("a\x1b[31mred\r\nb\u202ec\x9bd") == "a [31mred b c d"
+def test_what_steers_a_terminal_is_seen_and_line_ends_are_spaces():
+    """A name must not colour, move or turn round what stands around it."""
+    assert one_line("a\x1b[31mred\n b\u202ec\r\n\x9bd") == "aU+001B[31mred bU+202Ec U+009Bd"
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from tests.local.spans import chat, refund, span, trace_of
 
+from callspan.local.printable import one_line
 from callspan.local.tree import live_lines, tree_lines
 from callspan.local.tree_line import cells
 from callspan.local.tree_look import ASCII, LEGACY, UNICODE, Look, look_of
 from callspan.local.tree_plain import plain_line, plain_root
 from callspan.local.tree_summary import Summary, names_to, place_in, summary_lines
 from callspan.local.tree_sums import sums_of
-from callspan.local.tree_words import count, duration, money, one_line
 
 WIDE = Look(width=104)
 
@@ -224,11 +224,3 @@ def test_signs_are_those_that_the_encoding_has(encoding, signs):
     assert look.signs is signs
     for line in tree_lines(trace_of(span(1, "node 語", 0, 1)), look):
         stream.write(line)
-
-
-def test_numbers_have_three_digits():
-    times = (0, 400, 480_000, 999_700, 1_450_000, 24_000_000)
-    assert [duration(n) for n in times] == ["0ms", "<1ms", "480ms", "1.00s", "1.45s", "24.0s"]
-    assert [duration(n * 1_000_000) for n in (132, 3900)] == ["2m12s", "1h05m"]
-    assert [count(n) for n in (412, 1120, 193_400, 2_000_000)] == ["412", "1.1k", "193k", "2.0M"]
-    assert [money(n) for n in (0, 0.0172, 1.5, 0.00002)] == ["$0.00", "$0.0172", "$1.50", "$0.000020"]

@@ -25,6 +25,19 @@ def time_text(microseconds: float) -> str:
 _HOUR = 3600
 
 
+def running_text(microseconds: int) -> str:
+    """Write the time that something has taken so far: with fewer digits, as they change all the time.
+
+    Args:
+        microseconds: The time.
+    """
+    seconds = max(0, microseconds) / 1_000_000
+    return f"{seconds:.1f}s" if seconds < _MINUTE else time_text(microseconds)
+
+
+_MINUTE = 60
+
+
 def count_text(count: int) -> str:
     """Write a number of tokens: `412`, `1.1k`, `193k`, `2.4M`.
 

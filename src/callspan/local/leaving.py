@@ -12,9 +12,9 @@ from threading import Thread, current_thread, main_thread
 from typing import Any
 
 from callspan.local.joining import Joined
+from callspan.local.printable import one_line
 from callspan.local.trace_file import TraceFile
 from callspan.local.tree_look import Look
-from callspan.local.tree_words import one_line
 
 _NAMED = 5
 """How many files are named one by one."""

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
-# Controls, and what turns the direction of writing round: a name must not rewrite the lines around it.
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_SPACES = "\t\n\v\f\r\x85\u2028\u2029"
+_DROPPED = "\u200d\ufe0e\ufe0f"
+"""Joiners and selectors of pictures: terminals disagree about the width of what they make."""
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories of what is not seen, or means something to a terminal."""
 
 
-def one_line(text: str) -> str:
-    """Give a text without anything that steers a terminal, each such piece as one space.
+def one_line(text: str, limit: int = 400) -> str:
+    """Give the beginning of a text as one line in which everything is seen and nothing moves the cursor.
 
     Args:
-        text: The text.
+        text: The text, whoever wrote it.
+        limit: Its characters.
     """
-    return _STEERING.sub(" ", text).strip()
+    words = " ".join(text[: 4 * limit].split())
+    if words.isascii() and words.isprintable():
+        return words[:limit]
+    return "".join(map(_seen, words[:limit]))
+
+
+def _seen(letter: str) -> str:
+    if letter in _SPACES:
+        return " "
+    if letter in _DROPPED:
+        return ""
+    return f"U+{ord(letter):04X}" if unicodedata.category(letter) in _HIDDEN else letter
 
 
 _ASCII = str.maketrans({"−": "-", "—": "-", "→": ">", "≥": ">=", "Δ": "d", "×": "x", "…": "~"})

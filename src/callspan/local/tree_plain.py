@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from callspan.local.amounts import count_text, money_text, time_text
 from callspan.local.errors import ORIGIN
+from callspan.local.printable import one_line
 from callspan.local.trace import Span, Trace
 from callspan.local.tree_look import Look
 from callspan.local.tree_rows import failure_of, title_of
 from callspan.local.tree_sums import Sum
-from callspan.local.tree_words import count, duration, money, one_line
 
 TOLD = ("llm", "tool", "retriever", "embedding")
 """The kinds that get a line when they have ended; the others get one if they failed where it began, and roots do."""
@@ -28,7 +29,7 @@ def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None =
     path = look.signs.under.join([*above, title_of(span, look)])
     if span.attempt is not None:
         path += f" (try {span.attempt})"
-    parts = [f"{_clock(span)} {path}", duration(span.duration or 0)]
+    parts = [f"{_clock(span)} {path}", time_text(span.duration or 0)]
     if span.failure is not None:
         parts.append(f"ERROR {failure_of(span, look)}")
     elif span.outcome is not None:
@@ -54,16 +55,16 @@ def plain_root(trace: Trace, root: Span, look: Look, total: Sum) -> str:
     tried = "" if origin.attempt is None else f", try {origin.attempt}"
     where = "" if origin is root else f" ({title_of(origin, look)}{tried})"
     failed = f"FAILED {failure_of(origin, look, whole=True)}{where}"
-    return "  ".join((f"{_clock(root)} {title_of(root, look)}", duration(root.duration or 0), failed))
+    return "  ".join((f"{_clock(root)} {title_of(root, look)}", time_text(root.duration or 0), failed))
 
 
 def _numbers(span: Span, total: Sum | None, look: Look) -> list[str]:
-    found = [] if span.first_token is None else [f"first {duration(span.first_token)}"]
+    found = [] if span.first_token is None else [f"first {time_text(span.first_token)}"]
     used = total or (Sum() if span.usage is None else Sum(1, span.usage[0], span.usage[1], span.cost))
     if used.calls:
-        found.append(f"{count(used.input)}{look.signs.to}{count(used.output)}")
+        found.append(f"{count_text(used.input)}{look.signs.to}{count_text(used.output)}")
     if used.cost is not None:
-        found.append((look.signs.least if used.gaps else "") + money(used.cost))
+        found.append((look.signs.least if used.gaps else "") + money_text(used.cost))
     return found
 
 

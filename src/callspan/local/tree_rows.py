@@ -6,15 +6,16 @@ import json
 from typing import Any
 
 from callspan import semconv
+from callspan.local.amounts import count_text, money_text, running_text, time_text
 from callspan.local.errors import HANDLED, ORIGIN
 from callspan.local.kind import is_operation
 from callspan.local.plain import value_of
+from callspan.local.printable import one_line
 from callspan.local.said import said_in
 from callspan.local.trace import MISSING, Span
 from callspan.local.tree_line import AMBER, BAD, GREY, PLAIN, RED, Piece, Row
 from callspan.local.tree_look import Look
 from callspan.local.tree_sums import Sum
-from callspan.local.tree_words import count, duration, money, one_line, running_for
 
 
 def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = None, *, priced: bool = True) -> Row:
@@ -40,7 +41,7 @@ def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = No
         preview_style=style,
         tokens=_tokens(span, total, look),
         cost=_cost(span, total, look, priced=priced),
-        first="" if span.first_token is None else duration(span.first_token),
+        first="" if span.first_token is None else time_text(span.first_token),
         time=_time(span, now),
         running=(now or 0) // 125_000 if running else None,
     )
@@ -161,7 +162,7 @@ def _short(value: Any) -> str:
 def _tokens(span: Span, total: Sum, look: Look) -> str:
     if not total.calls:
         return ""
-    numbers = f"{count(total.input)}{look.signs.to}{count(total.output)}"
+    numbers = f"{count_text(total.input)}{look.signs.to}{count_text(total.output)}"
     return numbers if span.usage is not None else look.signs.sum + numbers
 
 
@@ -170,10 +171,10 @@ def _cost(span: Span, total: Sum, look: Look, *, priced: bool) -> str:
         return ""
     if total.cost is None:
         return look.signs.unknown
-    return (look.signs.least if total.gaps and span.usage is None else "") + money(total.cost)
+    return (look.signs.least if total.gaps and span.usage is None else "") + money_text(total.cost)
 
 
 def _time(span: Span, now: int | None) -> str:
     if span.duration is not None:
-        return duration(span.duration)
-    return "" if now is None else running_for(now - span.start)
+        return time_text(span.duration)
+    return "" if now is None else running_text(now - span.start)

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from callspan.local.amounts import count_text, money_text, time_text
 from callspan.local.errors import ORIGIN
+from callspan.local.printable import one_line
 from callspan.local.trace import Span, Trace
 from callspan.local.tree_line import BAD, GREY, PLAIN, Piece, cut, painted
 from callspan.local.tree_look import Look
 from callspan.local.tree_rows import failure_of, title_of
 from callspan.local.tree_sums import Sum, sums_of
-from callspan.local.tree_words import count, duration, money, one_line
 
 _ERRORS = 5
 """How many errors are told one by one."""
@@ -114,7 +115,7 @@ def summary_lines(summary: Summary, look: Look) -> list[str]:
     own, whole, names = summary.slowest
     if names and own:
         path = cut(look.signs.under.join(names), max(20, look.width - 38), look)
-        said = f"{duration(own)} of {duration(whole)}" if len(names) > 1 else duration(whole)
+        said = f"{time_text(own)} of {time_text(whole)}" if len(names) > 1 else time_text(whole)
         lines.append(painted([("slowest path  ", GREY), (path, PLAIN), (f"  {said}", PLAIN)], look))
     return lines
 
@@ -127,9 +128,9 @@ def _totals(summary: Summary, look: Look) -> str:
     parts += [_number(summary.models, "model call")] if summary.models else []
     parts += [f"{tools}, {summary.tools_failed} failed" if summary.tools_failed else tools] if summary.tools else []
     used = summary.used
-    parts += [f"{count(used.input)}{look.signs.to}{count(used.output)} tokens"] if used.calls else []
-    parts += [(look.signs.least if used.gaps else "") + money(used.cost)] if used.cost is not None else []
-    parts.append(duration(summary.lasted))
+    parts += [f"{count_text(used.input)}{look.signs.to}{count_text(used.output)} tokens"] if used.calls else []
+    parts += [(look.signs.least if used.gaps else "") + money_text(used.cost)] if used.cost is not None else []
+    parts.append(time_text(summary.lasted))
     return look.signs.dot.join(parts)
 
 
