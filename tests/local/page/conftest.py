@@ -27,7 +27,7 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright is there, an event loop runs: other tests want their own
 def browser() -> Iterator[Any]:
     """Chromium, as the machine has it; `CALLSPAN_CHROMIUM` names another one."""
     playwright = pytest.importorskip(
