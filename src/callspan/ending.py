@@ -296,8 +296,9 @@ def at_first_run(run: Run) -> None:
     Args:
         run: The run that is about to start; the time that this takes is not its own.
     """
-    if telemetry.first_run.prepare is not None:
-        telemetry.first_run.prepare()
+    prepare = telemetry.first_run.prepare  # another thread may have done it in the next moment
+    if prepare is not None:
+        prepare()
         run.started = time_ns()
     if not _registered:
         _registered.append(end_all)

@@ -162,7 +162,7 @@ def test_wrong_calls_are_told():
 def test_names_do_not_steer_the_terminal(tmp_path):
     name = "x\x1b[2Jy\r\nz\u202e"
     done = run(write(tmp_path / "trace.jsonl", tool(1, gen_ai__tool__name=name)))
-    assert "x [2Jy z" in done.stdout
+    assert "xU+001B[2Jy zU+202E" in done.stdout
     assert "\x1b" not in done.stdout
 
 

@@ -120,9 +120,9 @@ def test_a_file_without_spans_is_unreadable(tmp_path: Path, content: str) -> Non
     assert "line 1" in done.stderr
 
 
-def test_a_file_that_is_not_there_is_a_wrong_call(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
     done = view(tmp_path / "nothing.jsonl")
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     assert "nothing.jsonl" in done.stderr
 
 
@@ -159,10 +159,10 @@ def served(file: Path) -> Any:
         made.append(1)
         return f"page {len(made)}"
 
-    with server(page, [file], 0) as listening:
+    with server(page, [file], 0, "key") as listening:
         thread = Thread(target=listening.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{listening.server_port}/", made
+        yield f"http://127.0.0.1:{listening.server_port}/key", made
         listening.shutdown()
         thread.join()
 
@@ -176,9 +176,52 @@ def test_a_served_page_is_made_anew_only_when_its_file_has_grown(served: Any, fi
     assert len(made) == 2
 
 
+def test_who_does_not_know_the_address_gets_nothing(served: Any) -> None:
+    """Others who work on this machine can ask for it, too."""
+    with pytest.raises(HTTPError, match="404"):
+        urlopen(served[0].removesuffix("key"))
+
+
+def test_a_page_is_its_owners_alone_and_never_the_file_itself(file: Path) -> None:
+    view(file)
+    assert Path(f"{file}.html").stat().st_mode & 0o077 == 0
+    before = file.read_text()
+    done = view(file, "-o", file)
+    assert (done.exit_code, file.read_text()) == (2, before)
+    assert "is the trace file itself" in done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_a_wrong_call(file: Path, tmp_path: Path) -> None:
+    done = view(file, "-o", tmp_path / "nowhere" / "page.html")
+    assert done.exit_code == 2
+    assert "cannot be written: No such file" in done.stderr
+
+
+def test_what_failed_is_wanted_also_where_the_run_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "killed.jsonl"
+    path.write_text(line(span(1, 2, parent=1, failed=True)))
+    view(path, "--errors")
+    assert len(data_in(Path(f"{path}.html"))["traces"]) == 1
+
+
 def test_a_page_of_somebody_elses_gets_nothing(served: Any) -> None:
     """A name that points to this machine is not this machine's."""
     address, made = served
     with pytest.raises(HTTPError, match="403"):
         urlopen(Request(address, headers={"Host": "evil.example"}))
     assert made == []
+
+
+def test_where_no_run_is_wanted_nothing_is_written(file: Path) -> None:
+    """A page that is there already is not replaced by an empty one."""
+    page = Path(f"{file}.html")
+    page.write_text("the page")
+    done = view(file, "--trace", "ffff")
+    assert (done.exit_code, done.stdout, page.read_text()) == (0, "", "the page")
+    assert "no run is one of those that are wanted" in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_in_a_line(served: Any, file: Path) -> None:
+    done = view(file, "--serve", "--port", served[0].removesuffix("/key").rpartition(":")[2])
+    assert done.exit_code == 2
+    assert "cannot be had" in done.stderr

@@ -34,5 +34,5 @@ def read_back(tmp_path: Path) -> Read:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is read in pieces comes in very small ones."""
-    monkeypatch.setattr("callspan.local.exports._LONG", 40)
+    monkeypatch.setattr("callspan.local.exports.LONG", 40)
     monkeypatch.setattr("callspan.local.exports._PIECE", 7)

@@ -34,6 +34,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 shell = InteractiveShell.instance()
+shell.kernel = object()  # a notebook's has one
 with capture_output() as captured:
     for cell in {cells!r}:
         shell.run_cell(cell).raise_error()
@@ -73,7 +74,7 @@ def test_more_runs_are_shown_on_request() -> None:
 def test_outside_of_a_notebook_it_is_text_of_what_ran_since_it_was_first_asked() -> None:
     said = run(PROGRAM + "chain.invoke('one'); callspan.show(); chain.invoke('two'); callspan.show()")
     first, *tree = said.splitlines()
-    assert first == "callspan: nothing has run yet; runs are kept from now on"
+    assert first == "callspan: nothing has run while runs are kept, which is from now on"
     assert tree[0].startswith("■ greet")
     assert "Hello <b>there</b>" in said
 

@@ -60,6 +60,8 @@ def run(
     The program runs as without callspan: its output, its signals, its exit code. Its spans are saved in a file for
     `callspan view`, and go where OTEL_* variables or the program itself send them.
     """  # noqa: D301 - click reads the backspace
+    if program[0].startswith("--"):
+        raise click.NoSuchOption(program[0], possibilities=[name for name in _OPTIONS if name[:5] == program[0][:5]])
     if not _has_exporter():
         raise click.ClickException("the trace file needs a package: pip install 'callspan[cli]'")
     environ = dict(os.environ)
@@ -74,6 +76,9 @@ def run(
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         print("callspan: OTEL_SDK_DISABLED is set: nothing is traced", file=sys.stderr)
     _become(_command(program, module=module), environ)
+
+
+_OPTIONS = ("--no-content", "--plain", "--ascii", "--file", "--detail", "--help")
 
 
 def _has_exporter() -> bool:
@@ -109,7 +114,9 @@ def _command(program: Sequence[str], *, module: bool) -> list[str]:
     """Give the command: this Python with the program, or another command of this name that starts a Python."""
     if module:
         return [sys.executable, "-m", *program]
-    found = None if Path(program[0]).exists() else shutil.which(program[0], path=_path())
+    here = Path(program[0])
+    is_program = here.is_file() or (here / "__main__.py").is_file()
+    found = None if is_program else shutil.which(program[0], path=_path())
     return [sys.executable, *program] if found is None else [found, *program[1:]]
 
 

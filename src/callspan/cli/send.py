@@ -82,11 +82,17 @@ def send(
     stop = Event()
     sender = Sender(_url(endpoint), _headers(headers), protocol == "http/protobuf", patience, stop)
     code = 0
-    with _stopping(stop):
-        for file in files:
-            code = max(code, _send(file, sender, since_start))
-            if stop.is_set():
-                sys.exit(_INTERRUPTED)
+    try:
+        with _stopping(stop):
+            for place, file in enumerate(files):
+                code = max(code, _send(file, sender, since_start))
+                if stop.is_set():
+                    sys.exit(_INTERRUPTED)
+                if sender.gave_up and files[place + 1 :]:
+                    say(f"not tried: {', '.join(map(str, files[place + 1 :]))}")
+                    break
+    except KeyboardInterrupt:  # the second one
+        sys.exit(_INTERRUPTED)
     sys.exit(code)
 
 
@@ -128,10 +134,10 @@ def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) 
     for why in done.why:
         say(f"{file}, {why}")
     if before and not done.sent and not failed:
-        click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.url} before", err=True)
+        click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.name} before", err=True)
     else:
         earlier = f", {before:,} before" if before else ""
-        click.echo(f"{file}: {many_text(done.sent - done.rejected, 'span')} sent to {sender.url}{earlier}", err=True)
+        click.echo(f"{file}: {many_text(done.sent - done.rejected, 'span')} sent to {sender.name}{earlier}", err=True)
     if done.rejected:
         say(f"{many_text(done.rejected, 'span')} rejected")
     if done.cut:

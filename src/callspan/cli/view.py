@@ -12,9 +12,10 @@ import click
 
 from callspan.cli import UNREADABLE
 from callspan.cli.pricing import prices_option
-from callspan.cli.saying import tell_skipped
+from callspan.cli.saying import say, tell_skipped
 from callspan.local.budget import Budget
 from callspan.local.contract import contract
+from callspan.local.errors import ORIGIN
 from callspan.local.explained import explained
 from callspan.local.page_file import write_page
 from callspan.local.read import Source, read
@@ -23,7 +24,7 @@ from callspan.local.usage import Price
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="The page's file; FILE.html by default.")
 @click.option("--serve", is_flag=True, help="Serve the page on this machine, read anew when a file has grown.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="With --serve: the port; else a free one.")
@@ -60,17 +61,34 @@ def view(
         from callspan.local.serve import serve as serve_page
 
         chosen.page()  # what is wrong with the files is said before
-        serve_page(chosen.page, [Path(file) for file in files], port, say=lambda line: click.echo(line, err=True))
+        try:
+            serve_page(chosen.page, [Path(file) for file in files], port, say=say)
+        except OSError as error:
+            raise click.UsageError(f"port {port} cannot be had: {error.strerror or error}") from error
         return
     if text:
         _print(chosen)
     else:
         target = Path(output or f"{files[0]}.html")
         page = chosen.page()
-        target.write_text(page, encoding="utf-8")
-        click.echo(os.fspath(target))
+        if chosen.shown:
+            _write(target, page, files)
     if not chosen.found:
         sys.exit(UNREADABLE)
+    if not chosen.shown:
+        say("no run is one of those that are wanted; nothing is written")
+
+
+def _write(target: Path, page: str, files: Sequence[str]) -> None:
+    """Write the page for its owner alone, as its trace file is; never over one of the files."""
+    if target.exists() and any(target.samefile(file) for file in files):
+        raise click.UsageError(f"-o {target} is the trace file itself")
+    try:
+        with open(target, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as written:
+            written.write(page)
+    except OSError as error:
+        raise click.UsageError(f"{target} cannot be written: {error.strerror or error}") from error
+    click.echo(os.fspath(target))
 
 
 def _print(chosen: _Choice) -> None:
@@ -107,17 +125,22 @@ class _Choice:
         self._price = price
         self._files, self._ids, self._errors, self._last = files, tuple(one.lower() for one in ids), errors, last
         self._complained = False
-        self.found = 0
+        self.found = self.shown = 0
 
     def read(self) -> tuple[list[Trace], Source, dict[str, Any] | None]:
         source, budget = Source(), Budget()
         spans = read(self._files, source)
-        budget.keep(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
+        try:
+            budget.keep(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
+        except OSError as error:
+            say(f"cannot read {error.filename or source.files[-1]}: {error.strerror or error}")
+            sys.exit(UNREADABLE)
         traces = explained(budget.kept(), self._price)
         if self._errors:
-            traces = [trace for trace in traces if any(root.failure is not None for root in trace.roots)]
-        self.found = source.spans
-        return traces[-self._last :] if self._last else traces, source, budget.dropped()
+            traces = [trace for trace in traces if any(span.rank == ORIGIN for span in trace.spans)]
+        traces = traces[-self._last :] if self._last else traces
+        self.found, self.shown = source.spans, len(traces)
+        return traces, source, budget.dropped()
 
     def page(self) -> str:
         traces, source, dropped = self.read()

@@ -32,16 +32,23 @@ class _Kept:
         start: When it started, in nanoseconds since 1970.
         size: Characters of its content.
         failed: Whether a root of it did.
+        rooted: Whether it has a root; without one, whatever failed in it may have ended it.
+        unwell: Whether anything failed.
         bare: Whether its content is gone.
-        gone: Whether its spans are.
     """
 
     spans: list[RawSpan] = field(default_factory=list[RawSpan])
     start: int = 2**63
     size: int = 0
     failed: bool = False
+    rooted: bool = False
+    unwell: bool = False
     bare: bool = False
-    gone: bool = False
+
+    @property
+    def matters(self) -> bool:
+        """Whether it is to be kept longer than others."""
+        return self.failed or (self.unwell and not self.rooted)
 
 
 class Budget:
@@ -55,6 +62,7 @@ class Budget:
     def __init__(self, content: int = CONTENT_LIMIT, spans: int = SPAN_LIMIT) -> None:
         self._content, self._spans = content, spans
         self._traces: dict[str, _Kept] = {}
+        self._gone: set[int] = set()  # by hash: there may be millions
         self._size = self._count = 0
         self.spans_dropped = self.content_dropped = 0
 
@@ -65,12 +73,14 @@ class Budget:
             spans: The spans.
         """
         for span in spans:
-            trace = self._traces.setdefault(span.trace_id, _Kept())
-            trace.start = min(trace.start, span.start)
-            trace.failed = trace.failed or (span.parent_id is None and span.failed)
-            if trace.gone:
+            if self._gone and hash(span.trace_id) in self._gone:
                 self.spans_dropped += 1
                 continue
+            trace = self._traces.setdefault(span.trace_id, _Kept())
+            trace.start = min(trace.start, span.start)
+            root = span.parent_id is None
+            trace.rooted, trace.failed = trace.rooted or root, trace.failed or (root and span.failed)
+            trace.unwell = trace.unwell or span.failed
             size = _size(span)
             if trace.bare:
                 self.content_dropped += size - _strip(span)
@@ -85,7 +95,7 @@ class Budget:
                 self._let_go()
 
     def _make_bare(self) -> None:
-        for trace in self._oldest():
+        for _, trace in self._oldest():
             if self._size <= self._content * _ROOM:
                 return
             if trace.size:
@@ -95,17 +105,18 @@ class Budget:
                 trace.size, trace.bare = 0, True
 
     def _let_go(self) -> None:
-        for trace in self._oldest():
+        for identity, trace in self._oldest():
             if self._count <= self._spans * _ROOM:
                 return
             self._count -= len(trace.spans)
             self._size -= trace.size
             self.spans_dropped += len(trace.spans)
             self.content_dropped += trace.size
-            trace.spans, trace.size, trace.gone = [], 0, True
+            del self._traces[identity]
+            self._gone.add(hash(identity))
 
-    def _oldest(self) -> list[_Kept]:
-        return sorted(self._traces.values(), key=lambda trace: (trace.failed, trace.start))
+    def _oldest(self) -> list[tuple[str, _Kept]]:
+        return sorted(self._traces.items(), key=lambda one: (one[1].matters, one[1].start))
 
     def kept(self) -> Iterator[RawSpan]:
         """Give the spans that are kept."""
@@ -121,22 +132,26 @@ class Budget:
 
 
 def _size(span: RawSpan) -> int:
-    said = sum(map(_length, span.attributes.values()))
-    return said + sum(_length(value) for event in span.events for value in event.attributes.values())
+    said = len(span.name) + len(span.message) + _length(span.attributes)
+    beside = (*(event.attributes for event in span.events), *(link.attributes for link in span.links))
+    return said + sum(map(_length, beside)) + 32 * len(beside)
 
 
 def _length(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
-        return sum(map(_length, value.values()))
+        return sum(len(key) + _length(one) for key, one in value.items())
     return sum(map(_length, value)) if isinstance(value, list) else 8
 
 
 def _strip(span: RawSpan) -> int:
     """Take the content out of a span, and give the characters that are left."""
+    span.name, span.message = span.name[:_SHORT], span.message[:_SHORT]
     span.attributes = {
-        name: value for name, value in span.attributes.items() if name not in CONTENT and _length(value) <= _SHORT
+        name: value
+        for name, value in span.attributes.items()
+        if name not in CONTENT and len(name) + _length(value) <= _SHORT
     }
     span.events = [event for event in span.events if event.name == semconv.EXCEPTION]
     for event in span.events:

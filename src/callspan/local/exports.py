@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from callspan.local.pieces import Pieces
 
-_LONG = 8 * 1024 * 1024
+LONG = 8 * 1024 * 1024
 """Bytes of a line that is taken as a whole; of a longer one each span is: memory must not grow with it."""
 
 _PIECE = 1024 * 1024
@@ -35,9 +35,9 @@ class Exports:
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Give each export, with the number of its line."""
         line = self._next().removeprefix(_BOM)
-        if line.lstrip()[:1] in (b"{", b"[") and _is_whole(line) and _parsed(line)[1]:
+        if line.lstrip()[:1] in (b"{", b"[") and _is_whole(line) and parsed(line)[1]:
             second = self._next()
-            if second and _parsed(second)[1]:  # nor does the second line say anything alone: it is a document
+            if second and parsed(second)[1]:  # nor does the second line say anything alone: it is a document
                 yield from self._document(line, second)
                 return
             yield from self._line(line, self._number - bool(second))
@@ -48,7 +48,7 @@ class Exports:
 
     def _next(self) -> bytes:
         """Give the next line that is not empty, or its beginning; nothing at the end."""
-        while line := self._file.readline(_LONG):
+        while line := self._file.readline(LONG):
             self._number += 1
             if line.strip():
                 self.lines += 1
@@ -58,14 +58,14 @@ class Exports:
     def _line(self, line: bytes, number: int) -> Iterator[tuple[int, Any]]:
         if not line:
             return
-        if len(line) == _LONG and not _is_whole(line):
+        if len(line) == LONG and not _is_whole(line):
             more = _more(line, _to_the_end_of_the_line(self._file))
             pieces = Pieces(more, lambda _, why: self._skip(number, why))
             yield from ((number, export) for export in pieces.exports())
             while more(1):  # what was not looked at
                 pass
             return
-        export, why = _parsed(line)
+        export, why = parsed(line)
         if not why:
             yield number, export
             return
@@ -85,7 +85,7 @@ def _is_whole(line: bytes) -> bool:
     return line.endswith(b"\n")
 
 
-def _parsed(line: bytes) -> tuple[Any, str]:
+def parsed(line: bytes) -> tuple[Any, str]:
     """Give what a line holds, or why it holds nothing."""
     try:
         return json.loads(line), ""
@@ -94,12 +94,12 @@ def _parsed(line: bytes) -> tuple[Any, str]:
     except UnicodeDecodeError:
         return None, "no text: it is not in UTF-8"
     except json.JSONDecodeError as error:
-        return None, f"no JSON: {error.msg}, at column {error.colno}" if _is_whole(line) else _CUT
+        return None, f"no JSON: {error.msg}, at column {error.colno}" if _is_whole(line) else CUT
     except ValueError as error:  # a number with more digits than Python reads
         return None, f"no JSON: {error}"
 
 
-_CUT = "cut short: the line has no end"
+CUT = "cut short: the line has no end"
 
 
 def _to_the_end_of_the_line(file: IO[bytes]) -> Callable[[int], bytes]:

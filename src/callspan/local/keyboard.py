@@ -66,6 +66,18 @@ def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:
     return asked
 
 
+_OTHERS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
+"""What Python tells of processes that write to the same terminal, past us."""
+
+
+def _listener(screen: Screen) -> Callable[[str, Any], None]:
+    def heard(event: str, told: Any) -> None:
+        if event in _OTHERS:
+            screen.withdraw()
+
+    return heard
+
+
 def share(screen: Screen) -> None:
     """Let the program's streams know of the terminal that is drawn on, as far as they are on it.
 
@@ -78,6 +90,7 @@ def share(screen: Screen) -> None:
     streams.stderr = Proxy(sys.stderr, screen)
     if is_terminal(sys.stdout):
         streams.stdout = Proxy(sys.stdout, screen)
+    sys.addaudithook(_listener(screen))
     if is_terminal(sys.stdin):
         streams.stdin = Keyboard(sys.stdin, screen)
         builtins.input = asking(screen, builtins.input)

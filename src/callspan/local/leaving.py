@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
+from threading import Thread, Timer, current_thread, main_thread
 from typing import Any
 
 from callspan.local.joining import Joined
@@ -105,18 +105,24 @@ def shown(path: Path, look: Look) -> str:
     return look.shown(one_line(shlex.quote(str(path))))
 
 
-def on_termination(leave: Callable[[], None], seconds: float) -> None:
+def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> None:
     """Let SIGTERM end the spans first, if it would just end the process, and then the process in the same way.
 
     Args:
         leave: Ends the spans.
         seconds: How long that may take.
+        is_busy: Tells whether the thread that was interrupted holds a lock that leaving needs.
     """
     if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
 
     def terminated(number: int, frame: Any) -> None:
-        # In a thread of its own: the one that was interrupted may hold a lock that is needed.
+        if is_busy():  # it goes on for a moment, and is interrupted again
+            again = Timer(_MOMENT, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
+        # In a thread of its own: the one that was interrupted may hold a lock of somebody else's.
         thread = Thread(target=leave, name="callspan-leave", daemon=True)
         thread.start()
         thread.join(seconds + 1)
@@ -124,3 +130,7 @@ def on_termination(leave: Callable[[], None], seconds: float) -> None:
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, terminated)
+
+
+_MOMENT = 0.002
+"""Seconds."""

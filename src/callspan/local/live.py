@@ -46,7 +46,7 @@ class Live(SpanProcessor):
     def __init__(self, screen: Screen | None) -> None:
         self._screen = screen
         self._groups: dict[str, Group] = {}
-        self._lock = RLock()
+        self.lock = RLock()
         self._changed = Event()
         self._painter: Thread | None = None
         self._over = False
@@ -66,7 +66,7 @@ class Live(SpanProcessor):
         self._changed.set()
         if self._screen is not None:
             self._screen.stop()
-        with self._lock:
+        with self.lock:
             groups, self._groups = self._groups, {}
         for group in groups.values():
             self._finished(group)
@@ -77,7 +77,7 @@ class Live(SpanProcessor):
         Args:
             screen: Where runs are shown there.
         """
-        self._screen, self._lock, self._changed, self._painter = screen, RLock(), Event(), None
+        self._screen, self.lock, self._changed, self._painter = screen, RLock(), Event(), None
         self._groups, self.summary = {}, Summary()
 
     def _guarded(self, note: Callable[[ReadableSpan], None], span: ReadableSpan) -> None:
@@ -88,7 +88,7 @@ class Live(SpanProcessor):
 
     def _start(self, span: ReadableSpan) -> None:
         raw = raw_of(span)
-        with self._lock:
+        with self.lock:
             self._groups.setdefault(raw.trace_id, Group()).start(raw, span)
         if self._screen is not None and self._screen.is_moving and not self._over:
             self._changed.set()
@@ -96,7 +96,7 @@ class Live(SpanProcessor):
 
     def _end(self, span: ReadableSpan) -> None:
         raw = raw_of(span)
-        with self._lock:
+        with self.lock:
             group = self._groups.setdefault(raw.trace_id, Group())
             group.end(raw)
             over = not group.open
@@ -119,7 +119,7 @@ class Live(SpanProcessor):
         if screen is None:
             return
         look = screen.measure()
-        with self._lock:
+        with self.lock:
             self.summary.add(trace, look)
         if screen.is_moving:
             screen.draw(self._running(except_for=group))
@@ -135,7 +135,7 @@ class Live(SpanProcessor):
 
     def _paint(self) -> None:
         if self._painter is None:
-            with self._lock:
+            with self.lock:
                 if self._painter is None:
                     self._painter = Thread(target=self._keep_painting, name="callspan-live", daemon=True)
                     self._painter.start()
@@ -161,7 +161,7 @@ class Live(SpanProcessor):
         if self._screen is None or self._over:
             return []
         look = self._screen.measure()
-        with self._lock:
+        with self.lock:
             groups = [group for group in self._groups.values() if group is not except_for]
         traces = [trace for group in groups if (trace := group.trace()) is not None]
         room = look.height - 4

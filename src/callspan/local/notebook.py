@@ -6,7 +6,7 @@ import html
 import sys
 from collections import OrderedDict
 from importlib import import_module
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
@@ -33,7 +33,7 @@ class Kept(SpanProcessor):
     """Keeps the spans of the last traces."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # a generator that is collected while we keep may end a span itself
         self._traces: OrderedDict[int, list[ReadableSpan]] = OrderedDict()
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -62,25 +62,29 @@ class Kept(SpanProcessor):
 
 _kept: list[Kept] = []
 
+_joining = Lock()
+
 
 def keep() -> None:
     """Keep runs from now on; in a program that has no tracer provider one is set."""
-    telemetry.first_run.prepare = None
-    if not _kept:
-        _kept.append(Kept())
-        join(_kept)
+    with _joining:
+        if not _kept:
+            kept = Kept()
+            join([kept])
+            _kept.append(kept)
+        telemetry.first_run.prepare = None
 
 
 def is_notebook() -> bool:
-    """Tell whether this process is one of IPython's, and so whether somebody may ask for what has run."""
+    """Tell whether this process shows HTML: it is a notebook's, and not IPython in a terminal."""
     shell = sys.modules.get("IPython")
-    return shell is not None and shell.get_ipython() is not None
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
 
 
 def show(last: int = 1, *, height: int = 480) -> None:
     """Show the last run: in a notebook as the page, in a frame that reaches nothing around it; elsewhere as text.
 
-    In a notebook runs are kept from `callspan.instrument()` on, elsewhere from the first `show()` on.
+    In notebooks and IPython runs are kept from `callspan.instrument()` on, elsewhere from the first `show()` on.
 
     Args:
         last: How many runs, the newest ones.
@@ -88,13 +92,17 @@ def show(last: int = 1, *, height: int = 480) -> None:
 
     Raises:
         RuntimeError: Nothing is instrumented.
+        ValueError: It is fewer than one run.
     """
+    if last < 1:
+        raise ValueError(f"last={last!r} is not allowed: how many runs, at least 1")
     if not telemetry.is_inforce():
         raise RuntimeError("callspan is not instrumented: call callspan.instrument() before what is to be shown")
+    kept_before = bool(_kept)
     keep()
     traces = _kept[0].last(last)
     if not traces:
-        print("callspan: nothing has run yet; runs are kept from now on")
+        print(f"callspan: nothing has run {'yet' if kept_before else 'while runs are kept, which is from now on'}")
     elif is_notebook():
         inline: Any = import_module("IPython.display")
         inline.display(inline.HTML(frame(traces, height)))

@@ -58,6 +58,8 @@ class Sender:
         stop: Ends the waiting when it is set.
         told: Hears why something is tried again, and in how many seconds.
         unsure: Whether what was sent last may have been taken though no answer came.
+        name: The address as it is told: without a password.
+        gave_up: Whether the server took nothing for as long as that.
     """
 
     url: str
@@ -67,10 +69,13 @@ class Sender:
     stop: Event = field(default_factory=Event)
     told: Callable[[str, float], None] = lambda why, seconds: None
     unsure: bool = False
+    gave_up: bool = False
+    name: str = field(init=False)
     _opener: OpenerDirector = field(init=False)
 
     def __post_init__(self) -> None:
         # A proxy cannot know what "localhost" is here.
+        self.name = address(self.url)
         proxies = [ProxyHandler({})] if _is_here(self.url) else []
         self._opener = build_opener(_NoRedirect, *proxies)
 
@@ -100,7 +105,8 @@ class Sender:
             tries += 1
             wait = max(after, min(_LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.5, 1))
             if time.monotonic() + wait > deadline:
-                raise SendError(f"{self.url} took nothing for {self.patience:.0f} s: {_text(why)}")
+                self.gave_up = True
+                raise SendError(f"{self.name} took nothing for {self.patience:.0f} s: {_text(why)}")
             self.told(_text(why), wait)
             if self.stop.wait(wait):
                 raise Stopped
@@ -120,6 +126,11 @@ class Sender:
         """
         try:
             with self._opener.open(request, timeout=_ANSWER) as answer:
+                kind = answer.headers.get_content_type()
+                if kind == "text/html":  # a web page answers everything with itself
+                    raise SendError(
+                        f"{self.name} answers with a web page: it is no OTLP endpoint, which is often :4318"
+                    )
                 return answer.read(_BYTES), None
         except HTTPError as error:
             with error:
@@ -129,7 +140,7 @@ class Sender:
             said = f"{error.code} {error.reason}: {_text(body)}".rstrip(": ")
             if error.code in _NOT_THESE:
                 raise Refused(said) from error
-            raise SendError(f"{self.url} answers {said}{self._hint(error.code)}") from error
+            raise SendError(f"{self.name} answers {said}{self._hint(error.code)}") from error
         except URLError as error:
             return str(error.reason).encode(), 0.0
         except (HTTPException, OSError) as error:  # the request was sent, and an answer did not come
@@ -153,6 +164,16 @@ class Sender:
             return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return 0, ""  # nothing was rejected, or an answer that says nothing
+
+
+def address(url: str) -> str:
+    """Give an address as it may be told: without name, password and query, in which there may be keys.
+
+    Args:
+        url: The address.
+    """
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 class _NoRedirect(HTTPRedirectHandler):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from callspan.local.batches import Item, Place, batches_of, export_of, written_in
-from callspan.local.exports import _CUT, _LONG, Exports, _parsed
+from callspan.local.exports import CUT, LONG, Exports, parsed
 from callspan.local.otlp_http import Refused, Sender, SendError, Stopped
 from callspan.local.read import Source, opened
 from callspan.local.sent import Ledger
@@ -89,11 +89,11 @@ def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[I
     still being written) is read as one with all that follows, and its spans are counted instead.
     """
     at, before = begun.offset, begun.lines
-    while line := file.readline(_LONG):
+    while line := file.readline(LONG):
         whole = line.endswith(b"\n")
-        export, why = _parsed(line) if line.strip() else (None, "")
+        export, why = parsed(line) if line.strip() else (None, "")
         if why and (before == 0 or not whole):
-            done.cut = not whole and len(line) < _LONG
+            done.cut = not whole and len(line) < LONG
             file.seek(at)
             yield from _counted(file, name, Place(at, before), done)
             return
@@ -112,7 +112,7 @@ def _counted(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator
     """Give the spans of what is not one export a line, counted from its beginning."""
 
     def refuse(line: int, why: str) -> None:
-        if why != _CUT or not done.cut:  # it is no fault of a file that it is still being written
+        if why != CUT or not done.cut:  # it is no fault of a file that it is still being written
             done.source.skip(name, begun.lines + line, why)
 
     count = 0
@@ -149,7 +149,7 @@ def _deliver(batch: list[Item], ledger: Ledger, sender: Sender, done: Replay) ->
         _count(part, min(rejected, len(part)), why, ledger, done)
         ledger.answered(part[-1].place)
         if done.rejected == done.sent >= _TELL:
-            raise SendError(f"{sender.url} refuses every span: {done.why[0]}")
+            raise SendError(f"{sender.name} refuses every span: {done.why[0]}")
 
 
 def _count(part: list[Item], rejected: int, why: str, ledger: Ledger, done: Replay) -> None:

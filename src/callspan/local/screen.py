@@ -28,9 +28,9 @@ class Screen:
         self._ascii, self._plain = ascii, plain
         self._drawn: list[str] = []
         self._within_line = False  # the program has begun a line: nothing may be drawn behind it
-        self._lock = RLock()  # a generator that ends while we write may have something to say itself
+        self.lock = RLock()  # a generator that ends while we write may have something to say itself
         self._typing = 0
-        self._stopped = False
+        self._stopped = self._withdrawn = False
         self.when_cleared: Callable[[], None] | None = None
         self.look = self._look()
 
@@ -61,7 +61,7 @@ class Screen:
         Args:
             lines: The lines.
         """
-        with self._lock:
+        with self.lock:
             drawn = self._drawn
             begun = "\n" if self._within_line else ""
             self._within_line = False
@@ -74,8 +74,8 @@ class Screen:
         Args:
             lines: The lines.
         """
-        with self._lock:
-            held = self._within_line or self._typing or self._stopped
+        with self.lock:
+            held = self._within_line or self._typing or self._stopped or self._withdrawn
             if held or not self.is_moving or list(lines) == self._drawn:
                 return
             self._write(self._erasure() + "".join(f"{line}\n" for line in lines))
@@ -88,7 +88,7 @@ class Screen:
             write: Writes it.
             text: What it writes.
         """
-        with self._lock:
+        with self.lock:
             if not text or not isinstance(text, str):
                 return write(text)  # which says what is wrong with it
             if self._drawn:
@@ -103,25 +103,31 @@ class Screen:
     @contextmanager
     def typing(self) -> Generator[None]:
         """Draw nothing in this block: somebody types, and ends it with a line's end."""
-        with self._lock:
+        with self.lock:
             self._write(self._erasure())
             self._typing += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self.lock:
                 self._typing -= 1
                 self._within_line = False
 
+    def withdraw(self) -> None:
+        """Move no more: others write here too, whose lines would be taken away with ours. What is said still is."""
+        with self.lock:
+            self._write(self._erasure())
+            self._withdrawn = True
+
     def stop(self) -> None:
         """Take away what is drawn, and draw no more."""
-        with self._lock:
+        with self.lock:
             self._write(self._erasure())
             self._stopped = True
 
     def forget(self) -> None:
         """Stop drawing, in a process of its own: what is drawn is another's."""
-        self._lock = RLock()
+        self.lock = RLock()
         self._drawn = []
 
     def _erasure(self) -> str:
@@ -142,6 +148,29 @@ class Screen:
             self._stream.flush()
         except (OSError, ValueError):  # nobody reads it any more: the program goes on
             self._drawn = []
+
+
+class Bytes:
+    """Stands for the stream of bytes below.
+
+    Args:
+        stream: The stream.
+        screen: The terminal.
+    """
+
+    def __init__(self, stream: Any, screen: Screen) -> None:
+        self._stream = stream
+        self._screen = screen
+
+    def write(self, data: Any, /) -> int:
+        """Write, when what is drawn has made way; where its lines end we do not know."""
+        self._screen.withdraw()
+        written: int = self._stream.write(data)
+        self._stream.flush()
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Proxy:
@@ -166,6 +195,11 @@ class Proxy:
         """Write several texts."""
         for text in lines:
             self.write(text)
+
+    @property
+    def buffer(self) -> Any:
+        """The stream below, for bytes."""
+        return Bytes(self._stream.buffer, self._screen)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,16 +25,24 @@ def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callab
     Raises:
         OSError: The port is taken.
     """
-    with server(page, files, port) as listening:
-        say(f"http://127.0.0.1:{listening.server_port}/  (Ctrl-C ends it)")
+    key = secrets.token_urlsafe(12)
+    with server(page, files, port, key) as listening:
+        say(f"http://127.0.0.1:{listening.server_port}/{key}  (Ctrl-C ends it)")
         try:
             listening.serve_forever()
         except KeyboardInterrupt:
             say("")
 
 
-def server(page: Callable[[], str], files: Sequence[Path], port: int) -> ThreadingHTTPServer:
-    """Give the server of the page, not yet serving; arguments as for `serve`."""
+def server(page: Callable[[], str], files: Sequence[Path], port: int, key: str) -> ThreadingHTTPServer:
+    """Give the server of the page, not yet serving.
+
+    Args:
+        page: As for `serve`, like the next two.
+        files: The files.
+        port: The port.
+        key: The path of the page: whoever else works on this machine does not know it.
+    """
     known: dict[Any, bytes] = {}
     lock = Lock()
 
@@ -47,11 +56,17 @@ def server(page: Callable[[], str], files: Sequence[Path], port: int) -> Threadi
 
     class _Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self._answer(with_body=True)
+
+        def do_HEAD(self) -> None:
+            self._answer(with_body=False)
+
+        def _answer(self, *, with_body: bool) -> None:
             name = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
-            if name not in _HOSTS:
+            if name is None or name.lower() not in _HOSTS:
                 self.send_error(403)
                 return
-            if self.path.partition("?")[0] != "/":
+            if self.path.partition("?")[0] != f"/{key}":
                 self.send_error(404)
                 return
             try:
@@ -64,7 +79,8 @@ def server(page: Callable[[], str], files: Sequence[Path], port: int) -> Threadi
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
-            self.wfile.write(body)
+            if with_body:
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
             """Say nothing of requests."""

@@ -88,11 +88,16 @@ class Session:
         if self._is_main:
             share(self._screen)
         atexit.register(self.leave)
-        on_termination(self._terminate, self._plan.timeout)
+        on_termination(self._terminate, self._plan.timeout, self._is_busy)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
             )
+
+    def _is_busy(self) -> bool:
+        """Tell whether this thread, which a signal has interrupted, is in the middle of something of ours."""
+        own = (self._lock, self._live.lock, self._screen.lock, *(() if self._file is None else (self._file.lock,)))
+        return any(lock._is_owned() for lock in own)  # type: ignore[attr-defined,unused-ignore]
 
     def bind(self) -> None:
         """Find out where spans go, write them, and show them; once, whoever comes first."""
@@ -116,7 +121,7 @@ class Session:
         atexit.unregister(self.leave)
         atexit.register(self.leave)
         unasked = self._unasked is not None and telemetry.current().settings is self._unasked.settings
-        if unasked and self._joined.programs is None:
+        if unasked and self._joined.programs is None and not self._joined.providers:
             turn_content_on()
         if screen is not None:
             promised = promise(self._file, self._joined, screen.look, withheld=unasked)
@@ -219,7 +224,8 @@ def promise(file: TraceFile, joined: Joined, look: Look, *, withheld: bool) -> s
         why = ""
         if joined.programs is not None and withheld:
             why = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
-        return f"spans are {saved}, without prompts and answers{why}"
+        verb = "" if file.why else "are "
+        return f"spans {verb}{saved}, without prompts and answers{why}"
     sent = ", and go where the program and OTEL_* variables send spans" if others else ""
     shown_too = "shown, but " if file.why else "shown and "
     return f"prompts and answers are {shown_too}{saved}{sent} (--no-content: neither)"

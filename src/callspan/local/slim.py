@@ -62,6 +62,10 @@ class _About:
     is_remote: bool
 
 
+_NAME = 256
+"""Characters of a name that tell it from others."""
+
+
 @dataclass(slots=True)
 class SlimSpans:
     """Spans, packed.
@@ -147,7 +151,10 @@ class SlimSpans:
     def _place(self, span: RawSpan) -> int:
         """Give the number of what a span is: its kind, its names, how it ended."""
         said = span.attributes
-        key = (span.name, span.failed, span.is_remote, *[pair for pair in said.items() if pair[0] in _KEPT])
+        kept = [
+            (name, value[:_NAME] if isinstance(value, str) else value) for name, value in said.items() if name in _KEPT
+        ]
+        key = (span.name[:_NAME], span.failed, span.is_remote, *kept)
         try:
             place = self._known.get(key)
         except TypeError:  # a list where a text should be

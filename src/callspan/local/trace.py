@@ -225,10 +225,16 @@ def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
         depth,
         start,
         None if raw.end is None else max(0, (raw.end - origin) // 1000 - start),
-        first_token=int(waited * 1_000_000) if isinstance(waited, (int, float)) and 0 <= waited < _LONG else None,
+        first_token=_microseconds(waited),
         outcome=text_in(said, semconv.RUN_OUTCOME),
         attempt=attempt if type(attempt) is int and attempt > 1 else None,
     )
+
+
+def _microseconds(seconds: Any) -> int | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    return int(seconds * 1_000_000) if 0 <= seconds < _LONG else None
 
 
 _LONG = 10**6

@@ -56,7 +56,7 @@ class TraceFile(SpanProcessor):
         self._exporter: _Counted | None = None
         self._processor: SimpleSpanProcessor | None = None
         self._waiting: deque[ReadableSpan] = deque()
-        self._lock = RLock()
+        self.lock = RLock()
         self._busy = False
 
     @property
@@ -75,7 +75,7 @@ class TraceFile(SpanProcessor):
         """Write a span."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
-        with self._lock:
+        with self.lock:
             self._waiting.append(span)
             if self._busy:  # a generator that was collected while we write has ended one
                 return
@@ -108,11 +108,11 @@ class TraceFile(SpanProcessor):
 
     def hold(self) -> None:
         """Wait until nobody writes, and let nobody begin: before a fork."""
-        self._lock.acquire()
+        self.lock.acquire()
 
     def release(self) -> None:
         """Let them write again."""
-        self._lock.release()
+        self.lock.release()
 
     def move(self, path: Path) -> None:
         """Go on with a file of its own, in a forked process.
@@ -121,7 +121,7 @@ class TraceFile(SpanProcessor):
             path: The file.
         """
         self.path, self.why, self._busy = path, "", False
-        self._lock = RLock()
+        self.lock = RLock()
         self._waiting.clear()
         self._exporter = self._processor = None
         self._lost_before = 0

@@ -180,6 +180,8 @@ def size_of(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> 
             width, height = os.get_terminal_size(stream.fileno())
         except (OSError, ValueError):
             width, height = shutil.get_terminal_size()
+        if width <= 0 or height <= 0:  # one that nobody has given a size
+            width, height = 80, 24
     said = environ.get("COLUMNS", "")
     if said.isdecimal() and int(said) > 0:
         width = int(said)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from callspan.local.amounts import count_text, money_text, time_text
+from callspan.local.amounts import count_text, many_text, money_text, time_text
 from callspan.local.errors import ORIGIN
 from callspan.local.printable import one_line
 from callspan.local.trace import Span, Trace
@@ -121,21 +121,17 @@ def summary_lines(summary: Summary, look: Look) -> list[str]:
 
 
 def _totals(summary: Summary, look: Look) -> str:
-    tools = _number(summary.tools, "tool")
-    parts = [_number(summary.runs, "run")]
+    tools = many_text(summary.tools, "tool")
+    parts = [many_text(summary.runs, "run")]
     if summary.failed:
         parts[0] += f", {summary.failed} failed"
-    parts += [_number(summary.models, "model call")] if summary.models else []
+    parts += [many_text(summary.models, "model call")] if summary.models else []
     parts += [f"{tools}, {summary.tools_failed} failed" if summary.tools_failed else tools] if summary.tools else []
     used = summary.used
     parts += [f"{count_text(used.input)}{look.signs.to}{count_text(used.output)} tokens"] if used.calls else []
     parts += [(look.signs.least if used.gaps else "") + money_text(used.cost)] if used.cost is not None else []
     parts.append(time_text(summary.lasted))
     return look.signs.dot.join(parts)
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _error_lines(error: _Error, look: Look) -> list[str]:

@@ -84,6 +84,24 @@ class Fail:
 Reply = Say | CallTools | Fail
 
 
+def as_reply(given: Any) -> Reply:
+    """Give a reply as one; a text says itself, and a call asks for one tool.
+
+    Args:
+        given: What a script has.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if isinstance(given, str):
+        return Say(given)
+    if isinstance(given, ToolCall):
+        return CallTools(given)
+    if not isinstance(given, (Say, CallTools, Fail)):
+        raise TypeError(f"{given!r} is no reply of a server: a text, Say, CallTools, a ToolCall or Fail")
+    return given
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A reply to one request, ready to be written whole or as a stream.

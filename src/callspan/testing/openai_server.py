@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from callspan.testing.openai_embeddings import embeddings
-from callspan.testing.openai_replies import Answer, CallTools, Fail, Reply, Say, ToolCall, echo, error_body
+from callspan.testing.openai_replies import Answer, CallTools, Fail, Reply, Say, ToolCall, as_reply, echo, error_body
 
 __all__ = ["CallTools", "Fail", "OpenAIServer", "Reply", "Request", "Say", "Script", "ToolCall"]
 
@@ -31,7 +31,7 @@ class Request(NamedTuple):
     body: Any
 
 
-Script = Sequence[Reply] | Callable[[Request], Reply]
+Script = Sequence[Reply | str | ToolCall] | Callable[[Request], Reply | str | ToolCall]
 
 
 class OpenAIServer:
@@ -41,12 +41,16 @@ class OpenAIServer:
 
     Args:
         script: The replies to chat completions in their order, after which each reply echoes the last user
-            message; or a function that makes each reply, called in the thread of its request.
+            message; or a function that makes each reply, called in the thread of its request. A reply is a text,
+            `Say`, `CallTools`, a `ToolCall` or `Fail`.
+
+    Raises:
+        TypeError: A reply is none of these.
     """
 
     def __init__(self, script: Script = ()) -> None:
         self.requests: list[Request] = []
-        self._script = script
+        self._script = script if callable(script) else list(map(as_reply, script))
         self._answered = 0
         self._lock = threading.Lock()
         self._http = _LocalHTTP(self)
@@ -87,7 +91,7 @@ class OpenAIServer:
             number = self._answered
             self._answered += 1
         if callable(self._script):
-            return number, self._script(request)
+            return number, as_reply(self._script(request))
         return number, self._script[number] if number < len(self._script) else echo(request.body)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
 from callspan.cli.checks.trial import protocol
+from callspan.local.otlp_http import address
 
 _CONFIGURED = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")  # fmt: skip
@@ -27,7 +29,7 @@ def check(case: Case) -> Iterable[Finding]:
     if case.unsent:
         yield Finding(PROBLEM, f"the test span could not be sent: {case.unsent}", _fix(case, case.unsent))
     if case.sent.get("file"):
-        said = cause(case.sent.get("said", ()))
+        said = _without_keys(case, cause(case.sent.get("said", ())))
         yield (
             Finding(OK, "a test span was sent by what OTEL_CONFIG_FILE sets up")
             if case.sent["sent"]
@@ -43,7 +45,7 @@ def check(case: Case) -> Iterable[Finding]:
             fix = _INSTALL.get(name, f"install the exporter {name}, or correct OTEL_TRACES_EXPORTER")
             yield Finding(level, f"the exporter {name} is not installed", fix)
         else:
-            said = cause(one["said"])
+            said = _without_keys(case, cause(one["said"]))
             what = f"the test span could not be sent by {name} to {_target(case, name)}: {said}"
             yield Finding(level, what, _fix(case, said))
 
@@ -62,8 +64,16 @@ def cause(said: Iterable[str]) -> str:
     return told[-1] if told else "it gave up and does not say why"
 
 
+def _without_keys(case: Case, said: str) -> str:
+    """Give what an exporter said without what its address has of keys."""
+    parts = urlsplit(endpoint(case))
+    for key in filter(None, (parts.query, parts.password, parts.username)):
+        said = said.replace(key, "…")
+    return said
+
+
 def _target(case: Case, name: str) -> str:
-    return endpoint(case) if name.startswith("otlp_proto") else "where it sends"
+    return address(endpoint(case)) if name.startswith("otlp_proto") else "where it sends"
 
 
 def endpoint(case: Case) -> str:
@@ -77,7 +87,8 @@ def endpoint(case: Case) -> str:
     base = case.variable("OTEL_EXPORTER_OTLP_ENDPOINT")
     if protocol(case.environment) == "grpc":
         return base or "http://localhost:4317"
-    return f"{(base or 'http://localhost:4318').rstrip('/')}/v1/traces"
+    parts = urlsplit(base or "http://localhost:4318")
+    return parts._replace(path=f"{parts.path.rstrip('/')}/v1/traces").geturl()
 
 
 _HTTP, _GRPC = ":4318", ":4317"
@@ -116,13 +127,13 @@ _FIXES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 def _fix(case: Case, said: str) -> str:
-    address, spoken = endpoint(case), protocol(case.environment)
-    if spoken == "grpc" and _HTTP in address:
+    where, spoken = address(endpoint(case)), protocol(case.environment)
+    if spoken == "grpc" and _HTTP in where:
         return "port 4318 is that of HTTP: set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
-    if spoken != "grpc" and _GRPC in address:
+    if spoken != "grpc" and _GRPC in where:
         return "port 4317 is that of gRPC: set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, or the port to 4318"
     lower = said.lower()
     for words, fix in _FIXES:
         if any(word in lower for word in words):
             return fix
-    return f"start a Collector or Jaeger at {address}, or set OTEL_EXPORTER_OTLP_ENDPOINT to where one is"
+    return f"start a Collector or Jaeger at {where}, or set OTEL_EXPORTER_OTLP_ENDPOINT to where one is"

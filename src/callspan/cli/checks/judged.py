@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 
 from callspan import semconv
 from callspan.cli.checks.command import Ran
@@ -37,12 +37,18 @@ def check(case: Case) -> Iterable[Finding]:
     yield from _silent(ran, spans)
     if spans:
         processes = f" by {ran.heard.processes} processes" if ran.heard.processes > 1 else ""
-        yield Finding(OK, f"the command made {len(spans)} spans in {len(ran.traces)} traces{processes}")
+        yield Finding(
+            OK, f"the command made {_counted_of(spans, 'span')} in {_counted_of(ran.traces, 'trace')}{processes}"
+        )
     yield from _lost(ran, spans)
     yield from _alone(ran.traces)
     yield from _twice(ran.traces)
     yield from _uncounted(spans)
     yield from _failed(spans)
+
+
+def _counted_of(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
 
 
 def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
@@ -72,7 +78,14 @@ def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
 
 def _lost(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
     heard, written = ran.heard, sum(span.raw.scope == _OURS for span in spans)
-    if (lost := heard.ended - written) > 0:
+    if heard.ended and not written:
+        yield Finding(
+            PROBLEM,
+            f"the spans of {heard.ended} {'run' if heard.ended == 1 else 'runs'} are not in the trace: the program "
+            "sets a tracer provider of its own, to which they went, or it left by os._exit",
+            "that provider's exporter has them; else call callspan.flush(5) before, or end by sys.exit",
+        )
+    elif (lost := heard.ended - written) > 0:
         yield Finding(
             PROBLEM,
             f"{lost} {'span' if lost == 1 else 'spans'} that had ended got lost at the exit: the process was killed, "

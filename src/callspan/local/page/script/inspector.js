@@ -41,7 +41,7 @@ function facts(s) {
     u && fact(money(s.cost)),
     !u && tokens(s) && h('span', tokens(s), ' tokens, ', cost(s.sum)),
     finish.length > 0 && h('span', 'stopped by ', h('b', finish.join(', '))),
-    s.attrs['langgraph.step'] != null && fact(text1(s.attrs['langgraph.step']), 'step'),
+    s.attrs['langgraph.step'] != null && h('span', 'step ', h('b', text1(s.attrs['langgraph.step']))),
   ];
 }
 function troubles(s) {
