@@ -42,6 +42,29 @@ def test_sigterm_ends_the_spans_and_then_the_process_as_without_us(start, tmp_pa
     assert f"callspan view {done.files[0].name}" in done.err
 
 
+BUSY = """
+    from langchain_core.runnables import RunnableLambda
+
+    inner = RunnableLambda(lambda x: x).with_config(run_name="inner")
+
+    def work(x):
+        print("at work", flush=True)
+        while True:
+            inner.invoke("z" * 2000)
+
+    RunnableLambda(work).with_config(run_name="job").invoke(1)
+"""
+
+
+@pytest.mark.parametrize("time", range(3))
+def test_sigterm_in_the_middle_of_our_own_work_ends_the_spans_too(start, tmp_path, time):
+    """A program that runs one call after the other is nearly always in it."""
+    done = interrupted(start, tmp_path, signal.SIGTERM, BUSY)
+    assert done.code == -signal.SIGTERM
+    assert done.names()[0] == "invoke_workflow job"
+    assert "callspan view" in done.err
+
+
 def test_ctrl_c_ends_the_spans_and_the_program_dies_of_it(start, tmp_path):
     done = interrupted(start, tmp_path, signal.SIGINT)
     assert done.code == -signal.SIGINT

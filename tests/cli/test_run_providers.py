@@ -163,3 +163,17 @@ def test_the_console_exporter_prints_as_ever(run):
     done = run(CHAIN, OTEL_TRACES_EXPORTER="console")
     assert done.code == 0
     assert done.out.count(b'"trace_id"') == 3
+
+
+def test_what_was_said_stays_here_when_the_program_itself_names_a_server(run, receiver):
+    """As a program does that reads its settings from a file when it starts."""
+    settings = f"""
+    import os
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "{receiver.url}"
+    os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+"""
+    done = run(settings + CHAIN)
+    assert done.code == 0, done.err
+    assert receiver.names() == sorted(name.strip() for name in NAMES)
+    assert not any(b"plain truth" in body for _, body in receiver.got)
+    assert "without prompts and answers" in done.err

@@ -241,3 +241,33 @@ def test_a_worker_shows_its_runs_where_the_first_process_has_none(terminal):
     assert on.end() == 0
     assert " inner  " in on.screen.text
     assert "callspan: prompts and answers are shown" in on.screen.text
+
+
+BESIDE = """
+    import os, subprocess, sys
+    from langchain_core.runnables import RunnableLambda
+
+    def work(x):
+        RunnableLambda(lambda x: x).with_config(run_name="first").invoke(1)
+        os.read(0, 9)
+        subprocess.run([sys.executable, "-S", "-c", "print('of a process beside')"])
+        sys.stdout.buffer.write(b"bytes\\n")
+        RunnableLambda(lambda x: x).with_config(run_name="second").invoke(1)
+        os.read(0, 9)
+
+    RunnableLambda(work).with_config(run_name="job").invoke(1)
+"""
+
+
+def test_lines_that_others_write_stay(terminal):
+    """A process that the program starts writes past us, and so may the program: nothing of it is taken away."""
+    on = terminal(BESIDE)
+    on.until(lambda text: "first" in text)
+    on.type("go on\n")
+    on.until(lambda text: "bytes" in text)
+    on.type("end\n")
+    assert on.end() == 0
+    lines = on.screen.text.splitlines()
+    assert "of a process beside" in lines
+    assert "bytes" in lines
+    assert [line for line in lines if "second" in line]

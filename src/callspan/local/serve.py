@@ -43,46 +43,60 @@ def server(page: Callable[[], str], files: Sequence[Path], port: int, key: str) 
         port: The port.
         key: The path of the page: whoever else works on this machine does not know it.
     """
-    known: dict[Any, bytes] = {}
-    lock = Lock()
+    return _Server(_Pages(page, files), port, key)
 
-    def current() -> bytes:
-        state = tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-        with lock:  # two tabs ask at once: it is made once
-            if state not in known:
-                known.clear()
-                known[state] = page().encode("utf-8")
-            return known[state]
 
-    class _Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(with_body=True)
+class _Pages:
+    """Makes the page when its files have changed."""
 
-        def do_HEAD(self) -> None:
-            self._answer(with_body=False)
+    def __init__(self, page: Callable[[], str], files: Sequence[Path]) -> None:
+        self._page, self._files = page, files
+        self._known: tuple[Any, bytes] = None, b""
+        self._lock = Lock()
 
-        def _answer(self, *, with_body: bool) -> None:
-            name = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host")
-            if name is None or name.lower() not in _HOSTS:
-                self.send_error(403)
-                return
-            if self.path.partition("?")[0] != f"/{key}":
-                self.send_error(404)
-                return
-            try:
-                body = current()
-            except OSError as error:
-                self.send_error(500, str(error))
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
+    def current(self) -> bytes:
+        """Give it as it is now."""
+        state = [(file.stat().st_mtime_ns, file.stat().st_size) for file in self._files]
+        with self._lock:  # two tabs ask at once: it is made once
+            if self._known[0] != state:
+                self._known = state, self._page().encode("utf-8")
+            return self._known[1]
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            """Say nothing of requests."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+class _Server(ThreadingHTTPServer):
+    def __init__(self, pages: _Pages, port: int, key: str) -> None:
+        self.pages, self.key = pages, key
+        super().__init__(("127.0.0.1", port), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def _answer(self, *, with_body: bool) -> None:
+        serving: Any = self.server
+        host = self.headers.get("Host") or ""
+        if (host.rpartition(":")[0] or host).lower() not in _HOSTS:
+            self.send_error(403)
+            return
+        if self.path.partition("?")[0] != f"/{serving.key}":
+            self.send_error(404)
+            return
+        try:
+            body = serving.pages.current()
+        except OSError as error:
+            self.send_error(500, str(error))
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Say nothing of requests."""
