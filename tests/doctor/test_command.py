@@ -35,7 +35,7 @@ def test_a_sound_program_is_well_and_says_what_it_says(judged):
     """What it prints goes to stderr, as the findings alone are on stdout; its arguments are its own."""
     source = CHAIN.replace("counts=False", "counts=True") + "import sys; print(sys.argv[1:])"
     said = judged(source, "--json", "-x")
-    assert said.of("command") == ["the command made 3 spans in 1 traces | "]
+    assert said.of("command") == ["the command made 3 spans in 1 trace | "]
     assert said.code == 0
     assert "hello" in said.errors
     assert "['--json', '-x']" in said.errors
@@ -96,7 +96,7 @@ def test_spans_that_os_exit_loses_are_counted(judged):
     """They were made and had ended; no exporter wrote them."""
     said = judged(CHAIN + "import os; os._exit(3)")
     (lost,) = said.of("command", "problem")
-    assert lost.startswith("3 spans that had ended got lost at the exit")
+    assert lost.startswith("the spans of 3 runs are not in the trace: ")
     assert "callspan.flush" in lost
 
 
@@ -114,7 +114,7 @@ def test_runs_that_the_process_ended_within_are_counted(judged):
         """
     )
     lost, cut = said.of("command", "problem")
-    assert lost.startswith("1 span that had ended")
+    assert lost.startswith("the spans of 1 run are not in the trace: ")
     assert cut.startswith("2 runs have no end")
 
 
@@ -170,7 +170,7 @@ except KeyboardInterrupt:
 """
     )
     assert "bye" in said.errors
-    assert said.of("command", "ok") == ["the command made 3 spans in 1 traces | "]
+    assert said.of("command", "ok") == ["the command made 3 spans in 1 trace | "]
 
 
 def test_the_callbacks_of_the_environment_are_heard_beside_the_doctors_own(judged, tmp_path):
