@@ -21,15 +21,27 @@ from callspan import testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/callbacks.md"
+PAGES = (PAGE, "docs/migrate.md", "docs/content.md", "docs/identity.md", "README.md")
+NO_SNIPPETS = {"In your tests"}
+"""Of README.md: a test of a chain that the reader has; docs/testing.md has such tests in full."""
+
+GRANTED = {
+    "docs/identity.md": """
+from queue import SimpleQueue
+from langchain_core.runnables import RunnableLambda
+agent, question, job, queue = RunnableLambda(str), "hi", "hi", SimpleQueue()
+"""
+}
+"""What a page takes for granted that its reader has."""
 LOG = {"Order and async", "Failures", "Other instrumentations"}
 """The sections whose subject is what callspan logs."""
 
 
 def sections(page: str) -> dict[str, str]:
-    """Give the code of each section that has any, by its heading."""
-    text = (ROOT / page).read_text(encoding="utf-8")
+    """Give the code of each section that has any, by its heading; what comes before the first has the page's."""
+    text = (ROOT / page).read_text(encoding="utf-8").removeprefix("# ")
     found: dict[str, str] = {}
-    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", text, flags=re.MULTILINE):
         heading, _, rest = section.partition("\n")
         found[heading] = "\n".join(re.findall(r"^```python\n(.*?)^```", rest, flags=re.MULTILINE | re.DOTALL))
     return {heading: code for heading, code in found.items() if code}
@@ -41,9 +53,9 @@ def said(code: str) -> list[str]:
 
 
 def cases() -> Iterator[object]:
-    """Give the sections: of the page all, of README.md the one on callbacks."""
-    for page, headings in ((PAGE, list(sections(PAGE))), ("README.md", ["Callbacks"])):
-        for heading in headings:
+    """Give the sections of the pages."""
+    for page in PAGES:
+        for heading in [heading for heading in sections(page) if heading not in NO_SNIPPETS]:
             marks = [pytest.mark.may_log] if heading in LOG else []
             yield pytest.param(page, heading, id=f"{page} {heading}", marks=marks)
 
@@ -63,6 +75,7 @@ def test_the_snippets_of_a_section_run_and_print_what_they_say(page, heading, ca
     written = sections(page)
     code = written[heading]
     namespace: dict[str, object] = {"__name__": "snippet"}
+    exec(GRANTED.get(page, ""), namespace)
     if heading != "Set-up":
         exec(compile(written.get("Set-up", ""), f"{page} Set-up", "exec"), namespace)
     exec(compile(code, f"{page} {heading}", "exec"), namespace)
