@@ -7,6 +7,7 @@ docs/testing.md are test files, one for each section, for a pytest of their own.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ from callspan import testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/callbacks.md"
-PAGES = (PAGE, "docs/migrate.md", "docs/content.md", "docs/identity.md", "README.md")
+PAGES = (PAGE, "docs/from_langchain.md", "docs/migrate.md", "docs/content.md", "docs/identity.md", "README.md")
 NO_SNIPPETS = {"In your tests"}
 """Of README.md: a test of a chain that the reader has; docs/testing.md has such tests in full."""
 
@@ -107,6 +108,47 @@ def test_every_public_name_of_callbacks_is_explained():
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     elsewhere = {"CallspanInstrumentor", "Place", "__version__", "redact_secrets", "session", "uninstrument"}
     assert [name for name in callspan.__all__ if name not in elsewhere and name not in text] == []
+
+
+def test_nothing_of_langchains_callbacks_is_missing():
+    """Whatever LangChain and LangGraph offer around callbacks has its row, with what does it here or why nothing does."""
+    base = pytest.importorskip("langchain_core.callbacks.base").BaseCallbackHandler
+    text = (ROOT / "docs/from_langchain.md").read_text(encoding="utf-8")
+    # "and their `Async` twins"
+    missing = [name for module in SURFACE for name in offered_by(module) if name.removeprefix("Async") not in text]
+    assert missing == []
+    hooks = (ROOT / PAGE).read_text(encoding="utf-8").partition("\n## Hooks\n")[2].partition("\n## ")[0]
+    methods = [name for name in dir(base) if not name.startswith("_")]
+    endings = {name: re.sub(r"_(end|error)$", "_start", name) for name in methods}
+    assert [name for name in methods if f"`{name}" not in hooks and f"`{endings[name]}`, `_end`" not in hooks] == []
+
+
+SURFACE = (
+    "langchain_core.callbacks",
+    "langchain_core.tracers",
+    "langchain_core.tracers.context",
+    "langchain_core.tracers.root_listeners",
+    "langchain_classic.callbacks",
+    "langgraph.callbacks",
+)
+"""Where LangChain has its callbacks; what one of its versions does not have is not asked for."""
+
+INNER = {"Run", "GraphCallbacks", "GraphLifecycleEvent", "GraphLifecycleStatus"}
+"""Types of what handlers get, which stand on the page in other words."""
+
+
+def offered_by(module: str) -> list[str]:
+    """Give the public names of a module of its own; those that a list of it names, if it has one."""
+    try:
+        found = importlib.import_module(module)
+    except ImportError:
+        return []
+    own = [
+        name
+        for name, value in vars(found).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", "") == module
+    ]
+    return [name for name in getattr(found, "__all__", own) if name not in INNER]
 
 
 def test_the_table_of_hooks_has_every_hook():
