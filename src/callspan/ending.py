@@ -15,7 +15,7 @@ from callspan import capture, compat, errors, lease, logs, registry, semconv, sh
 from callspan.delivery import Call, Telling, calls_of, hooks
 from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
-from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
+from callspan.run import ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
 
 if TYPE_CHECKING:
     from callspan.metrics import Instruments
@@ -62,7 +62,8 @@ def end(
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
-    meters = telemetry.instruments() if run.row.operation is not None and not run.watched else None
+    measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
+    meters = telemetry.instruments() if measured else None
     try:
         attributes = _report(run, outputs, meters)
     except BaseException:
@@ -109,7 +110,8 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
     row, span = run.row, run.span
     recording = span.is_recording()
     written = recording or meters is not None or run.watched
-    if row.end and outputs is not NOTHING and (written or run.into is not None):
+    answered = outputs is not NOTHING and run.outcome != SKIPPED  # nobody was asked
+    if row.end and answered and (written or run.into is not None):
         run.answer = spans.attempt("a result", row.answer, outputs)
     attributes = spans.read(row.end, run.answer) if run.answer is not None and written else {}
     if run.shared is not None:
@@ -120,7 +122,7 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
             said[semconv.RUN_OUTCOME] = str(run.outcome)
         if run.totals is not None:
             said.update(run.totals.attributes())
-        if run.streamed:
+        if run.streamed and run.outcome != SKIPPED:
             said.update(_streamed(run))
         if row.answered and run.content != capture.NO_CONTENT:
             said = {**said, **capture.answered(run, None if outputs is NOTHING else outputs)}
@@ -200,7 +202,7 @@ def _end_span(run: Run) -> None:
 
 def _add_up(run: Run) -> None:
     row = run.row
-    if run.into is None or (row.calls is None and run.answer is None):
+    if run.into is None or run.outcome == SKIPPED or (row.calls is None and run.answer is None):
         return
     tokens = None if run.answer is None else row.tokens(run.answer)
     if run.learned is not None and (tokens is None or tokens == TokenCounts()):

@@ -32,6 +32,7 @@ FLOORS = {
     "registry": 1,
     "totals": 1,
     "delivery": 1,
+    "skipping": 1,
     "isolation": 1,
     "lease": 1,
     "spans": 1,
