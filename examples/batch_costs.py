@@ -57,7 +57,7 @@ def main() -> None:
     done = work(usage)
     used = usage.snapshot()
     for title, sums in (("model", used.models), ("customer", used.sessions)):
-        for name, each in sums.items():
+        for name, each in sorted(sums.items()):
             print(f"{title} {name}: {each.calls} calls, {each.tokens} tokens, ${each.cost or 0:.6f}")
     failed = sum(isinstance(one, Exception) for one in done)
     print(f"all: ${used.total.cost:.6f}; {failed} of {len(done)} failed, {used.total.uncounted} not counted")

@@ -1,4 +1,4 @@
-"""A service that streams its answers; each user has a budget, and what is over it ends in the middle of a word.
+"""A service that streams its answers; each user has a budget, and an answer that goes over it ends in its middle.
 
     pip install fastapi uvicorn
     uvicorn --app-dir examples service:app
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import callspan
 from callspan.testing import ScriptedChatModel
 
-budget = callspan.Budget(output_tokens=12, per="user")
+budget = callspan.Budget(output_tokens=30, per="user")
 
 
 def answer(messages: list[BaseMessage]) -> str:
