@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture import content
+    from callspan.handlers.budget import Budget
+    from callspan.handlers.collect import Collect
     from callspan.handlers.from_langchain import FromLangChain
+    from callspan.handlers.latency import Latency
+    from callspan.handlers.limits import OverBudget
     from callspan.handlers.listen import Listen
+    from callspan.handlers.logs import Logs
+    from callspan.handlers.recorder import Recorder
+    from callspan.handlers.usage import Usage
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
     from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
@@ -24,15 +31,22 @@ if TYPE_CHECKING:
     from callspan.version import __version__
 
 __all__ = [
+    "Budget",
     "Callback",
     "CallspanInstrumentor",
+    "Collect",
     "Forward",
     "FromLangChain",
+    "Latency",
     "Listen",
+    "Logs",
+    "OverBudget",
     "Place",
+    "Recorder",
     "Run",
     "Stop",
     "TokenCounts",
+    "Usage",
     "__version__",
     "add_callback",
     "callbacks",
@@ -48,15 +62,22 @@ __all__ = [
 ]
 
 _HOME = {
+    "Budget": "handlers.budget",
     "Callback": "callback.callback",
     "CallspanInstrumentor": "instrumentor",
+    "Collect": "handlers.collect",
     "Forward": "callback.forward",
     "FromLangChain": "handlers.from_langchain",
+    "Latency": "handlers.latency",
     "Listen": "handlers.listen",
+    "Logs": "handlers.logs",
+    "OverBudget": "handlers.limits",
     "Place": "redaction",
+    "Recorder": "handlers.recorder",
     "Run": "run",
     "Stop": "isolation",
     "TokenCounts": "kinds",
+    "Usage": "handlers.usage",
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",

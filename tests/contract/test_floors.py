@@ -18,6 +18,7 @@ FLOORS = {
     "settings": 0,
     "semconv": 0,
     "kinds": 0,
+    "prices": 0,
     "text": 0,
     "version": 0,
     # F1: one run and its span; what is written, and with what; patches and the shapes of a call
@@ -31,6 +32,7 @@ FLOORS = {
     "identity": 1,
     "registry": 1,
     "totals": 1,
+    "bills": 1,
     "delivery": 1,
     "skipping": 1,
     "isolation": 1,
