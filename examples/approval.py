@@ -1,5 +1,7 @@
 """A graph that waits for a person before it pays, and goes on in another run: both are told, and linked in the trace.
 
+Run it:
+
     python examples/approval.py
 """
 
@@ -16,6 +18,8 @@ import callspan
 
 
 class Refund(TypedDict, total=False):
+    """What is paid back."""
+
     order: str
     amount: int
     decision: str

@@ -1,5 +1,7 @@
 """A batch job that says what it cost: by model, by customer, and for those that failed.
 
+Run it:
+
     python examples/batch_costs.py
 """
 

@@ -1,5 +1,7 @@
 """A callback of your own: warn of slow model calls, and write on their spans that they were slow.
 
+Run it:
+
     python examples/custom_callback.py
 """
 
@@ -14,6 +16,8 @@ from callspan.testing import ScriptedChatModel
 
 
 class SlowCalls(callspan.Callback):
+    """Hears models, and speaks up if one took too long."""
+
     kinds = "llm"
 
     def __init__(self, limit: float) -> None:

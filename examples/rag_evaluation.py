@@ -1,5 +1,7 @@
 """Question answering over notes, each answer scored as it is given: the scores stand in the trace and in a report.
 
+Run it:
+
     python examples/rag_evaluation.py
 """
 

@@ -1,5 +1,7 @@
 """A service that streams its answers; each user has a budget, and an answer that goes over it ends in its middle.
 
+Run it, and ask it:
+
     pip install fastapi uvicorn
     uvicorn --app-dir examples service:app
     curl -N -H 'X-User: ada' 'localhost:8000/ask?question=bears'

@@ -1,5 +1,7 @@
 """Several tenants in one process: all spans go to the operator, and those of each tenant to its own exporter too.
 
+Run it:
+
     python examples/tenants.py
 """
 
@@ -7,7 +9,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.runnables import RunnableLambda, RunnableSequence
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,8 +22,8 @@ EXPORTERS = {name: InMemorySpanExporter() for name in ("operator", "acme", "glob
 """In a service: `OTLPSpanExporter(endpoint=..., headers=...)` of each, in a `BatchSpanProcessor`."""
 
 model = ScriptedChatModel(lambda messages: f"You asked: {messages[-1].content}")
-chain: Runnable[str, str] = RunnableLambda(str.strip, name="tidy").pipe(
-    model, lambda message: message.content, name="answer"
+chain: RunnableSequence[str, str] = RunnableSequence(
+    RunnableLambda(str.strip, name="tidy"), model, StrOutputParser(), name="answer"
 )
 
 

@@ -1,8 +1,8 @@
 """The snippets of the documentation run as they stand, and print what they say they print.
 
-The rule: the ```python blocks of one `##` section run in order, in one namespace, after those of the page's section
-`## Set-up`, if it has one. What they print, line by line, is what stands behind `# ->` in them. Those of
-docs/testing.md are test files, one for each section, for a pytest of their own.
+The rule: the ```python blocks of one `##` section, and those before the first, run in order, in one namespace, after
+those of the page's section `## Set-up`, if it has one. What they print, line by line, is what stands behind `# ->` in
+them. Those of docs/testing.md are test files, one for each section, for a pytest of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from callspan import testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/callbacks.md"
-PAGES = (PAGE, "docs/from_langchain.md", "docs/migrate.md", "docs/content.md", "docs/identity.md", "README.md")
+PAGES = (
+    *(PAGE, "docs/handlers.md", "docs/from_langchain.md", "docs/migrate.md", "docs/content.md", "docs/identity.md"),
+    "README.md",
+)
 NO_SNIPPETS = {"In your tests"}
 """Of README.md: a test of a chain that the reader has; docs/testing.md has such tests in full."""
 
@@ -104,14 +107,14 @@ def test_every_public_name_of_testing_is_explained():
 
 
 def test_every_public_name_of_callbacks_is_explained():
-    """Whatever has to do with callbacks and can be imported from `callspan` stands on the page."""
-    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    """Whatever has to do with callbacks and can be imported from `callspan` stands on its pages."""
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in (PAGE, "docs/handlers.md"))
     elsewhere = {"CallspanInstrumentor", "Place", "__version__", "redact_secrets", "session", "uninstrument"}
     assert [name for name in callspan.__all__ if name not in elsewhere and name not in text] == []
 
 
 def test_nothing_of_langchains_callbacks_is_missing():
-    """Whatever LangChain and LangGraph offer around callbacks has its row, with what does it here or why nothing does."""
+    """Whatever LangChain and LangGraph offer around callbacks has its row: what does it here, or why nothing does."""
     base = pytest.importorskip("langchain_core.callbacks.base").BaseCallbackHandler
     text = (ROOT / "docs/from_langchain.md").read_text(encoding="utf-8")
     # "and their `Async` twins"

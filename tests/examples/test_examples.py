@@ -117,7 +117,7 @@ def test_each_tenant_gets_its_own_spans():
 invoke_workflow answer
   chain tidy
   chat scripted
-  chain RunnableLambda
+  chain StrOutputParser
 """
     trees = {name: span_tree(exporter.get_finished_spans()) for name, exporter in example["EXPORTERS"].items()}
     assert trees == {"acme": one * 2, "globex": one, "operator": one * 3}
