@@ -69,6 +69,7 @@ NOT_HERE = {
     "gen_ai.usage.cache_write.input_tokens": "OpenAI counts none",
     "gen_ai.usage.audio.input_tokens": "there is no sound",
     "gen_ai.usage.audio.output_tokens": "there is no sound",
+    **dict.fromkeys(("gen_ai.usage.cost", "langchain.total.cost"), "the setting `prices` is off"),
     "langchain.cache.hit": "there is no cache",
     **{f"langchain.rerank.{name}": "nothing is reranked" for name in ("model", "top_n", "documents", "kept")},
     "langchain.structured_output.schema": "the agent asks for no format",
