@@ -17,7 +17,7 @@ from langgraph.types import Command, interrupt
 import callspan
 
 
-class Refund(TypedDict, total=False):
+class Refund(TypedDict):
     """What is paid back."""
 
     order: str
@@ -39,11 +39,11 @@ class Desk(callspan.Callback):
             print(f"pay has ended: {run.outcome}")
 
 
-def check(state: Refund) -> Refund:
+def check(state: Refund) -> dict[str, str]:
     return {"decision": "ask" if state["amount"] > 100 else "pay"}
 
 
-def pay(state: Refund) -> Refund:
+def pay(state: Refund) -> dict[str, str]:
     if state["decision"] == "ask" and not interrupt(f"refund {state['amount']} for {state['order']}?"):
         return {"decision": "denied"}
     return {"decision": "paid"}

@@ -84,7 +84,7 @@ def main() -> None:
             print(question, chain.invoke(question)["answer"])
     for result in evaluate.results:
         if result.score is not None:
-            print(result.run_name, result.name, result.score.value, result.score.label or "")
+            print(f"{result.name}: {result.score.label or result.score.value}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Run it, and ask it:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException, Request
@@ -57,7 +57,7 @@ class WhoseCall:
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
     callspan.instrument()  # or start it with opentelemetry-instrument
     undo = callspan.add_callback(budget)
     yield

@@ -148,8 +148,11 @@ SURFACE = (
 )
 """Where LangChain has its callbacks; what one of its versions does not have is not asked for."""
 
-INNER = {"Run", "GraphCallbacks", "GraphLifecycleEvent", "GraphLifecycleStatus"}
-"""Types of what handlers get, which stand on the page in other words."""
+INNER = {
+    *("Run", "GraphCallbacks", "GraphLifecycleEvent", "GraphLifecycleStatus"),
+    *("get_sync_graph_callback_manager_for_config", "get_async_graph_callback_manager_for_config"),
+}
+"""Types of what handlers get, which stand on the page in other words, and what LangGraph itself calls."""
 
 
 def offered_by(module: str) -> list[str]:

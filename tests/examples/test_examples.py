@@ -36,10 +36,10 @@ the refund is paid
     "rag_evaluation": """\
 How long does a Greenland shark live? A Greenland shark lives for about 390 years.
 How long did the ocean quahog live? For 1000 years.
-answer grounded 1.0 pass
-answer relevant 0.43
-answer grounded 0.0 fail
-answer relevant 0.29
+grounded: pass
+relevant: 0.43
+grounded: fail
+relevant: 0.29
 """,
     "batch_costs": """\
 model gpt-5: 1 calls, 95 tokens, $…
@@ -50,6 +50,22 @@ all: $…; 1 of 4 failed, 1 not counted
 """,
 }
 """What each prints; prices change, and are left out."""
+
+ANSWERED = """\
+invoke_workflow answer
+  chain RunnableAssign<answer>
+    chain RunnableParallel<answer>
+      chain RunnableSequence
+        chain ChatPromptTemplate
+        chain StrOutputParser
+        chat small
+  chain RunnableParallel<question,notes>
+    chain RunnablePassthrough
+    chain RunnableSequence
+      chain joined
+      retrieval
+        embeddings
+"""
 
 TREES = {
     "custom_callback": """\
@@ -63,6 +79,9 @@ invoke_workflow refund ~paused
 invoke_workflow refund
   node pay
 """,
+    "rag_evaluation": f"""\
+embeddings
+{ANSWERED}{ANSWERED}""",
     "batch_costs": """\
 invoke_workflow summarise
   chat gpt-5
@@ -77,7 +96,7 @@ invoke_workflow summarise !ValueError
 """The spans of those that leave the tracer provider to whoever runs them."""
 
 
-AT_ONCE = {"batch_costs"}
+AT_ONCE = {"batch_costs", "rag_evaluation"}
 """Those whose calls run at once, so that their order is left to chance."""
 
 NEEDS = {"rag_evaluation": ("numpy",), "service": ("fastapi", "httpx"), "batch_costs": ("genai_prices",)}
@@ -114,6 +133,26 @@ def test_it_leaves_this_tree(name, recording: Recording, capsys):
     run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     assert recording.tree(attributes=["app.slow"], sort=name in AT_ONCE) == TREES[name]
     assert without_prices(capsys.readouterr().out) == SAID[name]
+
+
+def test_the_scores_stand_in_the_trace(recording: Recording, capsys):
+    """Each answer's root has what the functions found, as the conventions have it."""
+    skip_where_it_cannot_run("rag_evaluation")
+    run_path(str(EXAMPLES / "rag_evaluation.py"), run_name="__main__")
+    roots = [span for span in recording.spans if span.name == "invoke_workflow answer"]
+    assert [[dict(event.attributes or {}) for event in root.events] for root in roots] == [
+        [
+            {
+                "gen_ai.evaluation.name": "grounded",
+                "gen_ai.evaluation.score.value": value,
+                "gen_ai.evaluation.score.label": label,
+            },
+            {"gen_ai.evaluation.name": "relevant", "gen_ai.evaluation.score.value": relevant},
+        ]
+        for value, label, relevant in ((1.0, "pass", 0.43), (0.0, "fail", 0.29))
+    ]
+    assert {event.name for root in roots for event in root.events} == {"gen_ai.evaluation.result"}
+    assert "fail" in capsys.readouterr().out
 
 
 def test_each_tenant_gets_its_own_spans():
