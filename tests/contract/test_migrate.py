@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -88,3 +89,17 @@ def written(other: str, theirs: str, ours: list[str]) -> bool:
         if theirs in got or theirs in said or (family != theirs and any(name.startswith(family) for name in got)):
             return True
     return False
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # what older versions of the tracer call
+def test_langsmiths_tracer_works_beside_callspan(recording):
+    """The page says that it can stay: both see the same runs, and neither sees the other."""
+    langsmith = pytest.importorskip("langsmith")
+    from langchain_core.runnables import RunnableLambda
+    from langchain_core.tracers import LangChainTracer
+
+    client = MagicMock(spec=langsmith.Client, tracing_queue=None)
+    chain = RunnableLambda(str.strip, name="tidy") | RunnableLambda(str.upper, name="shout")
+    chain.invoke(" hi ", config={"callbacks": [LangChainTracer(client=client)], "run_name": "both"})
+    assert [call.kwargs["name"] for call in client.create_run.call_args_list] == ["both", "tidy", "shout"]
+    assert recording.tree() == "invoke_workflow both\n  chain tidy\n  chain shout\n"
