@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture import content
+    from callspan.handlers.approval import Approval
+    from callspan.handlers.console import Console
+    from callspan.handlers.evaluate import Evaluate, Score
     from callspan.handlers.from_langchain import FromLangChain
+    from callspan.handlers.guard import Guard
     from callspan.handlers.listen import Listen
+    from callspan.handlers.token_stream import TokenStream
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
     from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
@@ -24,15 +29,21 @@ if TYPE_CHECKING:
     from callspan.version import __version__
 
 __all__ = [
+    "Approval",
     "Callback",
     "CallspanInstrumentor",
+    "Console",
+    "Evaluate",
     "Forward",
     "FromLangChain",
+    "Guard",
     "Listen",
     "Place",
     "Run",
+    "Score",
     "Stop",
     "TokenCounts",
+    "TokenStream",
     "__version__",
     "add_callback",
     "callbacks",
@@ -48,15 +59,21 @@ __all__ = [
 ]
 
 _HOME = {
+    "Approval": "handlers.approval",
     "Callback": "callback.callback",
     "CallspanInstrumentor": "instrumentor",
+    "Console": "handlers.console",
+    "Evaluate": "handlers.evaluate",
     "Forward": "callback.forward",
     "FromLangChain": "handlers.from_langchain",
+    "Guard": "handlers.guard",
     "Listen": "handlers.listen",
     "Place": "redaction",
     "Run": "run",
+    "Score": "handlers.evaluate",
     "Stop": "isolation",
     "TokenCounts": "kinds",
+    "TokenStream": "handlers.token_stream",
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",
