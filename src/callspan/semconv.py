@@ -132,6 +132,13 @@ INTERRUPT_ID: Final = "langgraph.interrupt.id"
 # On events
 EVENT_TYPE: Final = "langchain.event.type"
 RETRY_ATTEMPT: Final = "langchain.retry.attempt"
+APPROVAL_GRANTED: Final = "callspan.approval.granted"
+GUARD_RULE: Final = "callspan.guard.rule"
+GUARD_SIDE: Final = "callspan.guard.side"
+EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+EVALUATION_VALUE: Final = "gen_ai.evaluation.score.value"
+EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+EVALUATION_WHY: Final = "gen_ai.evaluation.explanation"
 RETRY_WAIT: Final = "langchain.retry.wait_time"
 
 # On links

@@ -93,6 +93,7 @@ BROAD_EXCEPTS = {
     "metrics": "the SDK's own measuring, and what is read for it",
     "delivery": "the users' hooks",
     "isolation": "the users' hooks",
+    "handlers": "the users' scorers",
     "parts": "the users' redactors",
     "jsontext": "the users' own mappings and fields",
     "logs": "the SDK's own writing",

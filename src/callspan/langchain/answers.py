@@ -32,15 +32,15 @@ def offer(told: Telling, runs: Sequence[Run], *, unwinds: bool) -> None:
         return
     for run in runs:
         run.skippable = True
-    told.afterwards(partial(_over, told, runs, unwinds=unwinds))
+    told.afterwards(partial(_over, runs, unwinds=unwinds))
 
 
-def _over(told: Telling, runs: Sequence[Run], *, unwinds: bool) -> None:
-    """See what the hooks said, once all have; a stop wins."""
+def _over(runs: Sequence[Run], *, unwinds: bool) -> None:
+    """See what the hooks said, once all have; a stop wins, and has ended the runs."""
     for run in runs:
         run.skippable = False
     if unwinds and runs[0].skipped is not None and not runs[0].ended:
-        told.error = told.error or Answered(runs[0])
+        raise Answered(runs[0])
 
 
 class Unmade:
