@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from runpy import run_path
 
 import pytest
+from opentelemetry.trace import StatusCode
 
 import callspan
 from callspan.testing import Recording, span_tree
@@ -192,6 +196,41 @@ def test_the_service_streams_and_each_user_has_a_budget(recording: Recording):
     assert recording.tree(attributes=["session.id", "user.id"]) == (
         answered("ada") + answered("ada", " !callspan.OverBudget") + answered("bob")
     )
+
+
+@pytest.mark.parametrize("spec", ["2.3", "2.4"])
+async def test_a_reader_who_goes_away_ends_the_run(spec, recording: Recording):
+    """Whether the server cancels the answer or cannot send it: no run stays open, and none has failed."""
+    skip_where_it_cannot_run("service")
+    app = run_path(str(EXAMPLES / "service.py"))["app"]
+    gone = asyncio.Event()
+    messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive():
+        for message in messages:
+            return message
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        if message.get("body"):
+            gone.set()
+            if spec == "2.4":
+                raise OSError("the reader has gone")
+            await asyncio.sleep(0)
+
+    scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": spec}, "http_version": "1.1", "method": "GET"}
+    scope |= {"path": "/ask", "raw_path": b"/ask", "query_string": b"question=bears", "headers": [(b"x-user", b"eve")]}
+    scope |= {"scheme": "http", "server": ("test", 80), "client": ("test", 1), "root_path": "", "state": {}}
+    with suppress(Exception):
+        await app(scope, receive, send)
+    gc.collect()
+    await asyncio.sleep(0.05)  # the loop closes generators that nobody holds any longer
+    assert {span.status.status_code for span in recording.spans} == {StatusCode.UNSET}
+    outcomes = {span.name: (span.attributes or {}).get("langchain.run.outcome") for span in recording.spans}
+    assert outcomes.pop("chain ChatPromptTemplate") is None
+    assert set(outcomes) == {"invoke_workflow ask", "chat small", "chain StrOutputParser"}
+    assert set(outcomes.values()) <= {"closed", "cancelled", "abandoned"}
 
 
 def answered(user: str, stop: str = "") -> str:
