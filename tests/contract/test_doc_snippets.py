@@ -36,8 +36,15 @@ PAGES = [
     )
     if (ROOT / page).exists()
 ]
-NO_SNIPPETS = {"In your tests"}
-"""Of README.md: a test of a chain that the reader has; docs/testing.md has such tests in full."""
+TESTS = "In your tests"
+"""The section of README.md that is a test file, of a chain that the reader has."""
+
+MY_CHAIN = """
+from langchain_core.runnables import RunnableLambda
+from callspan.testing import ScriptedChatModel
+prepare = RunnableLambda(str.strip, name="prepare")
+my_chain = prepare.pipe(ScriptedChatModel("hello", model="gpt-5-mini"), name="my_chain")
+"""
 
 APART = {"docs/content.md", "docs/identity.md", "docs/migrate.md", "README.md"}
 """The pages that are not about callbacks alone."""
@@ -72,7 +79,7 @@ def said(code: str) -> list[str]:
 def cases() -> Iterator[object]:
     """Give the sections of the pages."""
     for page in PAGES:
-        for heading in [heading for heading in sections(page) if heading not in NO_SNIPPETS]:
+        for heading in [heading for heading in sections(page) if heading != TESTS]:
             marks = [pytest.mark.may_log] if heading in LOG else []
             yield pytest.param(page, heading, id=f"{page} {heading}", marks=marks)
 
@@ -101,13 +108,14 @@ def test_the_snippets_of_a_section_run_and_print_what_they_say(page, heading, ca
     assert capsys.readouterr().out.splitlines() == said(code)
 
 
-def test_the_tests_on_the_page_about_testing_pass(tmp_path):
-    """Each section is a file, with the fixtures that the page says how to get."""
+def test_the_tests_that_the_pages_show_pass(tmp_path):
+    """Each section of the page about testing is a file, as README.md's is, with the fixtures that they say how to get."""
     tmp_path.joinpath("conftest.py").write_text('pytest_plugins = ["callspan.testing.fixtures"]\n')
     for number, code in enumerate(sections("docs/testing.md").values()):
         if "create_agent" in code and not hasattr(pytest.importorskip("langchain.agents"), "create_agent"):
             continue  # it came with langchain 1
         tmp_path.joinpath(f"test_section_{number}.py").write_text(code)
+    tmp_path.joinpath("test_readme.py").write_text(MY_CHAIN + sections("README.md")[TESTS])
     path = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--strict-markers"]
     variables = {**os.environ, "PYTHONPATH": path, "NO_PROXY": "127.0.0.1"}
