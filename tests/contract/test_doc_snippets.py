@@ -79,7 +79,9 @@ def said(code: str) -> list[str]:
 def cases() -> Iterator[object]:
     """Give the sections of the pages."""
     for page in PAGES:
-        for heading in [heading for heading in sections(page) if heading != TESTS]:
+        for heading in sections(page):
+            if heading == TESTS:
+                continue
             marks = [pytest.mark.may_log] if heading in LOG else []
             yield pytest.param(page, heading, id=f"{page} {heading}", marks=marks)
 
@@ -109,7 +111,7 @@ def test_the_snippets_of_a_section_run_and_print_what_they_say(page, heading, ca
 
 
 def test_the_tests_that_the_pages_show_pass(tmp_path):
-    """Each section of the page about testing is a file, as README.md's is, with the fixtures that they say how to get."""
+    """Each section of the page about testing is a file, as README.md's is, with the fixtures they tell of."""
     tmp_path.joinpath("conftest.py").write_text('pytest_plugins = ["callspan.testing.fixtures"]\n')
     for number, code in enumerate(sections("docs/testing.md").values()):
         if "create_agent" in code and not hasattr(pytest.importorskip("langchain.agents"), "create_agent"):
