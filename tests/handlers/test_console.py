@@ -8,6 +8,8 @@ import re
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from tests.handlers.agents import ASKED, FORMS, Agent, given
 from tests.handlers.doors import DOORS, through
 
@@ -30,7 +32,7 @@ def test_a_line_a_step(door: str, form: str) -> None:
     assert stream.getvalue().isascii()
 
 
-@pytest.mark.parametrize("door", ["process", "sampled out"])
+@pytest.mark.parametrize("door", ["process", "sampled out", "no sdk"])
 def test_what_fails_is_skipped_or_stopped(door: str) -> None:
     stream = io.StringIO()
     console = callspan.Console(stream)
@@ -47,11 +49,21 @@ def test_what_fails_is_skipped_or_stopped(door: str) -> None:
     assert stream.getvalue().splitlines()[1].endswith("skipped")
 
 
-@pytest.mark.parametrize("door", ["block", "sampled out"])
+@pytest.mark.parametrize("door", ["block", "sampled out", "no sdk"])
 def test_tokens_are_on_the_line(door: str) -> None:
     stream = io.StringIO()
     through(door, callspan.Console(stream, ascii=True), "invoke", lambda: ScriptedChatModel("one two three"), "hi")
     assert re.search(r"scripted  .*s  \d+ ?-?> ?\d+$", stream.getvalue().rstrip()), stream.getvalue()
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF])
+def test_what_is_hidden_is_on_no_line(sampler: Any) -> None:
+    stream = io.StringIO()
+    inner = RunnableLambda(lambda x: ScriptedChatModel("hello").invoke("hi"), name="inner")
+    outer = RunnableLambda(inner.invoke, name="outer")
+    with record(callbacks=[callspan.Console(stream, ascii=True)], detail="calls", sampler=sampler):
+        outer.invoke("hi")
+    assert lines(stream) == ["outer > scripted", "outer"]
 
 
 def test_it_says_nothing_under_callspan_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,8 @@ def test_what_goes_in(form: str, rule: Any) -> None:
     (span,) = recording.spans
     assert dict(span.attributes or {})["langchain.run.outcome"] == "stopped"
     event = span.events[0]
-    assert event.name == "callspan.guard"
-    assert dict(event.attributes or {}) == {"callspan.guard.rule": "magic", "callspan.guard.side": "input"}
+    assert event.name == "langchain.guard"
+    assert dict(event.attributes or {}) == {"langchain.guard.rule": "magic", "langchain.guard.side": "input"}
     assert WORD not in span.to_json()
 
 

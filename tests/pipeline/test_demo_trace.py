@@ -91,6 +91,11 @@ NOT_HERE = {
     "langchain.run.outcome": "every run returns or fails",
     "langgraph.checkpoint.id": "there is no checkpointer",
     "langgraph.goto": "no node returns a Command",
+    "langchain.approval.granted": "no tool wants approval",
+    "langchain.guard.rule": "there is no guard",
+    "langchain.guard.side": "there is no guard",
+    **{f"gen_ai.evaluation.{name}": "nothing is scored" for name in ("name", "score.value", "score.label")},
+    "gen_ai.evaluation.explanation": "nothing is scored",
     **dict.fromkeys(CONTENT, "content is off"),
 }
 """Which attributes of the documentation this program cannot have, and why."""

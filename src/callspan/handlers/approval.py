@@ -14,7 +14,7 @@ from callspan.isolation import Stop
 from callspan.langchain.announcement import tool_call_id
 from callspan.run import Run
 
-APPROVAL = "callspan.approval"
+APPROVAL = "langchain.approval"
 """The event of a tool's span: somebody was asked."""
 
 

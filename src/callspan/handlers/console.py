@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from types import SimpleNamespace
@@ -9,10 +10,11 @@ from typing import IO, Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import SpanContext, Status, StatusCode
 
-from callspan import errors, semconv, spans
+from callspan import errors, semconv, spans, telemetry
 from callspan.callback.callback import Callback
+from callspan.langchain.lifecycle import HIDDEN_TAG
 from callspan.local.live import Live
 from callspan.local.plan import VARIABLE
 from callspan.local.screen import Screen
@@ -48,7 +50,7 @@ class Console(Callback):
 
     def on_run_start(self, run: Run) -> None:
         if self._live is not None and _is_unrecorded(run):
-            shown = run.state[self] = _shown(run)
+            shown = run.state[self] = _shown(run, self._above(run))
             self._live.on_start(shown)
 
     def on_run_end(self, run: Run) -> None:
@@ -58,29 +60,38 @@ class Console(Callback):
         self._end(run)
 
     def _end(self, run: Run) -> None:
-        shown = run.notes.pop(self, None) if run.notes else None
+        shown = run.notes.get(self) if run.notes else None
         if self._live is not None and shown is not None:
             _finish(shown, run)
             self._live.on_end(shown)
 
+    def _above(self, run: Run) -> Any:
+        """Give what is shown of the nearest run around that is."""
+        above = run.parent
+        while above is not None:
+            if above.notes and self in above.notes:
+                return above.notes[self]
+            above = above.parent
+        return None
+
 
 def _is_unrecorded(run: Run) -> bool:
-    """Tell whether a run has a place of its own, but no span that is recorded."""
-    if run.is_foreign or run.span.is_recording():
+    """Tell whether a run has no span that is recorded, though it is none of those that are hidden."""
+    if run.is_foreign or run.watched or run.span.is_recording():
         return False
-    context, above = run.span.get_span_context(), run.parent
-    hidden = above is not None and above.span.get_span_context().span_id == context.span_id
-    return context.is_valid and not hidden
+    return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > telemetry.current().visible)
 
 
-def _shown(run: Run) -> Any:
-    """Make what a line needs of a span, of a run whose span is not recorded."""
-    row, above = run.row, run.parent
+_numbers = itertools.count(1)
+
+
+def _shown(run: Run, above: Any) -> Any:
+    """Make what a line needs of a span, of a run that has none, or one that is not recorded."""
+    row, number = run.row, next(_numbers)
     target = run.name if row.target is None else run.identity.get(row.target)
-    parent = None if above is None else above.span.get_span_context()
     return SimpleNamespace(
-        context=run.span.get_span_context(),
-        parent=parent if parent is not None and parent.is_valid else None,
+        context=SpanContext(number if above is None else above.context.trace_id, number, is_remote=False),
+        parent=None if above is None else above.context,
         name=row.word if target is None else f"{row.word} {target}",
         start_time=run.started,
         end_time=None,

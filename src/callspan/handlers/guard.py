@@ -14,7 +14,7 @@ from callspan.handlers.words import words_answered, words_asked
 from callspan.isolation import Stop
 from callspan.run import Run
 
-GUARD = "callspan.guard"
+GUARD = "langchain.guard"
 """The event of a span: something was said that may not be."""
 
 Rule = str | re.Pattern[str] | Callable[[str], "bool | Awaitable[bool]"]
