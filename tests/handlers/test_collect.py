@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableLambda
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from tests.handlers.agents import ASKED, EVERY_DOOR, FORMS, INPUT, OUTPUT, agent, prices
+from tests.handlers.billed_agents import ASKED, EVERY_DOOR, FORMS, INPUT, OUTPUT, agent, prices
 from tests.modes.models.calls import call
 
 import callspan
@@ -76,9 +76,8 @@ def test_a_failed_run_says_what_and_holds_nothing():
         raise ValueError("too long")
 
     collect = Collect()
-    with record(callbacks=[collect]):
-        with pytest.raises(ValueError, match="too long"):
-            RunnableLambda(work).invoke("a")
+    with record(callbacks=[collect]), pytest.raises(ValueError, match="too long"):
+        RunnableLambda(work).invoke("a")
     gc.collect()
     [one] = collect.runs
 

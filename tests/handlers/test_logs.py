@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableLambda
 from opentelemetry._logs import SeverityNumber
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk._logs import LoggerProvider, export
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from tests.handlers.agents import ASKED, EVERY_DOOR, FORMS, agent
+from tests.handlers.billed_agents import ASKED, EVERY_DOOR, FORMS, agent
 from tests.modes.models.calls import call
 
 import callspan
 from callspan import Budget, Logs
 from callspan.testing import ScriptedChatModel, record
+
+InMemory: Any = getattr(export, "InMemoryLogRecordExporter", None) or getattr(export, "InMemoryLogExporter", None)
 
 pytestmark = pytest.mark.may_log  # that is its purpose
 
@@ -25,9 +26,9 @@ class Records:
     """OpenTelemetry's log records, kept."""
 
     def __init__(self) -> None:
-        self._exporter = InMemoryLogRecordExporter()
+        self._exporter = InMemory()
         self.provider = LoggerProvider()
-        self.provider.add_log_record_processor(SimpleLogRecordProcessor(self._exporter))
+        self.provider.add_log_record_processor(export.SimpleLogRecordProcessor(self._exporter))
 
     @property
     def all(self) -> list[Any]:

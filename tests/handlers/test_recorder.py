@@ -1,4 +1,4 @@
-"""`Recorder`: whole lines of JSON, whoever writes and whenever it is killed; rotated; content as the settings have it."""
+"""`Recorder`: whole lines of JSON, whoever writes whenever it is killed; rotated; content by the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from tests.handlers.agents import ASKED, EVERY_DOOR, FORMS, agent
+from tests.handlers.billed_agents import ASKED, EVERY_DOOR, FORMS, agent
 from tests.modes.models.calls import call
 
 import callspan
@@ -170,10 +170,9 @@ def test_a_kill_leaves_whole_lines(tmp_path, size):
 def test_two_processes_write_one_file(tmp_path):
     path = tmp_path / "calls.jsonl"
     path.write_bytes(b'"whole"\n"the beginning of a li')
-    writers = [
-        subprocess.Popen([sys.executable, "-c", _WRITER, str(path), "5000"], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-        for _ in range(2)
-    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _WRITER, str(path), "5000"]
+    writers = [subprocess.Popen(command, env=environment) for _ in range(2)]
     while path.stat().st_size < 500_000:
         time.sleep(0.01)
     for writer in writers:

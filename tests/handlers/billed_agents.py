@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
+from tests.modes.models.chat_models import ChatNative
 
 import callspan
 from callspan.testing import Recording, ScriptedChatModel, ToolCall
@@ -38,6 +41,17 @@ def agent(**settings: Any) -> Any:
     """Make an agent that calls a tool and answers."""
     model = ScriptedChatModel(ToolCall("depth", {"lake": "Müritz"}), "it is 9 m deep", **settings)
     return create_agent(model, [depth])
+
+
+class Around(ChatNative):
+    """A model that hands on what another one answers."""
+
+    inner: Any = None
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+        answer = self.inner.invoke(messages)
+        message = AIMessage(answer.content, usage_metadata=answer.usage_metadata)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def prices(path: Path, **models: Any) -> str:
