@@ -21,7 +21,8 @@ from callspan import testing
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/callbacks.md"
-LOG = {"Order and async", "Failures", "Other instrumentations"}
+HANDLERS = "docs/handlers.md"
+LOG = {"Order and async", "Failures", "Other instrumentations", "Logs"}
 """The sections whose subject is what callspan logs."""
 
 
@@ -42,7 +43,8 @@ def said(code: str) -> list[str]:
 
 def cases() -> Iterator[object]:
     """Give the sections: of the page all, of README.md the one on callbacks."""
-    for page, headings in ((PAGE, list(sections(PAGE))), ("README.md", ["Callbacks"])):
+    pages = (PAGE, list(sections(PAGE))), (HANDLERS, list(sections(HANDLERS))), ("README.md", ["Callbacks"])
+    for page, headings in pages:
         for heading in headings:
             marks = [pytest.mark.may_log] if heading in LOG else []
             yield pytest.param(page, heading, id=f"{page} {heading}", marks=marks)
@@ -90,8 +92,8 @@ def test_every_public_name_of_testing_is_explained():
 
 
 def test_every_public_name_of_callbacks_is_explained():
-    """Whatever has to do with callbacks and can be imported from `callspan` stands on the page."""
-    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    """Whatever has to do with callbacks and can be imported from `callspan` stands on one of the two pages."""
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in (PAGE, HANDLERS))
     elsewhere = {"CallspanInstrumentor", "Place", "__version__", "redact_secrets", "session", "uninstrument"}
     assert [name for name in callspan.__all__ if name not in elsewhere and name not in text] == []
 
