@@ -24,7 +24,7 @@ class Bill:
         models: The names of its model: the one that answered, then the one that was asked.
         provider: The provider, in the conventions' words.
         tokens: What it used.
-        cached: Whether LangChain's cache answered, and nobody was asked.
+        cached: Whether no model was asked: LangChain's cache answered, or a callback did.
         at: When it began, in nanoseconds since 1970.
     """
 
@@ -55,13 +55,18 @@ class Bill:
         return price(self.models, self.provider, (first, second, third, fourth, fifth), self.at)
 
 
-def bill(said: Mapping[str, Any], tokens: TokenCounts | None, at: int) -> Bill:
+SKIPPED = "skipped"
+"""The outcome of a call that a callback answered."""
+
+
+def bill(said: Mapping[str, Any], tokens: TokenCounts | None, at: int, outcome: str | None = None) -> Bill:
     """Make the bill of a call from what its span says.
 
     Args:
         said: The attributes.
         tokens: What it used, as far as that is known.
         at: When it began, in nanoseconds since 1970.
+        outcome: How it ended.
     """
     names = (said.get(name) for name in (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL))
     models = tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
@@ -69,8 +74,8 @@ def bill(said: Mapping[str, Any], tokens: TokenCounts | None, at: int) -> Bill:
     return Bill(
         models,
         provider if isinstance(provider, str) else None,
-        tokens or _NO_TOKENS,
-        cached=said.get(semconv.CACHE_HIT) is True,
+        _NO_TOKENS if tokens is None or outcome == SKIPPED else tokens,
+        cached=said.get(semconv.CACHE_HIT) is True or outcome == SKIPPED,
         at=at,
     )
 
@@ -86,4 +91,4 @@ def bill_of(run: Any) -> Bill:
         answer = spans.attempt("a result", run.row.answer, run.outputs)
     wanted = tuple(line for line in run.row.end if line[0] in (semconv.RESPONSE_MODEL, semconv.CACHE_HIT))
     said = {} if answer is None else spans.read(wanted, answer)
-    return bill({**run.identity, **said}, run.usage, run.started)
+    return bill({**run.identity, **said}, run.usage, run.started, run.outcome)

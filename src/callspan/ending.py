@@ -138,7 +138,7 @@ def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
     price = telemetry.current().settings.prices
     if price is None:
         return None, False
-    billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started)
+    billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started, run.outcome)
     cost = spans.attempt("a cost", billed.cost, price)
     return cost, billed.is_counted and cost is None
 

@@ -9,7 +9,7 @@ from time import time_ns
 from types import MappingProxyType
 from typing import Any, Literal
 
-from callspan.bills import BILLED, bill
+from callspan.bills import BILLED, SKIPPED, bill
 from callspan.callback.callback import Callback
 from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of
 from callspan.handlers.limits import Account, Limits, OverBudget
@@ -100,6 +100,8 @@ class Budget(Callback):
         if opened is not None:
             cost = None if found is None else found.cost(self._price)
             with self._lock:
+                if run.outcome == SKIPPED and not opened.inside:  # it was not made
+                    opened.account.calls -= 1
                 self._settle(opened, None if found is None else found.tokens, cost)
         if self._per_root and run.parent is None and not run.ancestors:
             with self._lock:

@@ -13,7 +13,7 @@ class Sum:
 
     Args:
         calls: How many models and embeddings were called; one that a cache answered too.
-        cached: How many of them LangChain's cache answered.
+        cached: How many of them LangChain's cache answered, or a callback.
         input_tokens: All tokens of the input, cached ones included.
         output_tokens: All tokens of the output, reasoning included.
         cache_read: Those of the input that came from the provider's cache.
