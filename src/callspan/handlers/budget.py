@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from callspan.bills import BILLED, SKIPPED, Bill, bill
 from callspan.callback.callback import Callback
-from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of
+from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
 from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
 from callspan.kinds import TokenCounts
@@ -201,7 +201,8 @@ def _late(run: Run, opened: _Open, found: Bill | None) -> int:
     """Give how many calls more there were than was known at the start of a call."""
     if run.is_foreign:  # it may be around one of ours, which counts
         return int(found is not None)
-    return -1 if run.outcome == SKIPPED and not opened.inside else 0
+    was_made = run.outcome != SKIPPED and not was_stopped_before(run)
+    return 0 if was_made or opened.inside else -1
 
 
 _MILLION = 1_000_000
