@@ -52,7 +52,8 @@ class Bill:
         used = self.tokens
         counts = (used.input_tokens, used.output_tokens, used.cache_read, used.cache_write, used.reasoning)
         first, second, third, fourth, fifth = (count or 0 for count in counts)
-        return price(self.models, self.provider, (first, second, third, fourth, fifth), self.at)
+        counted = (first, second, third, fourth, fifth)
+        return spans.attempt("a price", price, self.models, self.provider, counted, self.at)
 
 
 SKIPPED = "skipped"

@@ -139,7 +139,7 @@ def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
     if price is None:
         return None, False
     billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started, run.outcome)
-    cost = spans.attempt("a cost", billed.cost, price)
+    cost = billed.cost(price)
     return cost, billed.is_counted and cost is None
 
 

@@ -117,6 +117,21 @@ def test_a_cached_answer_costs_nothing(tmp_path, sampler):
     assert usage.total.is_whole
 
 
+def test_a_call_that_is_not_made_is_none():
+    def refuse(run: callspan.Run) -> None:
+        raise callspan.Stop("no")
+
+    usage, budget = Usage(), callspan.Budget(calls=3)
+    with record(callbacks=[usage, budget, callspan.Listen(on_start=refuse, tags="refused")]):
+        model = ScriptedChatModel("yes")
+        with pytest.raises(callspan.Stop):
+            model.invoke("a", {"tags": ["refused"]})
+        model.invoke("a")
+
+    assert (usage.total.calls, usage.total.is_whole, budget.left()["calls"]) == (1, False, 2)
+    assert usage.total.unpriced == 1
+
+
 def test_blocks_count_what_is_in_them():
     outer, inner = Usage(), Usage()
     with record():

@@ -8,7 +8,7 @@ from typing import Any
 from callspan import identity, semconv, telemetry
 from callspan.bills import BILLED, Bill, bill_of
 from callspan.prices import Price, price_from
-from callspan.run import Run
+from callspan.run import STOPPED, Run
 
 
 def price_of(given: str | None) -> Price | None:
@@ -39,6 +39,11 @@ def models_around(run: Run) -> Iterator[Run]:
         above = above.parent
 
 
+def was_stopped_before(run: Run) -> bool:
+    """Tell whether a hook stopped a run before it was made: nothing of an answer has come."""
+    return run.outcome == STOPPED and run.outputs is None and run.first_chunk is None
+
+
 def billed(callback: object, run: Run) -> Bill | None:
     """Give what a run that has ended is billed for, or None if it is no call of a model, or another one has counted.
 
@@ -51,7 +56,7 @@ def billed(callback: object, run: Run) -> Bill | None:
     """
     if run.kind not in BILLED:
         return None
-    if (callback, "billed") in run.state or (run.is_foreign and run.counted):
+    if (callback, "billed") in run.state or (run.is_foreign and run.counted) or was_stopped_before(run):
         return None
     found = bill_of(run)
     around = list(models_around(run))

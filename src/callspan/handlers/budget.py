@@ -9,9 +9,9 @@ from time import time_ns
 from types import MappingProxyType
 from typing import Any, Literal
 
-from callspan.bills import BILLED, SKIPPED, bill
+from callspan.bills import BILLED, SKIPPED, Bill, bill
 from callspan.callback.callback import Callback
-from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of
+from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
 from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
 from callspan.kinds import TokenCounts
@@ -81,7 +81,7 @@ class Budget(Callback):
         with self._lock:
             account = self._account(key, run.started)
             over = self._over(account, now, run, inside=inside)
-            if over is None and run.kind in BILLED and not inside:
+            if over is None and run.kind in BILLED and not inside and not run.is_foreign:
                 account.calls += 1
         if over is not None:
             raise self._stop(over, account, now, run, key, begun=False)
@@ -100,8 +100,7 @@ class Budget(Callback):
         if opened is not None:
             cost = None if found is None else found.cost(self._price)
             with self._lock:
-                if run.outcome == SKIPPED and not opened.inside:  # it was not made
-                    opened.account.calls -= 1
+                opened.account.calls += _late(run, opened, found)
                 self._settle(opened, None if found is None else found.tokens, cost)
         if self._per_root and run.parent is None and not run.ancestors:
             with self._lock:
@@ -196,6 +195,14 @@ class Budget(Callback):
     def _left(self, account: Account, now: int) -> dict[str, float]:
         used = account.used(now)
         return {name: max(0, allowed - used[name]) for name, allowed in self.limits.given()}
+
+
+def _late(run: Run, opened: _Open, found: Bill | None) -> int:
+    """Give how many calls more there were than was known at the start of a call."""
+    if run.is_foreign:  # it may be around one of ours, which counts
+        return int(found is not None)
+    was_made = run.outcome != SKIPPED and not was_stopped_before(run)
+    return 0 if was_made or opened.inside else -1
 
 
 _MILLION = 1_000_000
