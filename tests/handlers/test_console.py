@@ -27,8 +27,8 @@ def lines(stream: io.StringIO) -> list[str]:
 def test_a_line_a_step(door: str, form: str) -> None:
     stream = io.StringIO()
     through(door, callspan.Console(stream, ascii=True), form, lambda: Agent().runnable, given(form))
-    expected = ["helper > model > scripted", "helper > tools > delete", "helper > model > scripted", "helper"]
-    assert lines(stream) == expected
+    ends = [(line.split(" > ")[0], line.split(" > ")[-1]) for line in lines(stream)]  # versions have other nodes
+    assert ends == [("helper", "scripted"), ("helper", "delete"), ("helper", "scripted"), ("helper", "helper")]
     assert stream.getvalue().isascii()
 
 

@@ -74,6 +74,8 @@ class Approval(Callback):
         return chosen and not run.is_foreign and super().wants(run)
 
     def on_tool_start(self, run: Run) -> Any:
+        if run.skipped is not None:  # another callback has answered it: nothing will be called
+            return None
         request = ToolRequest(_name_of(run), _arguments_of(run), run)
         try:
             if self._when is not None and not self._when(request):
