@@ -11,8 +11,20 @@ if TYPE_CHECKING:
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture import content
+    from callspan.handlers.approval import Approval
+    from callspan.handlers.budget import Budget
+    from callspan.handlers.collect import Collect
+    from callspan.handlers.console import Console
+    from callspan.handlers.evaluate import Evaluate, Score
     from callspan.handlers.from_langchain import FromLangChain
+    from callspan.handlers.guard import Guard
+    from callspan.handlers.latency import Latency
+    from callspan.handlers.limits import OverBudget
     from callspan.handlers.listen import Listen
+    from callspan.handlers.logs import Logs
+    from callspan.handlers.recorder import Recorder
+    from callspan.handlers.token_stream import TokenStream
+    from callspan.handlers.usage import Usage
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
     from callspan.isolation import Stop
     from callspan.kinds import TokenCounts
@@ -24,15 +36,28 @@ if TYPE_CHECKING:
     from callspan.version import __version__
 
 __all__ = [
+    "Approval",
+    "Budget",
     "Callback",
     "CallspanInstrumentor",
+    "Collect",
+    "Console",
+    "Evaluate",
     "Forward",
     "FromLangChain",
+    "Guard",
+    "Latency",
     "Listen",
+    "Logs",
+    "OverBudget",
     "Place",
+    "Recorder",
     "Run",
+    "Score",
     "Stop",
     "TokenCounts",
+    "TokenStream",
+    "Usage",
     "__version__",
     "add_callback",
     "callbacks",
@@ -48,15 +73,28 @@ __all__ = [
 ]
 
 _HOME = {
+    "Approval": "handlers.approval",
+    "Budget": "handlers.budget",
     "Callback": "callback.callback",
     "CallspanInstrumentor": "instrumentor",
+    "Collect": "handlers.collect",
+    "Console": "handlers.console",
+    "Evaluate": "handlers.evaluate",
     "Forward": "callback.forward",
     "FromLangChain": "handlers.from_langchain",
+    "Guard": "handlers.guard",
+    "Latency": "handlers.latency",
     "Listen": "handlers.listen",
+    "Logs": "handlers.logs",
+    "OverBudget": "handlers.limits",
     "Place": "redaction",
+    "Recorder": "handlers.recorder",
     "Run": "run",
+    "Score": "handlers.evaluate",
     "Stop": "isolation",
     "TokenCounts": "kinds",
+    "TokenStream": "handlers.token_stream",
+    "Usage": "handlers.usage",
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
-from callspan import capture, compat, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
+from callspan import bills, capture, compat, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Telling, calls_of, hooks
 from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
-from callspan.run import ERROR, FAILED, OK, PAUSED, STOPPED, Run
+from callspan.run import ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
 
 if TYPE_CHECKING:
     from callspan.metrics import Instruments
@@ -62,7 +62,8 @@ def end(
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
-    meters = telemetry.instruments() if run.row.operation is not None and not run.watched else None
+    measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
+    meters = telemetry.instruments() if measured else None
     try:
         attributes = _report(run, outputs, meters)
     except BaseException:
@@ -109,25 +110,37 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
     row, span = run.row, run.span
     recording = span.is_recording()
     written = recording or meters is not None or run.watched
-    if row.end and outputs is not NOTHING and (written or run.into is not None):
+    answered = outputs is not NOTHING and run.outcome != SKIPPED  # nobody was asked
+    if row.end and answered and (written or run.into is not None):
         run.answer = spans.attempt("a result", row.answer, outputs)
     attributes = spans.read(row.end, run.answer) if run.answer is not None and written else {}
     if run.shared is not None:
         spans.attempt("what others know of a call", _share, run, attributes)
+    cost, unpriced = _cost(run, attributes) if row.name in bills.BILLED else (None, False)
     if recording:
-        said = attributes if meters is None else dict(attributes)
+        said = attributes if meters is None and not cost else {**attributes, **({semconv.COST: cost} if cost else {})}
         if run.outcome not in FAILED and run.outcome != OK:
             said[semconv.RUN_OUTCOME] = str(run.outcome)
         if run.totals is not None:
             said.update(run.totals.attributes())
-        if run.streamed:
+        if run.streamed and run.outcome != SKIPPED:
             said.update(_streamed(run))
         if row.answered and run.content != capture.NO_CONTENT:
             said = {**said, **capture.answered(run, None if outputs is NOTHING else outputs)}
         if said:
             span.set_attributes(said)
-    _add_up(run)
+    _add_up(run, cost, unpriced=unpriced)
     return attributes
+
+
+def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
+    """Give what a call cost, in US dollars, and whether there should be a price for it and is none."""
+    price = telemetry.current().settings.prices
+    if price is None:
+        return None, False
+    billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started, run.outcome)
+    cost = billed.cost(price)
+    return cost, billed.is_counted and cost is None
 
 
 def _share(run: Run, attributes: dict[str, Any]) -> None:
@@ -198,19 +211,23 @@ def _end_span(run: Run) -> None:
         reap()
 
 
-def _add_up(run: Run) -> None:
+def _tokens(run: Run) -> TokenCounts | None:
+    tokens = None if run.answer is None else run.row.tokens(run.answer)
+    return run.learned if run.learned is not None and tokens in (None, TokenCounts()) else tokens
+
+
+def _add_up(run: Run, cost: float | None, *, unpriced: bool) -> None:
     row = run.row
-    if run.into is None or (row.calls is None and run.answer is None):
+    nothing = row.calls is None and run.answer is None and cost is None and not unpriced
+    if run.into is None or run.outcome == SKIPPED or nothing:
         return
-    tokens = None if run.answer is None else row.tokens(run.answer)
-    if run.learned is not None and (tokens is None or tokens == TokenCounts()):
-        tokens = run.learned
+    tokens = None if row.calls is None and run.answer is None else _tokens(run)
     if tokens is not None and row.calls == MODEL_CALLS:
         if run.counted:  # a model that hands on what another one answered
-            tokens = None
+            tokens, cost, unpriced = None, None, False
         elif (parent := run.parent) is not None:
             parent.counted = parent.row.calls == MODEL_CALLS
-    run.into.add(row.calls, tokens)
+    run.into.add(row.calls, tokens, cost, unpriced=unpriced)
 
 
 def _write_error(run: Run, error: BaseException, at: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from opentelemetry.context import Context, attach, detach, get_current
 
 from callspan.settling import Pending, Told, settle
+from callspan.skipping import Answer, Answered
 
 
 class Watch(Protocol):
@@ -67,6 +68,9 @@ class Frame:
 
     def over(self, error: BaseException | None) -> Told | None:
         """The body will not go on: it returned, raised or was closed. Gives who is to hear of it."""
+
+    def instead(self, answered: Answered) -> Answer | None:
+        """Give what stands for the call, if it is this frame's own that was answered without being made."""
 
     def settle(self) -> None:
         """Look after a step whether another context is for the next one."""

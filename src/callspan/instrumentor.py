@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("callspan")
 
 
-SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys", "compat")
+SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys", "compat", "prices")
 
 _KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *SETTINGS)
 
@@ -129,6 +129,7 @@ def instrument(
     redact: str | Redact | None = None,
     redact_keys: str | Sequence[str] | None = None,
     compat: str | Sequence[str] | None = None,
+    prices: str | os.PathLike[str] | None = None,
 ) -> None:
     """Instrument LangChain and LangGraph, imported already or later.
 
@@ -150,6 +151,8 @@ def instrument(
             place and gives it back, changed or not, or None to drop it; also as `module:function`.
         redact_keys: Keys whose values are secrets, besides the usual ones.
         compat: In whose words spans say it once more: `openinference`, `langsmith`, `legacy`; nobody's by default.
+        prices: What models' calls cost, which their spans say then: `off` (default), `builtin` (the package
+            genai-prices) or a JSON file.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
@@ -166,6 +169,7 @@ def instrument(
         "redact": redact,
         "redact_keys": redact_keys,
         "compat": compat,
+        "prices": prices,
     }
     check_keywords(**{name: given[name] for name in SETTINGS})
     for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):

@@ -91,6 +91,7 @@ class Kind:
         operation: The conventions' operation, if it has one.
         messages: Gives the messages that a model is asked, from the run.
         message: Gives the message that it answers with, from what LangChain reported.
+        made: Makes its answer of what a hook skips it with, from the run and that; None: it cannot be skipped.
         asked: The content that is known at the start (`capture.Said`).
         answered: The content that is known at the end.
     """
@@ -110,6 +111,7 @@ class Kind:
     operation: str | None = None
     messages: Callable[[Any], Sequence[Any]] = _none
     message: Callable[[Any], Any] = _nothing
+    made: Callable[[Any, Any], Any] | None = None
     asked: tuple[Any, ...] = ()
     answered: tuple[Any, ...] = ()
 

@@ -12,6 +12,9 @@ from callspan import telemetry
 DETAILS = "gen_ai.client.inference.operation.details"
 """The conventions' event of one call of a model."""
 
+EVALUATION = "gen_ai.evaluation.result"
+"""The conventions' event of a run that was scored; it stands on the span too."""
+
 FAILED = "gen_ai.client.operation.exception"
 """The conventions' event of a call of a model, of embeddings or of a retriever that failed."""
 
@@ -36,6 +39,16 @@ def tell_exception(run: Any, said: Mapping[str, Any]) -> None:
         said: The attributes of the exception.
     """
     _emit(run, FAILED, said, SeverityNumber.WARN)
+
+
+def tell_evaluation(run: Any, attributes: Mapping[str, Any]) -> None:
+    """Write the event of a run that was scored.
+
+    Args:
+        run: The run, which is ending.
+        attributes: How it was scored.
+    """
+    _emit(run, EVALUATION, attributes)
 
 
 def _emit(run: Any, name: str, attributes: Mapping[str, Any], severity: SeverityNumber | None = None) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from callspan import errors, semconv, spans
+from callspan import errors, semconv, skipping, spans
 from callspan.identity import Identity
 from callspan.kinds import Kind, Subscriber, TokenCounts
 from callspan.registry import RUN
@@ -23,7 +23,7 @@ from callspan.totals import Totals
 WAITING = create_key("callspan-waiting")
 """Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
-OK, ERROR, STOPPED = "ok", "error", "stopped"
+OK, ERROR, STOPPED, SKIPPED = "ok", "error", "stopped", "skipped"
 PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
 
 FAILED = (ERROR, STOPPED)
@@ -51,8 +51,8 @@ class Run:
         "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
         "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
         "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
-        "shared", "span", "spanning", "started", "stopper", "streamed", "subject", "subscribers", "sums", "tags",
-        "told", "top", "totals", "wanted", "watched", "who",
+        "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed", "subject",
+        "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -67,6 +67,8 @@ class Run:
     """The record that it shares with other instrumentations of the same call; `watched`: theirs, and so is the span."""
     learned: TokenCounts | None
     """What those inside counted."""
+    skipped: tuple[Any] | None
+    """What stands for its result, as the call would give it, if a hook skips it."""
     wanted: Any
     """What a parser inside is to make of a model's answer."""
 
@@ -95,7 +97,7 @@ class Run:
         self.attempt = 1  # at the same thing
         self.content = "no_content"  # where what is said in it is written
         self.ancestors: tuple[Any, ...] = ()
-        self.ended = self.streamed = self.top = self.is_foreign = self.watched = False
+        self.ended = self.streamed = self.top = self.is_foreign = self.watched = self.skippable = False
         # Whether a model inside it has counted its tokens; whether it has totals.
         self.counted = self.sums = False
         self.key: int = 0  # what two announcements of one run have in common
@@ -109,7 +111,7 @@ class Run:
         self.subscribers = self.declined = self.by_sdk = self.spanning = self.told = ()
         self.notes: dict[Any, Any] | None
         self.stopper: BaseException | None
-        self.notes = self.stopper = None
+        self.notes = self.stopper = self.skipped = None
         # Of what is around it: the run above, who is at work, the agent, the conversation, what it adds to, the object
         # whose frame opened it and the keywords of that frame, and what this frame puts back at the end.
         self.parent_ref: weakref.ref[Run] | None
@@ -192,6 +194,8 @@ class Run:
     @property
     def usage(self) -> TokenCounts:
         """What the call used: of a model once it has answered, else nothing."""
+        if self.outcome == SKIPPED:
+            return _NOTHING
         answer = self.answer
         if answer is None and self.outputs is not None:
             answer = spans.attempt("a result", self.row.answer, self.outputs)
@@ -225,7 +229,22 @@ class Run:
         """Whether a hook can stop it: not once it has ended otherwise than with a result or an error."""
         if self.is_foreign or (self.outcome is not None and self.context is None):
             return False
-        return self.outcome is None or (self.stopper is None and self.outcome in (OK, ERROR))
+        return self.outcome is None or (self.stopper is None and self.outcome in (OK, ERROR, SKIPPED))
+
+    def skip(self, result: Any) -> None:
+        """Answer the call with this instead of making it, in a start hook; the first one who skips it decides.
+
+        Others still hear the start, and one end with the outcome `skipped`; a stop of theirs wins. No tokens count.
+
+        Args:
+            result: Of a chat model a text, an `AIMessage` or a `ChatResult`; of a tool what it would return, or a
+                `ToolMessage`; of a retriever a list of documents.
+
+        Raises:
+            TypeError: The run cannot be skipped, or not with that; it says why.
+        """
+        made = skipping.made_of(self, result)
+        self.skipped = self.skipped or (made,)
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Write an attribute on its span, which is of no effect if that is not recorded or has ended.

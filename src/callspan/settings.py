@@ -10,6 +10,8 @@ from importlib import import_module
 from inspect import iscoroutinefunction, signature
 from typing import Any
 
+from callspan.prices import Price, price_from
+
 _log = logging.getLogger("callspan")
 
 DETAILS = ("all", "steps", "calls")
@@ -35,6 +37,7 @@ class Settings:
         redact: What is done to it: `secrets`, `all`, `none`, or a function.
         redact_keys: Keys whose values are secrets, besides the usual ones.
         compat: In whose words spans say it once more.
+        prices: Tells what models' calls cost; None: that is not written.
         emit_event: Whether models' calls are events too; None: if events have content.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
@@ -46,6 +49,7 @@ class Settings:
     redact: str | Callable[[Any, Any], Any] = "secrets"
     redact_keys: tuple[str, ...] = ()
     compat: tuple[str, ...] = ()
+    prices: Price | None = None
     emit_event: bool | None = None
     strict: bool = False
 
@@ -112,6 +116,18 @@ def _dialects(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
+def _prices(value: Any) -> Price | None:
+    """Read `off`, `builtin` or the name of a file, in which the prices must be."""
+    word = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(word, str) or not word.strip():
+        raise ValueError(value)
+    word = word.strip()
+    try:
+        return price_from(word.lower() if word.lower() in ("off", "builtin") else word)
+    except ValueError as wrong:
+        raise ValueError(value, str(wrong)) from wrong
+
+
 def _bytes(value: Any) -> int:
     number = int(value) if isinstance(value, str) else value
     if isinstance(number, bool) or not isinstance(number, int) or number < _SMALLEST:
@@ -176,6 +192,7 @@ _SETTINGS = (
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
     _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys),
     _Setting("compat", "CALLSPAN_COMPAT", f"none | {' | '.join(COMPAT)}, separated by commas", _dialects),
+    _Setting("prices", "CALLSPAN_PRICES", "off | builtin | a JSON file", _prices),
     _Setting("emit_event", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true | false", _true_or_false),
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
 )

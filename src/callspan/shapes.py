@@ -17,6 +17,7 @@ from typing import Any
 
 from callspan.frame import Frame, Opener, Watch
 from callspan.settling import Pending, Surely, Told, settle
+from callspan.skipping import Answer, Answered
 from callspan.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -149,9 +150,17 @@ def _function(opened: Opener) -> Replacement:
             return ours.__wrapped__(*args, **kwargs)
         token = frame.enter()
         try:
-            if frame.told is not None:
-                tell(frame)
-            result = ours.__wrapped__(*args, **kwargs)
+            answer: Answer | None = None
+            try:
+                if frame.told is not None:
+                    tell(frame)
+                result = ours.__wrapped__(*args, **kwargs)
+            except Answered as answered:
+                result, answer = None, frame.instead(answered)
+                if answer is None:
+                    raise
+            if answer is not None:
+                result = answer.told()
         except BaseException as error:
             frame.finish(token, error)
             raise

@@ -10,6 +10,7 @@ from opentelemetry.context import attach
 
 from callspan.frame import Frame, reset
 from callspan.settling import Pending, Told, settle
+from callspan.skipping import Answered
 
 
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
@@ -24,6 +25,12 @@ def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, A
                 item = send(value) if thrown is None else body.throw(thrown)
             except StopIteration as stop:
                 return stop.value
+            except Answered as answered:
+                if (answer := frame.instead(answered)) is None:
+                    raise
+                body = answer.streamed()
+                send, value = body.send, None
+                continue
             finally:
                 frame.leave(token)
                 thrown = None
@@ -89,12 +96,16 @@ def _stepper(name: str) -> Callable[..., Any]:
             item = getattr(self._body, name)(*args)
         except BaseException as raised:
             frame.leave(token)
-            over, error = self._verdict(raised)
-            pending = frame.close(error) if over else None
-            del error
-            if pending is None:
-                raise
-            self._body, self._told = _ended(pending, raised), True
+            answer = frame.instead(raised) if type(raised) is Answered else None
+            if answer is not None:
+                self._body = answer.awaited()
+            else:
+                over, error = self._verdict(raised)
+                pending = frame.close(error) if over else None
+                del error
+                if pending is None:
+                    raise
+                self._body, self._told = _ended(pending, raised), True
         else:
             frame.leave(token)
             return item

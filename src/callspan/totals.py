@@ -1,4 +1,4 @@
-"""What the runs inside a run add up to: calls and tokens, for roots and agents."""
+"""What the runs inside a run add up to: calls, tokens and cost, for roots and agents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Totals:
         outer: The totals of the run around it, which get everything too.
     """
 
-    __slots__ = ("input_tokens", "model_calls", "outer", "output_tokens", "own_model_calls", "own_tool_calls",
-                 "tool_calls")  # fmt: skip
+    __slots__ = ("has_gaps", "input_tokens", "known_cost", "model_calls", "outer", "output_tokens", "own_model_calls",
+                 "own_tool_calls", "tool_calls")  # fmt: skip
 
     def __init__(self, outer: Totals | None) -> None:
         self.outer = outer
@@ -26,13 +26,24 @@ class Totals:
         self.own_model_calls = self.own_tool_calls = 0  # without those of agents inside
         self.input_tokens: int | None = None
         self.output_tokens: int | None = None
+        self.known_cost: float | None = None
+        self.has_gaps = False  # whether something had no price
 
-    def add(self, calls: str | None, tokens: TokenCounts | None) -> None:
+    @property
+    def cost(self) -> float | None:
+        """What all of it cost, in US dollars; None if that is not known: a part of it looks like the whole."""
+        return None if self.has_gaps else self.known_cost
+
+    def add(
+        self, calls: str | None, tokens: TokenCounts | None, cost: float | None = None, *, unpriced: bool = False
+    ) -> None:
         """Add a run that ended.
 
         Args:
             calls: What it counts as: `MODEL_CALLS`, `TOOL_CALLS` or nothing.
             tokens: What it used, as far as that is known.
+            cost: What it cost, in US dollars, as far as that is known.
+            unpriced: Whether there should be a cost and is none.
         """
         with _lock:
             if calls is not None:
@@ -43,6 +54,9 @@ class Totals:
             one: Totals | None = self
             while one is not None:
                 one._take(calls, tokens)
+                one.has_gaps = one.has_gaps or unpriced
+                if cost is not None:
+                    one.known_cost = (one.known_cost or 0.0) + cost
                 one = one.outer
 
     def _take(self, calls: str | None, tokens: TokenCounts | None) -> None:
@@ -57,7 +71,7 @@ class Totals:
             if tokens.output_tokens is not None:
                 self.output_tokens = (self.output_tokens or 0) + tokens.output_tokens
 
-    def attributes(self) -> dict[str, int]:
+    def attributes(self) -> dict[str, int | float]:
         """Give what a span says of them; nothing where nothing was called."""
         return {name: value for name, field in _ATTRIBUTES if (value := getattr(self, field))}
 
@@ -67,4 +81,5 @@ _ATTRIBUTES = (
     (semconv.TOTAL_OUTPUT_TOKENS, "output_tokens"),
     (semconv.TOTAL_MODEL_CALLS, "model_calls"),
     (semconv.TOTAL_TOOL_CALLS, "tool_calls"),
+    (semconv.TOTAL_COST, "cost"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from callspan import semconv
 from callspan.metrics import tables
 
 ROOT = Path(__file__).parents[2]
+DOCS = list((ROOT / "docs").glob("*.md"))
 OURS = {
     name: value
     for name, value in vars(semconv).items()
@@ -68,3 +70,22 @@ def _metric_rows(text: str) -> Iterator[str]:
                 generation,
             )
             yield "| " + " | ".join(cells) + " |"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{one.name}" for one in DOCS)])
+def test_every_link_leads_somewhere(page):
+    """The file is there, and the heading in it."""
+    path = ROOT / page
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        target, _, heading = link.partition("#")
+        if ":" in target:
+            continue
+        there = path.parent / target if target else path
+        assert there.exists(), link
+        assert not heading or heading in _anchors(there), link
+
+
+def _anchors(page: Path) -> set[str]:
+    """Give the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

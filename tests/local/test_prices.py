@@ -5,8 +5,9 @@ import json
 import pytest
 
 from callspan.local.otlp import RawSpan
-from callspan.local.prices import PricesError, price_from
+from callspan.local.prices import price_from
 from callspan.local.trace import Span
+from callspan.prices import PricesError
 
 
 def call(model="gpt-5-mini", answered=None, provider=None):

@@ -69,6 +69,7 @@ NOT_HERE = {
     "gen_ai.usage.cache_write.input_tokens": "OpenAI counts none",
     "gen_ai.usage.audio.input_tokens": "there is no sound",
     "gen_ai.usage.audio.output_tokens": "there is no sound",
+    **dict.fromkeys(("gen_ai.usage.cost", "langchain.total.cost"), "the setting `prices` is off"),
     "langchain.cache.hit": "there is no cache",
     **{f"langchain.rerank.{name}": "nothing is reranked" for name in ("model", "top_n", "documents", "kept")},
     "langchain.structured_output.schema": "the agent asks for no format",
@@ -90,6 +91,11 @@ NOT_HERE = {
     "langchain.run.outcome": "every run returns or fails",
     "langgraph.checkpoint.id": "there is no checkpointer",
     "langgraph.goto": "no node returns a Command",
+    "langchain.approval.granted": "no tool wants approval",
+    "langchain.guard.rule": "there is no guard",
+    "langchain.guard.side": "there is no guard",
+    **{f"gen_ai.evaluation.{name}": "nothing is scored" for name in ("name", "score.value", "score.label")},
+    "gen_ai.evaluation.explanation": "nothing is scored",
     **dict.fromkeys(CONTENT, "content is off"),
 }
 """Which attributes of the documentation this program cannot have, and why."""

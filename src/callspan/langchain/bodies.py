@@ -18,12 +18,14 @@ from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
 from callspan.langchain.announcement import run_of
+from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.registry import RUN, find, place
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
 from callspan.settling import Told
+from callspan.skipping import Answer, Answered
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
@@ -54,8 +56,13 @@ class ModelBody(Frame):
         self.run = run
 
     def outset(self) -> Context | None:
+        if self.run.skipped is not None:
+            self.told = Unmade(self.run)
         current = get_current()
         return current if current.get(RUN) is self.run else self.run.context
+
+    def instead(self, answered: Answered) -> Answer | None:
+        return answer_of(self.run, None) if answered.run is self.run else None
 
     def over(self, error: BaseException | None) -> Told | None:
         if error is None or not isinstance(error, CancelledError):
@@ -109,6 +116,8 @@ class Scope(Frame):
     __slots__ = ("arguments", "first", "name", "outside", "owner", "run", "settled", "streams",
                  "subject")  # fmt: skip
 
+    unwinds = True
+
     def __init__(self, name: str, subject: Any, arguments: Mapping[str, Any], *, first: bool) -> None:
         self.name, self.subject, self.arguments, self.first = name, subject, arguments, first
         self.settled = False  # whether the context of the run that was adopted is in place
@@ -134,6 +143,9 @@ class Scope(Frame):
             attach(run.context)  # `leave` takes it away
         self.context = run.context  # for the next step, if the start was a task of its own
 
+    def instead(self, answered: Answered) -> Answer | None:
+        return answer_of(answered.run, self.owner) if answered.run is self.run else None
+
     def settle(self) -> None:
         if self.run is not None:
             self.settled = True
@@ -154,7 +166,7 @@ class Prompts(Frame):
 
     __slots__ = ("owners", "runs", "subject")
 
-    streams = False
+    streams = unwinds = False
 
     def __init__(self, subject: Any) -> None:
         self.subject = subject

@@ -19,7 +19,7 @@ from callspan import semconv
 from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
 from callspan.langchain.pauses import is_resumed
-from callspan.run import ERROR, OK, PAUSED, Run
+from callspan.run import ERROR, OK, PAUSED, SKIPPED, Run
 
 _REMEMBERED = 4096
 """How many tool calls, and how many paused graphs, are remembered."""
@@ -197,7 +197,7 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
         _remember_failure(run)
     elif not run.span.is_recording():
         return  # there is nothing to link to
-    elif outcome == OK:
+    elif outcome in (OK, SKIPPED):
         if run.row.calls == MODEL_CALLS:
             _remember_calls(run, outputs)
     elif outcome == PAUSED and run.subject is not None and (thread := _thread(run)) is not None:

@@ -17,7 +17,7 @@ from callspan import lease
 from callspan.delivery import Telling
 from callspan.ending import NOTHING, end
 from callspan.kinds import Cause, Kind, Subscriber
-from callspan.langchain import others, tokens
+from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
@@ -31,7 +31,7 @@ from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
-from callspan.run import CLOSED, OK, PAUSED, WAITING, Run
+from callspan.run import CLOSED, OK, PAUSED, SKIPPED, WAITING, Run
 from callspan.settling import Told
 from callspan.spans import attempt
 from callspan.starting import announce, start, tell_of_span
@@ -122,6 +122,8 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
         if waiting is not None:
             waiting.adopt(run, run_manager)
         told = announce((run,), of=heard_by) if run.subscribers else None
+        if told is not None and waiting is not None:
+            answers.offer(told, (run,), unwinds=waiting.unwinds)
         return told if run.subject is None else after_start(run, told)
 
     return hook
@@ -149,7 +151,10 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
                 run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
             runs.append(run)
-        return announce(runs)
+        told = announce(runs)
+        if told is not None and waiting is not None:
+            answers.offer(told, runs, unwinds=waiting.unwinds)
+        return told
 
     return hook
 
@@ -172,7 +177,7 @@ def ended(outputs_name: str) -> Hook:
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
-        outcome = OK
+        outcome = OK if run.skipped is None else SKIPPED
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
         elif "inputs" in kwargs and run.row.name == "chain" and is_closed_early():
@@ -191,7 +196,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)
     elif run.row is AGENT:
         attempt("whether an agent's answer was parsed", concluded, run, outputs, error)
-    elif run.row.name == "llm" and outcome == OK:
+    elif run.row.name == "llm" and outcome in (OK, SKIPPED):
         attempt("what is to be parsed", answered, run)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)

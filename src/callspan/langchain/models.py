@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.kinds import MODEL_CALLS, Kind, Table
 from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.answers import chat_result
 from callspan.langchain.endpoints import server
 from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
@@ -73,13 +74,18 @@ CHAT = Kind(
     answer=answer,
     messages=_messages,
     message=_message,
+    made=chat_result,
     asked=MODEL_ASKED,
     answered=MODEL_ANSWERED,
 )
 
 TEXT_COMPLETION = replace(
-    CHAT, operation=semconv.TEXT_COMPLETION, word=semconv.TEXT_COMPLETION, identity=_identity(semconv.TEXT_COMPLETION)
+    CHAT,
+    operation=semconv.TEXT_COMPLETION,
+    word=semconv.TEXT_COMPLETION,
+    identity=_identity(semconv.TEXT_COMPLETION),
+    made=None,
 )
 
-DECISION = replace(CHAT, answer=decision, asked=CHAIN_ASKED, answered=CHAIN_ANSWERED)
+DECISION = replace(CHAT, made=None, answer=decision, asked=CHAIN_ASKED, answered=CHAIN_ANSWERED)
 """A model call that LangChain announces as a chain (core 1.8); its output carries the usage itself."""

@@ -7,6 +7,7 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.answers import documents
 from callspan.langchain.said import RETRIEVER_ANSWERED, RETRIEVER_ASKED
 from callspan.text import safe_name
 
@@ -27,6 +28,7 @@ RETRIEVER = Kind(
         (semconv.DATA_SOURCE_ID, data_source),
     ),
     operation=semconv.RETRIEVAL,
+    made=documents,
     asked=RETRIEVER_ASKED,
     answered=RETRIEVER_ANSWERED,
     start=(*ALWAYS, (semconv.RUN_TYPE, "retriever")),

@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.kinds import TOOL_CALLS, Kind
 from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
+from callspan.langchain.answers import tool_output
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
 from callspan.spans import TEXT_LIMIT
 from callspan.text import safe_name, safe_text
@@ -45,5 +46,6 @@ TOOL = Kind(
     asked=TOOL_ASKED,
     answered=TOOL_ANSWERED,
     calls=TOOL_CALLS,
+    made=tool_output,
     operation=semconv.EXECUTE_TOOL,
 )

@@ -79,6 +79,7 @@ def record(
     redact: str | Redact | None = None,
     redact_keys: str | Sequence[str] | None = None,
     compat: str | Sequence[str] | None = None,
+    prices: str | None = None,
     **provider: Any,
 ) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
@@ -94,6 +95,7 @@ def record(
         redact: Likewise.
         redact_keys: Likewise.
         compat: Likewise.
+        prices: Likewise.
         **provider: Passed on to the SDK's `TracerProvider`.
     """
     recording = Recording(**provider)
@@ -111,6 +113,7 @@ def record(
         redact=redact,
         redact_keys=redact_keys,
         compat=compat,
+        prices=prices,
     )
     try:
         yield recording

@@ -84,6 +84,15 @@ def test_callbacks_hear_the_run_and_its_tokens_once(handler, recording):
     assert used == [5, None]
 
 
+def test_usage_and_budget_count_it_once(handler, recording):
+    usage, budget = callspan.Usage(), callspan.Budget(tokens=100, calls=10)
+    with callspan.callbacks(usage, budget), handler.inference("acme", request_model="outer"):
+        model().invoke("hi")
+    assert (usage.total.calls, usage.total.input_tokens, usage.total.uncounted) == (1, 5, 0)
+    assert budget.left()["calls"] == 9
+    assert budget.left()["tokens"] == 100 - usage.total.tokens
+
+
 def test_a_callback_still_stops_it(handler, recording):
     class No(callspan.Callback):
         def on_llm_start(self, run):

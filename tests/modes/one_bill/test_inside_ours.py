@@ -108,6 +108,26 @@ def test_callbacks_hear_what_embeddings_used(use, official):
     assert [count > 0 for count in heard] == [True]
 
 
+@pytest.fixture
+def priced(tmp_path, monkeypatch):
+    """Each token costs a dollar."""
+    file = tmp_path / "prices.json"
+    file.write_text('{"*": {"input": 1000000, "output": 1000000}}')
+    monkeypatch.setenv("CALLSPAN_PRICES", str(file))
+
+
+def test_what_embeddings_cost_is_known_too(priced, use, official, recording):
+    usage, budget = callspan.Usage(), callspan.Budget(cost=1000)
+    with callspan.callbacks(usage, budget), callspan.workflow("both"):
+        use("OpenAIEmbeddings", VECTORS["embed_query"], model="small", check_embedding_ctx_length=False)
+        use("ChatOpenAI", CHATS["invoke"], model="gpt")
+    embedded = recording.named("embeddings small").attributes
+    cost = embedded["gen_ai.usage.cost"]
+    assert cost == embedded["gen_ai.usage.input_tokens"] > 0
+    assert recording.named("invoke_workflow both").attributes["langchain.total.cost"] == cost + 15
+    assert (usage.total.calls, usage.total.cost, budget.left()["cost"]) == (2, cost + 15, 1000 - cost - 15)
+
+
 def test_an_agents_calls_are_billed_once(use, official, recording, metrics):
     agents = pytest.importorskip("langchain.agents")
     if not hasattr(agents, "create_agent"):

@@ -1,0 +1,138 @@
+"""What may not be said: patterns and functions that look at what goes into calls and comes out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from inspect import isawaitable
+from typing import Any
+
+from callspan import semconv
+from callspan.callback.callback import Callback
+from callspan.callback.selection import check_kinds, several
+from callspan.handlers.words import words_answered, words_asked
+from callspan.isolation import Stop
+from callspan.run import Run
+
+GUARD = "langchain.guard"
+"""The event of a span: something was said that may not be."""
+
+Rule = str | re.Pattern[str] | Callable[[str], "bool | Awaitable[bool]"]
+
+
+class Violation(Stop):
+    """Something was said that may not be. It says which rule tells so, and never what was said.
+
+    Args:
+        rule: The name of the rule.
+        side: `input` or `output`.
+        run: The run.
+    """
+
+    def __init__(self, rule: str, side: str, run: Run) -> None:
+        super().__init__(f"the {side} of {run.kind} {run.name!r} is against the rule {rule!r}")
+        self.rule, self.side = rule, side
+
+
+class Guard(Callback):
+    """Looks at what goes into models and tools and comes out of them, and stops the call with `Violation`.
+
+    A rule is a regular expression, or a function, plain or `async def`, that gets the words and tells whether they
+    are against it. A function that fails counts as one that says so: what was not looked at does not pass. The words
+    of a streamed answer are looked at when it ends; its pieces have gone out by then.
+
+    Args:
+        rules: The rules by their names.
+        inputs: Whether it looks at what goes in.
+        outputs: Whether it looks at what comes out.
+        instead: What a call is answered with whose input is against a rule, as `run.skip` takes it; a function is given
+            the run. None: the call is stopped.
+        kinds: Which runs: kinds and operations.
+        names: The names of the runs; empty: all.
+        tags: Runs with one of these tags; empty: all.
+
+    Raises:
+        ValueError: A kind is none.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        *,
+        inputs: bool = True,
+        outputs: bool = True,
+        instead: Any = None,
+        kinds: Iterable[str] = ("llm", "tool"),
+        names: Iterable[str] = (),
+        tags: Iterable[str] = (),
+    ) -> None:
+        self.kinds, self.names, self.tags = several(kinds), several(names), several(tags)
+        check_kinds(self.kinds)
+        self._rules = {name: _checker(rule) for name, rule in rules.items()}
+        self._inputs, self._outputs, self._instead = inputs, outputs, instead
+
+    def wants(self, run: Run) -> bool:
+        """Tell whether it is one of the runs, and can be looked into."""
+        return not run.is_foreign and super().wants(run)
+
+    def on_run_start(self, run: Run) -> Any:
+        return self._look(run, "input", words_asked) if self._inputs else None
+
+    def on_run_end(self, run: Run) -> Any:
+        if not self._outputs or run.outputs is None or (run.notes and self in run.notes):
+            return None
+        return self._look(run, "output", words_answered)
+
+    def _look(self, run: Run, side: str, words_of: Callable[[Run], str]) -> Any:
+        """Try the rules, and give what is still to be awaited of those that want that."""
+        waiting = dict[str, Awaitable[bool]]()
+        words = words_of(run)
+        for rule, checker in self._rules.items():
+            try:
+                found = checker(words)
+            except Exception as error:
+                _discard(waiting)
+                raise self._violation(rule, side, run) from error
+            if isawaitable(found):
+                waiting[rule] = found
+            elif found:
+                _discard(waiting)
+                return self._against(rule, side, run)
+        return self._look_later(waiting, side, run) if waiting else None
+
+    async def _look_later(self, waiting: dict[str, Awaitable[bool]], side: str, run: Run) -> None:
+        for rule in list(waiting):
+            try:
+                found = await waiting.pop(rule)
+            except BaseException as error:
+                _discard(waiting)
+                if isinstance(error, Exception):
+                    raise self._violation(rule, side, run) from error
+                raise
+            if found:
+                _discard(waiting)
+                self._against(rule, side, run)
+                return
+
+    def _against(self, rule: str, side: str, run: Run) -> None:
+        violation = self._violation(rule, side, run)
+        if self._instead is None or not run.skippable:
+            raise violation
+        run.state[self] = "its own answer"
+        run.skip(self._instead(run) if callable(self._instead) else self._instead)
+
+    def _violation(self, rule: str, side: str, run: Run) -> Violation:
+        run.add_event(GUARD, {semconv.GUARD_RULE: rule, semconv.GUARD_SIDE: side})
+        return Violation(rule, side, run)
+
+
+def _checker(rule: Rule) -> Callable[[str], Any]:
+    return rule if callable(rule) else re.compile(rule).search
+
+
+def _discard(waiting: dict[str, Awaitable[bool]]) -> None:
+    """Let go of what will not be awaited."""
+    for one in waiting.values():
+        close = getattr(one, "close", None)
+        if close is not None:
+            close()

@@ -1,0 +1,153 @@
+"""A file of whole lines that many threads and processes append to, and that begins anew when it is large."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from pathlib import Path
+from threading import Lock
+
+if sys.platform != "win32":  # there one process writes
+    import fcntl
+
+_TAIL = 65_536
+"""Bytes that are read at once in search of the last end of a line."""
+
+
+class LineFile:
+    """Appends lines: each is one write, so that lines of several threads and processes never mix.
+
+    A kill in the middle of a write can leave the beginning of a line, which is taken away when the file is next opened
+    for writing, unless another process has it open.
+
+    Args:
+        path: The file. What is in it stays.
+        max_bytes: A line that would make it longer begins a new file.
+        files: How many files there are at most: `path` and older ones, `path.1`, `path.2`, ...
+    """
+
+    def __init__(self, path: Path, max_bytes: int, files: int) -> None:
+        self.path, self._max_bytes, self._files = path, max_bytes, files
+        self._file: int | None = None
+        self._lock = Lock()
+        _all.add(self)
+
+    def write(self, line: bytes) -> None:
+        """Append a line.
+
+        Args:
+            line: The line, with its end.
+
+        Raises:
+            OSError: It cannot be written; then nothing of it is in the file.
+        """
+        with self._lock:
+            file = self._opened()
+            size = os.fstat(file).st_size
+            if size and size + len(line) > self._max_bytes:
+                file = self._rotated()
+            _append(file, line)
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def _opened(self) -> int:
+        """Give the file, which somebody else may have moved away."""
+        if self._file is not None and not _is_at(self._file, self.path):
+            self._close()
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Prompts are nobody else's business.
+            self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
+            _mend(self._file)
+        return self._file
+
+    def _rotated(self) -> int:
+        self._close()
+        for number in range(self._files - 1, 0, -1):
+            newer = self.path if number == 1 else self._older(number - 1)
+            if newer.exists():
+                newer.replace(self._older(number))
+        if self._files == 1:
+            self.path.unlink(missing_ok=True)
+        return self._opened()
+
+    def _older(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    def after_fork(self) -> None:
+        """Have a lock that no thread of the parent holds, in the child."""
+        self._lock = Lock()
+
+
+def _append(file: int, line: bytes) -> None:
+    before = os.fstat(file).st_size
+    written = 0
+    try:
+        while written < len(line):
+            written += os.write(file, line[written:])
+    except OSError:
+        if written and os.fstat(file).st_size == before + written:  # the disk is full, and it is ours alone
+            os.ftruncate(file, before)
+        raise
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(file), there)
+
+
+def _mend(file: int) -> None:
+    """Take the beginning of a line away that a killed process left, and say that this process has the file open."""
+    if _locked(file, alone=True):
+        _cut_last_line(file)
+    _locked(file, alone=False)
+
+
+def _locked(file: int, *, alone: bool) -> bool:
+    """Lock the file, and tell whether that was possible; it is unlocked when it is closed."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError:  # another process has it open, or there are no locks here
+        return False
+    return True
+
+
+def _cut_last_line(file: int) -> None:
+    end = os.lseek(file, 0, os.SEEK_END)
+    place = end
+    while place > 0:
+        start = max(0, place - _TAIL)
+        os.lseek(file, start, os.SEEK_SET)
+        found = os.read(file, place - start).rfind(b"\n")
+        if found >= 0:
+            place = start + found + 1
+            break
+        place = start
+    if place < end:
+        os.ftruncate(file, place)
+
+
+_all: weakref.WeakSet[LineFile] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for one in list(_all):
+        one.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
