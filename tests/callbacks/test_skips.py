@@ -359,6 +359,17 @@ def test_many_at_once() -> None:
     assert outcomes.count("skipped") == 100
 
 
+def test_many_threads_at_once() -> None:
+    class Odd(callspan.Callback):
+        def on_llm_start(self, run: callspan.Run) -> None:
+            if int(run.messages[-1].content) % 2:
+                run.skip(run.messages[-1].content)
+
+    with record(callbacks=[Odd()]):
+        results = ChatNative().batch([str(n) for n in range(200)], {"max_concurrency": 16})
+    assert [one.content for one in results] == [str(n) if n % 2 else "one two three" for n in range(200)]
+
+
 def test_an_agent_goes_on(recording: Recording) -> None:
     agent = Agent()
     with callspan.callbacks(Skipper(tool="denied")):
