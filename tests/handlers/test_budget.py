@@ -18,6 +18,7 @@ from tests.modes.models.calls import call
 
 import callspan
 from callspan import Budget, OverBudget
+from callspan.handlers.limits import Account
 from callspan.testing import ScriptedChatModel, record
 
 WORDS = "one two three four five six seven eight"
@@ -183,7 +184,23 @@ def test_accounts_are_bounded():
     assert list(budget._accounts) == ["s7", "s8", "s9"]
 
 
-def test_concurrent_calls_share_it_and_none_slips_through():
+class Slow(Account):
+    """An account whose calls take their time to be counted, so that whoever is not kept out gets in between."""
+
+    counted = 0
+
+    @property
+    def calls(self) -> int:  # type: ignore[override]
+        return self.counted
+
+    @calls.setter
+    def calls(self, value: int) -> None:
+        time.sleep(0.001)
+        self.counted = value
+
+
+def test_concurrent_calls_share_it_and_none_slips_through(monkeypatch):
+    monkeypatch.setattr("callspan.handlers.budget.Account", Slow)
     budget, model = Budget(calls=100), ScriptedChatModel(lambda messages: "yes")
 
     def one(number: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.modes.models.calls import call
 
 import callspan
 from callspan import Collect
+from callspan.handlers.sums import Sum
 from callspan.testing import ScriptedChatModel, record
 
 
@@ -53,6 +55,21 @@ def test_the_roots_of_a_block_inside_a_run():
         RunnableLambda(work).invoke("a")
 
     assert [(one.name, one.usage.calls) for one in collect.runs] == [("ScriptedChatModel", 1), ("RunnableSequence", 1)]
+
+
+def test_models_that_run_at_once_in_one_root_all_count(monkeypatch):
+    plus = Sum.plus
+
+    def slowly(self: Sum, *args: Any) -> Sum:
+        time.sleep(0.001)
+        return plus(self, *args)
+
+    monkeypatch.setattr(Sum, "plus", slowly)
+    collect, model = Collect(), ScriptedChatModel(lambda messages: "yes")
+    with record(callbacks=[collect]), callspan.workflow("w"):
+        model.batch(["a"] * 40)
+
+    assert [one.usage.calls for one in collect.runs] == [40]
 
 
 def test_names_tags_and_metadata():

@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from tests.handlers.billed_agents import ASKED, INPUT, MODEL_CALLS, OUTPUT, TOOL_CALLS, agent, prices
+from tests.modes.models.calls import call
 
 import callspan
-from callspan.testing import record
+from callspan.testing import ScriptedChatModel, record
 
 AGENTS = 500
 
@@ -106,3 +108,22 @@ def test_no_run_is_kept():
 
     assert len(runs) > MODEL_CALLS
     assert [run() for run in runs if run() is not None] == []
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke", "stream", "astream"])
+def test_all_of_them_on_one_model(tmp_path, form):
+    usage, latency, collect, budget = callspan.Usage(), callspan.Latency(), callspan.Collect(), callspan.Budget(calls=2)
+    recorder, logger, written = callspan.Recorder(tmp_path / "calls.jsonl"), logging.getLogger("one"), Lines()
+    logger.handlers, logger.propagate = [written], False
+    logger.setLevel(logging.INFO)
+    handlers: list[Any] = [usage, latency, collect, recorder, callspan.Logs(logger), budget]
+    with record():
+        model = ScriptedChatModel("yes", "no", callbacks=handlers)
+        call(form, RunnableLambda(str) | model, 1)
+        call(form, RunnableLambda(str) | model.with_config(callbacks=handlers), 1)  # by two doors: heard once
+        with pytest.raises(callspan.OverBudget):
+            call(form, model, "a")
+
+    assert (usage.total.calls, latency.snapshot().kinds["llm"].count, len(written.lines)) == (2, 3, 3)
+    assert [one.outcome for one in collect.runs] == ["ok", "ok", "stopped"]
+    assert len(recorder.path.read_bytes().splitlines()) == 3

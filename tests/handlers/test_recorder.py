@@ -197,6 +197,9 @@ def test_a_forked_process_writes_on(tmp_path):
         child = multiprocessing.get_context("fork").Process(target=_child, args=(recorder,))
         child.start()
     child.join(20)
+    if child.is_alive():
+        child.kill()
+        child.join()
 
     assert (child.exitcode, lines(recorder.path)) == (0, ["parent", "child"])
     recorder.close()
