@@ -13,7 +13,7 @@ from tests.content.planted import SECRETS, luhn
 
 from callspan.redaction import Place, Secrets
 from callspan.secret_keys import denied, is_denied
-from callspan.secret_texts import without_secrets
+from callspan.secret_texts import is_card, without_secrets
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz é漢,.\n\"'()", max_size=300)
 
@@ -68,7 +68,7 @@ def test_a_secret_is_found_between_any_words(before, secret, after):
         st.uuids().map(lambda one: f"chatcmpl-{one.hex}"),
         st.uuids().map(lambda one: f"msg_01{one.hex[:22]}"),
         st.uuids().map(lambda one: f"lc_run--{one}"),
-        st.floats(allow_nan=False).map(repr),
+        st.floats(allow_nan=False).filter(lambda one: not is_card(f"{abs(one):.0f}")).map(repr),
     )
 )
 def test_ids_times_and_hashes_are_not_touched(text):
