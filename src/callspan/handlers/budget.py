@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -9,6 +10,7 @@ from time import time_ns
 from types import MappingProxyType
 from typing import Any, Literal
 
+from callspan import telemetry
 from callspan.bills import BILLED, SKIPPED, Bill, bill
 from callspan.callback.callback import Callback
 from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
@@ -16,6 +18,8 @@ from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
 from callspan.kinds import TokenCounts
 from callspan.run import Run
+
+_log = logging.getLogger("callspan")
 
 Per = Literal["block", "session", "user", "root"]
 
@@ -48,7 +52,8 @@ class Budget(Callback):
         keep: How many accounts are kept; beyond, the one that was used longest ago is forgotten.
 
     Raises:
-        ValueError: There is no limit, or a wrong one; `per` is none of the words; there are no such prices.
+        ValueError: There is no limit, or a wrong one; `per` is none of the words; `keep` is not positive; there are no
+            such prices.
     """
 
     def __init__(
@@ -65,6 +70,8 @@ class Budget(Callback):
     ) -> None:
         if per not in _KEYS:
             raise ValueError(f"per={per!r} is not allowed: {' | '.join(_KEYS)}")
+        if type(keep) is not int or keep < 1:
+            raise ValueError(f"keep={keep!r} is not allowed: a positive number")
         self.limits = Limits(tokens, output_tokens, cost, calls, seconds)
         self._key = _KEYS[per]
         self._per_root = per == "root"
@@ -99,6 +106,10 @@ class Budget(Callback):
         found = billed(self, run)
         if opened is not None:
             cost = None if found is None else found.cost(self._price)
+            if found is not None and cost is None and self.limits.cost is not None and telemetry.once("no price"):
+                _log.warning(
+                    "a budget of cost counts as nothing what has no price: give `prices` (model %s)", run.model
+                )
             with self._lock:
                 opened.account.calls += _late(run, opened, found)
                 self._settle(opened, None if found is None else found.tokens, cost)
@@ -201,7 +212,8 @@ def _late(run: Run, opened: _Open, found: Bill | None) -> int:
     """Give how many calls more there were than was known at the start of a call."""
     if run.is_foreign:  # it may be around one of ours, which counts
         return int(found is not None)
-    was_made = run.outcome != SKIPPED and not was_stopped_before(run)
+    cached = found is not None and found.cached
+    was_made = run.outcome != SKIPPED and not cached and not was_stopped_before(run)
     return 0 if was_made or opened.inside else -1
 
 

@@ -119,7 +119,11 @@ class Evaluate(Callback):
         return False
 
     def _found(self, run: Run, name: str, found: Found) -> None:
-        score = _score_of(found)
+        try:
+            score = _score_of(found)
+        except Exception as error:  # noqa: BLE001 - the user's scorer gave what is no score; the others score
+            self._failed(run, name, error)
+            return
         if score is not None:
             said = {semconv.EVALUATION_VALUE: score.value, semconv.EVALUATION_LABEL: score.label}
             self._tell(run, Evaluation(name, score, None, run.id, run.name), said)

@@ -86,7 +86,10 @@ class Guard(Callback):
     def _look(self, run: Run, side: str, words_of: Callable[[Run], str]) -> Any:
         """Try the rules, and give what is still to be awaited of those that want that."""
         waiting = dict[str, Awaitable[bool]]()
-        words = words_of(run)
+        try:
+            words = words_of(run)
+        except Exception as error:  # what cannot be read may say anything
+            raise self._violation(UNREADABLE, side, run) from error
         for rule, checker in self._rules.items():
             try:
                 found = checker(words)
@@ -118,12 +121,26 @@ class Guard(Callback):
         violation = self._violation(rule, side, run)
         if self._instead is None or not run.skippable:
             raise violation
-        run.state[self] = "its own answer"
-        run.skip(self._instead(run) if callable(self._instead) else self._instead)
+        others = run.skipped is not None
+        instead: Any = None
+        try:
+            instead = self._instead(run) if callable(self._instead) else self._instead
+            if isawaitable(instead):
+                _discard({rule: instead})
+                raise TypeError("`instead` is async")
+            run.skip(instead)
+        except Exception as error:  # what does not fit does not let the call through
+            raise violation from error
+        if not others:  # whose answer is looked at, like any
+            run.state[self] = "its own answer"
 
     def _violation(self, rule: str, side: str, run: Run) -> Violation:
         run.add_event(GUARD, {semconv.GUARD_RULE: rule, semconv.GUARD_SIDE: side})
         return Violation(rule, side, run)
+
+
+UNREADABLE = "unreadable"
+"""Stands for a rule where the words themselves cannot be read."""
 
 
 def _checker(rule: Rule) -> Callable[[str], Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -46,7 +49,11 @@ class LineFile:
             file = self._opened()
             size = os.fstat(file).st_size
             if size and size + len(line) > self._max_bytes:
-                file = self._rotated()
+                with _alone_in(self.path.parent):  # somebody else may have begun a new one in the meantime
+                    file = self._opened()
+                    size = os.fstat(file).st_size
+                    if size and size + len(line) > self._max_bytes:
+                        file = self._rotated()
             _append(file, line)
 
     def close(self) -> None:
@@ -83,9 +90,26 @@ class LineFile:
     def _older(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")
 
+    def __del__(self) -> None:
+        self._close()
+
     def after_fork(self) -> None:
         """Have a lock that no thread of the parent holds, in the child."""
         self._lock = Lock()
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Generator[None]:
+    """Let nobody else begin a new file in this folder; where there are no locks this process is taken to be alone."""
+    if sys.platform == "win32":
+        yield
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def _append(file: int, line: bytes) -> None:
@@ -137,8 +161,25 @@ def _cut_last_line(file: int) -> None:
             place = start + found + 1
             break
         place = start
-    if place < end:
+    if place == end:
+        return
+    os.lseek(file, place, os.SEEK_SET)
+    if _is_json(os.read(file, min(end - place, _LONGEST))):  # somebody's whole line, only without its end
+        os.write(file, b"\n")
+    else:
         os.ftruncate(file, place)
+
+
+_LONGEST = 16 * 1024 * 1024
+"""Bytes of a last line that is looked at: a longer one is the beginning of one."""
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 _all: weakref.WeakSet[LineFile] = weakref.WeakSet()

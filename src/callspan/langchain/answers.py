@@ -117,8 +117,13 @@ def _in_one_piece(message: Any) -> Any:
     if isinstance(message, messages.AIMessageChunk):
         return message
     calls = [
-        {"name": call["name"], "args": json.dumps(call["args"]), "id": call["id"], "index": index}
-        for index, call in enumerate(message.tool_calls)
+        {"name": call["name"], "args": args, "id": call["id"], "index": index}
+        for index, (call, args) in enumerate(
+            [
+                *((call, json.dumps(call["args"], default=str)) for call in message.tool_calls),
+                *((call, call["args"]) for call in message.invalid_tool_calls),
+            ]
+        )
     ]
     names = ("content", "additional_kwargs", "response_metadata", "usage_metadata", "name", "id")
     return messages.AIMessageChunk(**{name: getattr(message, name) for name in names}, tool_call_chunks=calls)
@@ -130,10 +135,15 @@ def tool_output(run: Run, result: Any) -> Any:
     Args:
         run: The run.
         result: What the hook gives: what the tool would return, or a `ToolMessage`, whose call is this one.
+
+    Raises:
+        TypeError: It is no pair where the tool gives one.
     """
     base: Any = import_module("langchain_core.tools.base")
     content, artifact, call = result, None, tool_call_id(run)
     if run.subject.response_format == "content_and_artifact" and isinstance(result, tuple):
+        if len(result) != 2:  # noqa: PLR2004 - content, artifact
+            raise TypeError(f"{run.name} is answered with its content and its artifact, not {len(result)} things")
         content, artifact = result
     if call is not None and type(content).__name__ == "ToolMessage":
         return content.model_copy(update={"tool_call_id": call, "name": content.name or run.subject.name})
