@@ -106,10 +106,8 @@ class Budget(Callback):
         found = billed(self, run)
         if opened is not None:
             cost = None if found is None else found.cost(self._price)
-            if found is not None and cost is None and self.limits.cost is not None and telemetry.once("no price"):
-                _log.warning(
-                    "a budget of cost counts as nothing what has no price: give `prices` (model %s)", run.model
-                )
+            if self.limits.cost is not None and found is not None and found.is_counted and cost is None:
+                _warn_of_no_price(run)
             with self._lock:
                 opened.account.calls += _late(run, opened, found)
                 self._settle(opened, None if found is None else found.tokens, cost)
@@ -206,6 +204,11 @@ class Budget(Callback):
     def _left(self, account: Account, now: int) -> dict[str, float]:
         used = account.used(now)
         return {name: max(0, allowed - used[name]) for name, allowed in self.limits.given()}
+
+
+def _warn_of_no_price(run: Run) -> None:
+    if telemetry.once("a budget without a price"):
+        _log.warning("a budget of cost counts what has no price as nothing: give it `prices` (%s)", run.model)
 
 
 def _late(run: Run, opened: _Open, found: Bill | None) -> int:
