@@ -80,4 +80,4 @@ def test_ci_runs_both_ends():
     assert ROWS[oldest] == ("0.3", "newest")
     run = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
     assert "make test" in run  # on the newest
-    assert "make matrix-oldest matrix-oldest-otel" in run
+    assert "make --jobs=2 --output-sync matrix-oldest matrix-oldest-otel" in run
