@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from callspan.blobs import without_blobs
-from callspan.secret_keys import denied, is_denied, is_secret
+from callspan.secret_keys import is_denied, is_secret
 from callspan.secret_texts import SMALLEST_CARD, is_card, without_secrets
 from callspan.secret_values import PRINTED
 
@@ -33,16 +33,16 @@ class Place(NamedTuple):
     key: str | None = None
 
 
-def redactor(setting: str | Redact, keys: Iterable[str]) -> Redact | None:
+def redactor(setting: str | Redact, among: frozenset[str]) -> Redact | None:
     """Give the redactor that a setting asks for; None: nothing is redacted.
 
     Args:
         setting: `secrets`, `all`, `none`, or a function.
-        keys: Keys whose values are secrets, besides the usual ones.
+        among: The words of the keys whose values are secrets.
     """
     if not isinstance(setting, str):
         return setting
-    return {"none": None, "all": everything}.get(setting) if setting != "secrets" else Secrets(denied(keys))
+    return {"none": None, "all": everything, "secrets": Secrets(among)}[setting]
 
 
 def safe_to_say(text: str, among: frozenset[str]) -> str:

@@ -52,7 +52,7 @@ class Telemetry:
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
         object.__setattr__(self, "denied", denied(self.settings.redact_keys))
-        object.__setattr__(self, "redact", redactor(self.settings.redact, self.settings.redact_keys))
+        object.__setattr__(self, "redact", redactor(self.settings.redact, self.denied))
 
 
 class FirstRun:

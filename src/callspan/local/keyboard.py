@@ -8,21 +8,12 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
-from callspan.local.screen import Proxy, Screen
+from callspan.local.screen import Proxy, Screen, Stand
 from callspan.local.tree_look import is_terminal
 
 
-class Keyboard:
-    """Stands for the program's stdin; all but reading is the stream's own.
-
-    Args:
-        stream: The stream.
-        screen: The terminal.
-    """
-
-    def __init__(self, stream: Any, screen: Screen) -> None:
-        self._stream = stream
-        self._screen = screen
+class Keyboard(Stand):
+    """Stands for the program's stdin."""
 
     def read(self, *size: Any) -> Any:
         """Read all, or so much."""
@@ -45,9 +36,6 @@ class Keyboard:
     def __next__(self) -> Any:
         with self._screen.typing():
             return next(self._stream)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:

@@ -150,8 +150,8 @@ class Screen:
             self._drawn = []
 
 
-class Bytes:
-    """Stands for the stream of bytes below.
+class Stand:
+    """Stands for a stream on the same terminal; what it does not do itself is the stream's own.
 
     Args:
         stream: The stream.
@@ -161,6 +161,13 @@ class Bytes:
     def __init__(self, stream: Any, screen: Screen) -> None:
         self._stream = stream
         self._screen = screen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class Bytes(Stand):
+    """Stands for the stream of bytes below the program's own."""
 
     def write(self, data: Any, /) -> int:
         """Write, when what is drawn has made way; where its lines end we do not know."""
@@ -169,21 +176,9 @@ class Bytes:
         self._stream.flush()
         return written
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
-
-class Proxy:
-    """Stands for a stream of the program's on the same terminal; all but writing is the stream's own.
-
-    Args:
-        stream: The stream.
-        screen: The terminal.
-    """
-
-    def __init__(self, stream: Any, screen: Screen) -> None:
-        self._stream = stream
-        self._screen = screen
+class Proxy(Stand):
+    """Stands for a stream that the program writes."""
 
     def write(self, text: str, /) -> int:
         """Write, when what is drawn has made way."""
@@ -200,9 +195,6 @@ class Proxy:
     def buffer(self) -> Any:
         """The stream below, for bytes."""
         return Bytes(self._stream.buffer, self._screen)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
     def __iter__(self) -> Any:
         return iter(self._stream)

@@ -37,18 +37,13 @@ def check(case: Case) -> Iterable[Finding]:
     yield from _silent(ran, spans)
     if spans:
         processes = f" by {ran.heard.processes} processes" if ran.heard.processes > 1 else ""
-        yield Finding(
-            OK, f"the command made {_counted_of(spans, 'span')} in {_counted_of(ran.traces, 'trace')}{processes}"
-        )
+        made = f"{_counted(spans, 'span', 'spans')} in {_counted(ran.traces, 'trace', 'traces')}"
+        yield Finding(OK, f"the command made {made}{processes}")
     yield from _lost(ran, spans)
     yield from _alone(ran.traces)
     yield from _twice(ran.traces)
     yield from _uncounted(spans)
     yield from _failed(spans)
-
-
-def _counted_of(things: Sized, word: str) -> str:
-    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
 
 
 def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
@@ -207,8 +202,8 @@ def _failed(spans: list[Span]) -> Iterator[Finding]:
             yield Finding(level, f"a {what}: {first.raw.name}: {text}{more}", fix)
 
 
-def _counted(names: list[str], one: str, many: str) -> str:
-    return f"1 {one}" if len(names) == 1 else f"{len(names)} {many}"
+def _counted(things: Sized, one: str, many: str) -> str:
+    return f"1 {one}" if len(things) == 1 else f"{len(things)} {many}"
 
 
 def _some(names: list[str]) -> str:
