@@ -10,7 +10,7 @@ from opentelemetry.context import Context, create_key
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.text import NAME_LIMIT, cut, encodable
+from callspan.text import NAME_LIMIT, cut, safe_id
 
 IDENTITY = create_key("callspan-identity")
 """Context key: who is at work. It follows whatever the span follows."""
@@ -71,13 +71,13 @@ def of(context: Context) -> Identity | None:
 
 
 def as_id(given: object) -> str | None:
-    """Give an id as spans have it, or None if it is none: a text, whatever it looks like, or a whole number.
+    """Return an id as spans have it, or None if it is none: a text or a whole number; a key is no id.
 
     Args:
         given: What a program, or another process, said.
     """
     text = str(given) if type(given) is int else given
-    return encodable(cut(text, NAME_LIMIT)) if isinstance(text, str) and text else None
+    return safe_id(cut(str.__str__(text), NAME_LIMIT)) if isinstance(text, str) and text else None
 
 
 def at_home(context: Context) -> Context:

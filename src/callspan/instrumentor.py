@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import ending, identity, langchain, redaction, telemetry, text
+from callspan import ending, identity, langchain, redaction, telemetry
 from callspan.metrics import Meters, collect
 from callspan.patching import Undo
 from callspan.redaction import Redact
@@ -72,7 +72,6 @@ class CallspanInstrumentor(BaseInstrumentor):
         finally:  # hooks are told
             telemetry.put(None)
             redaction.forget()
-            text.forget()
             CallspanInstrumentor.options = {}
 
 

@@ -36,11 +36,9 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
     if len(text) < _SHORTEST:
         return text
     data = text.encode("utf-8", "replace")
-    runs = data.translate(_RUNS)
-    if _LONG in runs and (b"PRIVATE KEY" in data or _SIGN.search(_long_words(data, runs))):
-        text = _without_keys(text)
+    text = _without_shapes(text, data)
     if b"@" in data:
-        text = _replaced(_IN_URL.sub(PRINTED, text), _addresses)
+        text = _replaced(text, _addresses)
     if b":" in data or b"=" in data:
         text = _replaced(text, values, among)
     if b"</" in data:
@@ -48,6 +46,18 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
     if _CARDS in data.translate(_NUMBERS, b" -\xc2\xa0"):
         text = _replaced(text, _cards)
     return text
+
+
+def without_keys(text: str) -> str:
+    """Return a text without keys, tokens and passwords in addresses, as far as their shape gives them away."""
+    return _without_shapes(text, text.encode("utf-8", "replace")) if len(text) >= _SHORTEST else text
+
+
+def _without_shapes(text: str, data: bytes) -> str:
+    runs = data.translate(_RUNS)
+    if _LONG in runs and (b"PRIVATE KEY" in data or _SIGN.search(_long_words(data, runs))):
+        text = _without_keys(text)
+    return _IN_URL.sub(PRINTED, text) if b"@" in data else text
 
 
 def _long_words(data: bytes, runs: bytes) -> str:

@@ -19,7 +19,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
 from callspan.kinds import Cause, Table
-from callspan.text import NAME_LIMIT, encodable, safe_name, safe_text
+from callspan.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_texts
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
@@ -33,15 +33,24 @@ _INT_RANGE = range(-(2**63), 2**63)
 
 
 def attribute_value(value: object) -> AttributeValue | None:
-    """Give the value as an attribute can hold it, or None if it cannot.
+    """Return the value as an attribute can hold it, without keys of known shapes, or None if it cannot.
 
     What OpenTelemetry would refuse costs a log line per attribute, and what its encoder refuses costs the
     attribute silently; so it is left out here. Objects are never printed: their `repr` is the user's code.
     """
+    return _held(value, _own_text)
+
+
+def _own_text(text: str) -> str:
+    """Return a text that the program or another instrumentation chose to write: ids and e-mail addresses stay."""
+    return safe_id(str.__str__(text)[:TEXT_LIMIT])
+
+
+def _held(value: object, safe: Callable[[str], str]) -> AttributeValue | None:
     if isinstance(value, str):
-        return encodable(value[:TEXT_LIMIT])
+        return safe(value)
     if isinstance(value, (list, tuple)):
-        return [encodable(item[:TEXT_LIMIT]) for item in value[:_ITEMS] if isinstance(item, str)] or None
+        return [safe(item) for item in value[:_ITEMS] if isinstance(item, str)] or None
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -53,7 +62,7 @@ def attribute_value(value: object) -> AttributeValue | None:
 
 
 def attributes_of(given: object) -> dict[str, AttributeValue]:
-    """Give those of a program's own attributes that a span can hold; it may have given anything at all."""
+    """Return those of a program's own attributes that a span can hold; it may have given anything at all."""
     if not isinstance(given, Mapping):
         return {}
     return {
@@ -61,6 +70,10 @@ def attributes_of(given: object) -> dict[str, AttributeValue]:
         for key, one in given.items()
         if (name := safe_name(key)) is not None and (value := attribute_value(one)) is not None
     }
+
+
+_IDS = (semconv.RUN_ID, semconv.CONVERSATION_ID)
+"""Attributes whose readers have made the value safe: in an id an e-mail address stays."""
 
 
 def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
@@ -74,24 +87,19 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
             value = reader(subject)
             if value is None:
                 continue
-            if type(value) is str and value.isascii() and len(value) <= NAME_LIMIT:  # nearly all of them
-                values[name] = value
+            if type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
+                values[name] = value if name in _IDS else short_texts[value]
             elif type(value) is dict:
                 values.update(_family(value))
-            elif (safe := attribute_value(_without_secrets(value))) is not None:
+            elif (safe := _held(value, _safe_text)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
             telemetry.failed(f"the attribute {name}", error)
     return values
 
 
-def _without_secrets(value: object) -> object:
-    """Give what the program itself wrote without secrets; what has a reader of its own was read so."""
-    if isinstance(value, str):
-        return safe_text(value, TEXT_LIMIT)
-    if isinstance(value, (list, tuple)):
-        return [safe_text(one, TEXT_LIMIT) for one in value[:_ITEMS] if isinstance(one, str)]
-    return value
+def _safe_text(text: str) -> str:
+    return safe_text(str.__str__(text), TEXT_LIMIT)  # a subclass may have methods of its own
 
 
 def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
@@ -99,11 +107,14 @@ def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
     for name, value in said.items():
         if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
             values[name] = value
-        elif value is not None:
-            given = _without_secrets(value) if isinstance(value, (list, tuple)) else value  # texts come without any
-            if (safe := attribute_value(given)) is not None:
-                values[name] = safe
+        elif value is not None and (safe := _held(value, _in_family(name))) is not None:
+            values[name] = safe
     return values
+
+
+def _in_family(name: str) -> Callable[[str], str]:
+    """Return what makes a text of a family safe: a node may be called `auth`, and `auth:1f0c…` is its task."""
+    return _own_text if name.startswith("langgraph.") else _safe_text
 
 
 def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None:

@@ -14,6 +14,7 @@ from callspan.kinds import VISIBLE
 from callspan.redaction import Redact, redactor
 from callspan.secret_keys import USUAL, denied
 from callspan.settings import Settings
+from callspan.text import deny
 
 if TYPE_CHECKING:
     from callspan.metrics import Instruments, Meters
@@ -106,6 +107,7 @@ def put(telemetry: Telemetry | None) -> None:
     """Put this in force."""
     global _current
     _current = telemetry
+    deny(denied_keys())
 
 
 def denied_keys() -> frozenset[str]:

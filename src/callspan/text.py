@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import re
+from collections.abc import Callable, Mapping
 
 from callspan.secret_keys import USUAL
-from callspan.secret_texts import without_secrets
+from callspan.secret_texts import without_keys, without_secrets
 
 NAME_LIMIT = 256
 """Characters of a span or event name; longer ones are data, not names."""
@@ -32,36 +33,83 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + _CUT
 
 
-def safe_text(text: str, limit: int, among: frozenset[str] = USUAL) -> str:
-    """Give a text of the program's own, of at most so many characters, without secrets.
+def safe_text(text: str, limit: int, among: frozenset[str] | None = None) -> str:
+    """Return a text of the program's own, of at most so many characters, without secrets.
 
     Args:
         text: The text.
-        limit: Its characters.
-        among: The words of the keys whose values are secrets.
+        limit: The most characters to return.
+        among: The words of the denied keys; None: those in force.
     """
-    if len(text) <= _SHORT:
-        return encodable(_without_secrets(text, among)[:limit])
-    return encodable(without_secrets(text[: limit + _SHORT], among)[:limit])
-
-
-_SHORT = 256
-"""Characters of a text that is likely to come again, in the next run of the same program."""
-
-_without_secrets = lru_cache(maxsize=4096)(without_secrets)
+    among = _SAFE.among if among is None else among
+    if len(text) <= NAME_LIMIT:
+        return (_SAFE[text] if among is _SAFE.among else encodable(without_secrets(text, among)))[:limit]
+    return encodable(without_secrets(text[: limit + NAME_LIMIT], among)[:limit])
 
 
 def safe_name(name: object) -> str | None:
-    """Give a name fit for a span, or None where there is none; a secret in it does not get out."""
-    return _safe_name(name) if isinstance(name, str) and name else None
+    """Return a name fit for a span, without secrets, or None where there is none."""
+    if not isinstance(name, str) or not name:
+        return None
+    if type(name) is not str:
+        name = str.__str__(name)  # a subclass may have a hash of its own
+    if len(name) <= NAME_LIMIT:
+        return _SAFE[name]
+    return encodable(cut(without_secrets(cut(name, 4 * NAME_LIMIT), _SAFE.among), NAME_LIMIT))
 
 
-@lru_cache(maxsize=2048)
-def _safe_name(name: str) -> str:
-    return encodable(cut(without_secrets(cut(name, 4 * NAME_LIMIT)), NAME_LIMIT))
+def safe_id(text: str) -> str:
+    """Return an id of the program's own without keys of known shapes; an e-mail address is an id like any other."""
+    return _SAFE_IDS[text] if len(text) <= NAME_LIMIT else encodable(without_keys(text))
 
 
-def forget() -> None:
-    """Forget what programs called things."""
-    _without_secrets.cache_clear()
-    _safe_name.cache_clear()
+# Ids of providers, LangChain and LangGraph: each comes once, so it is told by its shape and not kept.
+_ID = re.compile(
+    r"(?:chatcmpl-|cmpl-|gen-|run-|lc_run--|call_|toolu_|toolu_vrtx_|toolu_bdrk_|msg_|msg_vrtx_|msg_bdrk_|resp_|fc_)?"
+    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?!A(?:[KSBC]IA|BSK|Iza)|eyJ|LTAI|(?:\d{13}))[A-Za-z0-9]{0,40})",
+    re.ASCII,
+)
+
+
+class _Cleaned(dict[str, str]):
+    """Short texts and what is written of them: names come again with each run, so each is searched once.
+
+    A dict that is read by its own subscript costs 20 ns for a text that it knows, which `lru_cache` does not.
+
+    Args:
+        clean: Returns the text without secrets.
+    """
+
+    __slots__ = ("among", "clean")
+
+    def __init__(self, clean: Callable[[str, frozenset[str]], str]) -> None:
+        super().__init__()
+        self.clean = clean
+        self.among = USUAL
+
+    def __missing__(self, text: str) -> str:
+        if _ID.fullmatch(text) is not None:
+            return text
+        safe = cut(encodable(self.clean(text, self.among)), NAME_LIMIT)
+        if len(self) >= _KEPT:
+            self.clear()
+        self[text] = safe
+        return safe
+
+
+_KEPT = 2048
+"""How many short texts are kept."""
+
+_SAFE = _Cleaned(without_secrets)
+_SAFE_IDS = _Cleaned(lambda text, among: without_keys(text))
+
+short_texts: Mapping[str, str] = _SAFE
+"""By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`."""
+
+
+def deny(among: frozenset[str] = USUAL) -> None:
+    """Set the words of the keys whose values are secrets, and forget the texts of before."""
+    _SAFE.clear()
+    _SAFE_IDS.clear()
+    _SAFE.among = among

@@ -19,6 +19,7 @@ from callspan.local.live import Live
 from callspan.local.plan import VARIABLE
 from callspan.local.screen import Screen
 from callspan.run import FAILED, OK, Run
+from callspan.text import safe_name
 
 
 class Console(Callback):
@@ -88,7 +89,7 @@ _numbers = itertools.count(1)
 def _shown(run: Run, above: Any) -> Any:
     """Make what a line needs of a span, of a run that has none, or one that is not recorded."""
     row, number = run.row, next(_numbers)
-    target = run.name if row.target is None else run.identity.get(row.target)
+    target = safe_name(run.name) if row.target is None else run.identity.get(row.target)
     return SimpleNamespace(
         context=SpanContext(number if above is None else above.context.trace_id, number, is_remote=False),
         parent=None if above is None else above.context,

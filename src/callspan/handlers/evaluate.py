@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-from callspan import capture, errors, logs, semconv, telemetry
+from callspan import capture, errors, logs, semconv, spans, telemetry
 from callspan.callback.callback import Callback
 from callspan.run import OK, Run
 
@@ -137,7 +137,7 @@ class Evaluate(Callback):
     def _tell(self, run: Run, evaluation: Evaluation, said: dict[str, Any]) -> None:
         self.results.append(evaluation)
         known = {semconv.EVALUATION_NAME: evaluation.name, **said}
-        attributes = {name: value for name, value in known.items() if value is not None}
+        attributes = spans.attributes_of(known)
         explained = evaluation.score.explanation if evaluation.score is not None else None
         if run.span.is_recording():
             run.add_event(logs.EVALUATION, {**attributes, **capture.on_event(run, _EXPLANATION, explained)})

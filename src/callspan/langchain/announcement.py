@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from opentelemetry.context import Context
 
@@ -17,8 +16,7 @@ from callspan.run import Run
 from callspan.secret_keys import is_denied, is_secret
 from callspan.secret_texts import SMALLEST_CARD, is_card
 from callspan.secret_values import PRINTED
-from callspan.spans import TEXT_LIMIT
-from callspan.text import safe_name, safe_text
+from callspan.text import safe_id, safe_name
 
 NO_DICT: Mapping[str, Any] = {}
 """Stands for a description, or metadata, of which LangChain says None."""
@@ -185,25 +183,30 @@ def _own(metadata: Mapping[str, Any], conversation: str | None) -> dict[str, Any
 
 
 def _safe(key: str, value: Any, denied: frozenset[str]) -> Any:
-    """Give a value without secrets: whatever stands under a telling key is one."""
+    """Return a value that is no secret by its key, nor a card; texts lose theirs when they are written."""
     if is_denied(key, denied) and is_secret(key, value):
         return PRINTED
-    if isinstance(value, str):
-        return safe_text(value, TEXT_LIMIT, denied)
     return PRINTED if type(value) is int and value > SMALLEST_CARD and is_card(str(value)) else value
 
 
-@lru_cache(maxsize=512)
 def metadata_attribute(key: str) -> str:
-    """Give the attribute that says a key of the metadata."""
-    return semconv.METADATA.replace("{key}", safe_name(key) or "")
+    """Return the name of the attribute for a key of the metadata."""
+    return f"{_METADATA}{safe_name(key) or ''}"
+
+
+_METADATA = semconv.METADATA.removesuffix("{key}")
+
+
+def _run_id(said: Announcement) -> str | None:
+    """Return the run's id: a UUID, or what the program put in its place."""
+    return str(said.id) if type(said.id) is UUID else safe_name(str(said.id))
 
 
 ALWAYS: Table = (
-    (semconv.RUN_ID, lambda said: str(said.id)),
+    (semconv.RUN_ID, _run_id),
     (semconv.RUN_NAME, lambda said: safe_name(said.name)),
     (semconv.RUN_TAGS, lambda said: said.tags or None),
-    (semconv.CONVERSATION_ID, attrgetter("conversation")),
+    (semconv.CONVERSATION_ID, lambda said: None if said.conversation is None else safe_id(said.conversation)),
     ("langgraph.*, langchain.metadata.*", _from_metadata),
 )
 """What a span says whatever its kind."""
