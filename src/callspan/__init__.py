@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture import content
+    from callspan.errors import ToolError
     from callspan.handlers.approval import Approval
     from callspan.handlers.budget import Budget
     from callspan.handlers.collect import Collect
@@ -57,6 +58,7 @@ __all__ = [
     "Stop",
     "TokenCounts",
     "TokenStream",
+    "ToolError",
     "Usage",
     "__version__",
     "add_callback",
@@ -94,6 +96,7 @@ _HOME = {
     "Stop": "isolation",
     "TokenCounts": "kinds",
     "TokenStream": "handlers.token_stream",
+    "ToolError": "errors",
     "Usage": "handlers.usage",
     "__version__": "version",
     "add_callback": "callback.scope",

@@ -232,17 +232,19 @@ def _add_up(run: Run, cost: float | None, *, unpriced: bool) -> None:
 
 def _write_error(run: Run, error: BaseException, at: int) -> None:
     recording = run.span.is_recording()
-    text = _text_of(error) if recording else ""
+    text = _text_of(run, error) if recording else ""
     if recording:
         spans.write_failure(run.span, error, text)
-    if _began_here(run, error, at) and recording:
+    if type(error) is not errors.ToolError and _began_here(run, error, at) and recording:
         said = errors.exception_event(error, text)
         run.span.add_event(semconv.EXCEPTION, said)
         if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run):
             logs.tell_exception(run, said)
 
 
-def _text_of(error: BaseException) -> str:
+def _text_of(run: Run, error: BaseException) -> str:
+    if type(error) is errors.ToolError:  # content, which stands on the span if it may
+        return errors.answer_text((getattr(run.span, "attributes", None) or {}).get(semconv.TOOL_RESULT))
     try:
         return errors.error_text(error)
     except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text

@@ -36,6 +36,17 @@ _QUOTING = frozenset(
     }
 )
 
+TOOL_ERROR = "tool_error"
+"""`error.type` of a tool that answered with an error: MCP's conventions have the name."""
+
+
+class ToolError(Exception):
+    """`run.error` of a tool that answered with an error instead of raising one.
+
+    LangChain never raises it. Its text is the answer, which is content.
+    """
+
+
 _CHAIN = 8
 """How many causes of an error are looked at: a chain may be endless."""
 
@@ -46,6 +57,8 @@ Origin = tuple[int, CodeType | None, int]
 def error_type(error: BaseException) -> str:
     """Give `error.type`: the class by its full name, a builtin by its bare one."""
     cls = type(error)
+    if cls is ToolError:
+        return TOOL_ERROR
     module = cls.__module__
     name = cls.__qualname__ if module in ("builtins", None) else f"{module}.{cls.__qualname__}"
     return safe_name(name) or cls.__name__
@@ -74,20 +87,25 @@ def error_text(error: BaseException) -> str:
     return cut(_without_secrets(cut(str(error), _READ)), ERROR_LIMIT)
 
 
+def answer_text(written: object) -> str:
+    """Return the text of a tool's answer for a status, from the attribute that has it; empty with content off."""
+    return cut(_without_secrets(cut(written, _READ)), ERROR_LIMIT) if isinstance(written, str) else ""
+
+
 def _without_secrets(text: str) -> str:
     return without_secrets(encodable(text), telemetry.denied_keys())
 
 
 def _quotes(error: BaseException) -> bool:
     """Tell whether its text may quote: it is such an error, or repeats the text of one that it answers to."""
-    if _names(error) & _QUOTING:
+    if type(error) is ToolError or _names(error) & _QUOTING:
         return True
     text = str(error)
     inner = error.__cause__ or error.__context__
     for _ in range(_CHAIN):
         if inner is None:
             return False
-        if (_names(inner) & _QUOTING or _is_validation(inner)) and _repeats(text, inner):
+        if (type(inner) is ToolError or _names(inner) & _QUOTING or _is_validation(inner)) and _repeats(text, inner):
             return True
         inner = inner.__cause__ or inner.__context__
     return False

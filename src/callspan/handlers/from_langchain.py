@@ -9,6 +9,7 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.ending import ABANDONED
+from callspan.errors import ToolError
 from callspan.isolation import isolate
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
@@ -86,7 +87,7 @@ class FromLangChain(Callback):
 
     def on_run_end(self, run: Run) -> Told:
         """Tell of an end as LangChain reported it: what is no failure of the call may have come as an error."""
-        if run.error is not None:
+        if run.error is not None and type(run.error) is not ToolError:
             return self.on_run_error(run)
         if run.outcome in (UNREPORTED, ABANDONED):
             return None
@@ -96,6 +97,8 @@ class FromLangChain(Callback):
         return self._tell(f"on_{kind}_end", _IGNORED[kind], outputs, **said, **self._which(run))
 
     def on_run_error(self, run: Run) -> Told:
+        if type(run.error) is ToolError:
+            return self.on_run_end(run)  # LangChain has an answer
         kind = _kind(run)
         said = _without(run.extra_at_end, "error")
         return self._tell(f"on_{kind}_error", _IGNORED[kind], run.error, **said, **self._which(run))

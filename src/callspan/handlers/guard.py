@@ -10,6 +10,7 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, several
+from callspan.errors import ToolError
 from callspan.handlers.words import words_answered, words_asked
 from callspan.isolation import Stop
 from callspan.run import Run
@@ -82,6 +83,9 @@ class Guard(Callback):
         if not self._outputs or run.outputs is None or (run.notes and self in run.notes):
             return None
         return self._look(run, "output", words_answered)
+
+    def on_run_error(self, run: Run) -> Any:
+        return self.on_run_end(run) if type(run.error) is ToolError else None  # an answer, which the model reads
 
     def _look(self, run: Run, side: str, words_of: Callable[[Run], str]) -> Any:
         """Try the rules, and give what is still to be awaited of those that want that."""

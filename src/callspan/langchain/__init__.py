@@ -9,6 +9,7 @@ from __future__ import annotations
 from callspan.langchain import embeddings, rerankers
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
+from callspan.langchain.failures import handled
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed
 from callspan.langchain.pauses import paused, resumed
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
@@ -72,6 +73,12 @@ _CONFIG_BODIES = [
     )
 ]
 
+# Without a tool call id nothing that a tool returns shows that it turned its exception into an answer.
+_HANDLED_ERRORS = [
+    Patch("langchain_core.tools.base", name, after(handled))
+    for name in ("_handle_tool_error", "_handle_validation_error")
+]
+
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -125,7 +132,16 @@ _SCOPES = [
     ],
 ]
 
-PATCHES: tuple[Patch, ...] = (*_starts(), *_ends(), *_SYNC_COPIES, *_EVENTS, *_CONFIG_BODIES, *_MODEL_BODIES, *_SCOPES)
+PATCHES: tuple[Patch, ...] = (
+    *_starts(),
+    *_ends(),
+    *_SYNC_COPIES,
+    *_EVENTS,
+    *_HANDLED_ERRORS,
+    *_CONFIG_BODIES,
+    *_MODEL_BODIES,
+    *_SCOPES,
+)
 
 
 def install_all() -> Undo:

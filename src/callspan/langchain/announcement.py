@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from opentelemetry.context import Context
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage] - as every instrumentation does
+    Context,
+)
 
 from callspan import identity, semconv, telemetry
 from callspan.kinds import Table
@@ -45,6 +48,11 @@ _SAID_ELSEWHERE = frozenset(
 
 Announcement = Run
 """A run as its callback manager announced it, before it is started: what the tables of attributes read."""
+
+
+def suppressed(current: Context) -> bool:
+    """Return whether the user asked for no spans here (`suppress_instrumentation()`, by its two keys)."""
+    return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
 
 
 def announced(

@@ -17,10 +17,9 @@ from callspan import shared_calls
 from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener
-from callspan.langchain.announcement import run_of
+from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
-from callspan.langchain.lifecycle import suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.registry import RUN, find, place
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run

@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
+from callspan.errors import ToolError
 from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
 from callspan.langchain.pauses import is_resumed
@@ -226,7 +227,8 @@ def _remember_failure(run: Run) -> None:
         return
     if above.failures is None:
         above.failures = Newest[_Failure](_FAILED)
-    above.failures.put(None, failure)  # the last one, whatever it tried
+    if type(run.error) is not ToolError:  # an answer with an error is tried again as the same call only
+        above.failures.put(None, failure)  # the last one, whatever it tried
     key = _attempted(run, run.row)
     if key is not None:
         above.failures.put(key, failure)

@@ -6,22 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage] - as every instrumentation does
-    Context,
-    attach,
-    get_current,
-)
+from opentelemetry.context import Context, attach, get_current
 
 from callspan import lease
 from callspan.delivery import Telling
 from callspan.ending import NOTHING, end
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.langchain import answers, others, tokens
-from callspan.langchain.announcement import announced, run_of, stand_in
+from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
+from callspan.langchain.failures import error_of
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
@@ -31,7 +27,7 @@ from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
 from callspan.registry import RUN, find, place
-from callspan.run import CLOSED, OK, PAUSED, SKIPPED, WAITING, Run
+from callspan.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, WAITING, Run
 from callspan.settling import Told
 from callspan.spans import attempt
 from callspan.starting import announce, start, tell_of_span
@@ -40,11 +36,6 @@ from callspan.subscription import PENDING, lift
 HIDDEN_TAG = "langsmith:hidden"
 
 Hook = Callable[..., Told | None]
-
-
-def suppressed(current: Context) -> bool:
-    """Tell whether the user asked for no spans here (`suppress_instrumentation()`, by its two keys)."""
-    return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
 
 
 def kind_of_chain(said: Run) -> Kind:
@@ -175,6 +166,9 @@ def ended(outputs_name: str) -> Hook:
             return None
         run.extra_at_end = kwargs
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
+        if run.row is TOOL and (answered := attempt("whether a tool failed", error_of, run, outputs)) is not None:
+            run.error = answered
+            return _finish(run, outputs, answered, ERROR)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
         outcome = OK if run.skipped is None else SKIPPED

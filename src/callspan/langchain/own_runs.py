@@ -11,8 +11,7 @@ from opentelemetry.context import Context, create_key, get_current
 from callspan.ending import NOTHING, end
 from callspan.frame import Frame
 from callspan.kinds import Kind
-from callspan.langchain.announcement import stand_in
-from callspan.langchain.lifecycle import suppressed
+from callspan.langchain.announcement import stand_in, suppressed
 from callspan.langchain.outcomes import outcome_of
 from callspan.lease import Lease
 from callspan.registry import RUN

@@ -63,12 +63,12 @@ def test_invalid_arguments(form: str, add: BaseTool, recording: Any) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("how", WAYS)
 def test_handled_error(form: str, how: str, make_tool: Any, http: Callable[..., None], recording: Any) -> None:
-    """An error that the tool handles is a result, and no failure."""
+    """An error that the tool handles is a result for the caller, and a failure of the tool."""
     failing = make_tool(how, raising(http, ToolException("try again")), handle_tool_error=True)
     message = call(form, failing, TOOL_CALL)
     assert (message.content, message.status) == ("try again", "error")
-    assert recording.tree() == ONCE
-    assert recording.named("execute_tool add").status.status_code is StatusCode.UNSET
+    assert recording.tree() == "execute_tool add !tool_error\n  http\n"
+    assert recording.named("execute_tool add").status.status_code is StatusCode.ERROR
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -77,7 +77,7 @@ def test_handled_invalid_arguments(form: str, how: str, make_tool: Any, tree: Ca
     """Arguments that do not fit, where the tool handles that, give a result."""
     message = call(form, make_tool(how, handle_validation_error="what?"), {**TOOL_CALL, "args": {"a": "x"}})
     assert (message.content, message.status) == ("what?", "error")
-    assert tree() == "execute_tool add\n"
+    assert tree() == "execute_tool add !tool_error\n"
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])

@@ -1,0 +1,94 @@
+"""Failures that a run does not raise: a tool that answers with an error, a node that its graph gave up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from opentelemetry.context import get_current
+
+from callspan.errors import ToolError
+from callspan.langchain.announcement import suppressed, tool_call_id
+from callspan.langchain.values import fields_of, sort_of
+from callspan.registry import RUN
+from callspan.run import Run
+
+_LATEST = 64
+"""How many messages of a list are looked at, from its end: a command may hand over a whole conversation."""
+
+_DEPTH = 4
+"""How deep messages stand in a command: its update, a channel's value, a list of messages."""
+
+
+def handled(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    """Remember that a tool turned its exception into an answer: only a `ToolMessage` would show it later."""
+    current = get_current()
+    run: Any = current.get(RUN)
+    if run is not None and run.row.name == "tool" and not run.ended and not suppressed(current):
+        run.error = ToolError(_text(result))
+
+
+def error_of(run: Run, outputs: Any) -> ToolError | None:
+    """Return the error that a tool answered with, or None.
+
+    Args:
+        run: The tool's run.
+        outputs: What LangChain reported as its result.
+    """
+    if run.skipped is not None:
+        return None  # a refusal by a callback
+    if type(run.error) is ToolError:
+        return run.error
+    if type(outputs) in (str, int, float, bool, type(None)):
+        return None
+    return next(_errors_in(outputs, tool_call_id(run), _DEPTH), None)
+
+
+def _errors_in(value: Any, call: str | None, depth: int) -> Iterator[ToolError]:
+    """Yield the errors in what a tool returned: messages and commands, alone or in lists, and results of MCP."""
+    sort = sort_of(value)
+    if sort == "message":
+        if getattr(value, "status", None) == "error" or _is_mcp_error(getattr(value, "artifact", None)):
+            yield ToolError(_text(value.content))
+    elif sort == "command":
+        yield from _errors_in_update(value.update, call, depth)
+    elif _is_mcp_error(value):
+        yield ToolError("")
+    elif isinstance(value, (list, tuple)) and depth:
+        for one in value[-_LATEST:]:
+            if sort_of(one) in ("message", "command"):
+                yield from _errors_in(one, call, depth - 1)
+
+
+def _errors_in_update(update: Any, call: str | None, depth: int) -> Iterator[ToolError]:
+    """Yield the errors in an update of a graph's state; messages in it may answer other calls."""
+    if not depth:
+        return
+    if sort_of(update) == "message":
+        if call is None or getattr(update, "tool_call_id", None) == call:
+            yield from _errors_in(update, call, depth)
+    elif isinstance(update, dict):
+        for one in update.values():
+            yield from _errors_in_update(one, call, depth - 1)
+    elif isinstance(update, (list, tuple)):
+        for one in update[-_LATEST:]:
+            yield from _errors_in_update(one, call, depth - 1)
+    elif sort_of(update) == "record":
+        for one in fields_of(update).values():
+            yield from _errors_in_update(one, call, depth - 1)
+
+
+def _is_mcp_error(value: Any) -> bool:
+    """Return whether this is a result of MCP's `tools/call` that says `isError`, as an object or as its JSON."""
+    if isinstance(value, dict):
+        return value.get("isError") is True and "content" in value
+    return type(value).__name__ == "CallToolResult" and getattr(value, "isError", None) is True
+
+
+def _text(content: Any) -> str:
+    """Return the text of an answer: itself, or that of its blocks."""
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, (list, tuple)) else ()
+    texts = (block.get("text") if isinstance(block, dict) else block for block in blocks)
+    return "\n".join(text for text in texts if isinstance(text, str))
