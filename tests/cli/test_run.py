@@ -41,7 +41,7 @@ def test_a_program_prints_what_it_prints_and_its_spans_are_saved_and_told(run):
     lines = done.err.splitlines()
     promise = f"prompts and answers are shown and saved in {file.name} on this machine (--no-content: neither)"
     assert lines[0] == f"callspan: {promise}"
-    assert [line.partition(" ")[2].partition("  ")[0] for line in lines[1:3]] == ["greet > chat", "greet"]
+    assert [line.partition(" ")[2].partition("  ")[0] for line in lines[1:3]] == ["greet > FakeListChatModel", "greet"]
     assert lines[3].startswith("1 run, 1 model call, ")
     assert lines[-1] == f"callspan view {file.name}"
     assert done.err.isascii()

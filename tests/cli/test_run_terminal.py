@@ -179,7 +179,7 @@ def test_plain_means_lines_and_no_movement(terminal, options, variables):
     on = terminal(CHAIN, *options, **variables)
     assert on.end() == 0
     assert "\x1b" not in on.raw
-    assert "greet > chat" in on.raw
+    assert "greet > FakeListChatModel" in on.raw
 
 
 def test_no_color_and_ascii_are_obeyed(terminal):

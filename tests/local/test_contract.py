@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from tests.local.spans_in_files import MS, ORIGIN, id_of, model, span, tool
 
 from callspan.local.contract import contract
@@ -69,9 +70,38 @@ def test_a_tool_has_its_arguments_its_result_and_its_attempt():
 
 
 def test_a_retriever_has_its_query_and_its_documents():
-    told = {"gen_ai.retrieval.query.text": "[x", "gen_ai.retrieval.documents": json.dumps([{"id": "1", "score": 0}])}
+    told = {"gen_ai.retrieval.query.text": "[x", "gen_ai.retrieval.documents": json.dumps([{"id": "1", "score": 0.5}])}
     found = only(span("a", said=told))
-    assert (found["query"], found["documents"]) == ("[x", [{"id": "1", "score": 0}])
+    assert (found["query"], found["documents"]) == ("[x", [{"id": "1", "score": 0.5}])
+
+
+@pytest.mark.parametrize(
+    ("documents", "scores"),
+    [
+        ([{"id": "1", "score": 0.0}, {"id": "2", "score": 0.0, "metadata": {}}], [None, None]),
+        ([{"id": "1", "score": 0.0, "metadata": {"score": 0}}, {"id": "2", "score": 0.0}], [0.0, None]),
+        ([{"id": "1", "score": 0.7, "metadata": {"relevance_score": 0.7}}, {"id": "2", "score": 0}], [0.7, None]),
+        ([{"id": "1", "score": 0.7}, {"id": "2", "score": 0}], [0.7, 0]),  # of another instrumentation
+    ],
+    ids=["none given", "0 given", "one given", "given elsewhere"],
+)
+def test_a_document_has_a_score_only_where_its_retriever_gave_one(documents, scores):
+    found = only(span("a", said={"gen_ai.retrieval.documents": json.dumps(documents)}))["documents"]
+    assert [one.get("score") for one in found] == scores
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "title"),
+    [
+        ("retrieval", {"gen_ai.operation.name": "retrieval", "langchain.run.name": "Wiki"}, "Wiki"),
+        ("retrieval notes", {"gen_ai.operation.name": "retrieval", "gen_ai.data_source.id": "notes"}, "notes"),
+        ("invoke_workflow", {"gen_ai.operation.name": "invoke_workflow", "langchain.run.name": "Sequence"}, "Sequence"),
+        ("execute_tool pay", {"gen_ai.operation.name": "execute_tool"}, "pay"),
+        ("GET", {"http.request.method": "GET", "langchain.run.name": "x"}, None),
+    ],
+)
+def test_the_title_of_a_span_is_the_name_of_what_it_called(name, said, title):
+    assert only(span(name, said=said)).get("title") == title
 
 
 def test_a_failure_has_its_rank_and_only_a_stack_that_is_known():

@@ -14,7 +14,7 @@ from callspan.local.tree import live_lines, tree_lines
 from callspan.local.tree_line import cells
 from callspan.local.tree_look import ASCII, LEGACY, UNICODE, Look, look_of
 from callspan.local.tree_plain import plain_line, plain_root
-from callspan.local.tree_summary import Summary, names_to, place_in, summary_lines
+from callspan.local.tree_summary import Summary, names_to, path_text, place_in, summary_lines
 from callspan.local.tree_sums import sums_of
 
 WIDE = Look(width=104)
@@ -181,6 +181,22 @@ def test_the_summary_says_where_it_began_and_what_was_slow():
         "  refund_agent › tools › issue_refund (try 3)   client.py:118",
         "slowest path  refund_agent › tools › issue_refund  2.03s of 9.84s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("room", "path"),
+    [
+        (40, "agent › model › search › Wiki"),
+        (28, "agent › model › … › Wiki"),
+        (20, "agent › … › Wiki"),
+        (15, "age… › … › Wiki"),
+        (10, "Wiki"),
+        (3, "Wi…"),
+    ],
+)
+def test_a_path_that_is_too_long_keeps_its_last_name_and_loses_its_middle(room, path):
+    look = Look(width=80, signs=UNICODE)
+    assert path_text(["agent", "model", "search", "Wiki"], room, look) == path
 
 
 def test_the_place_is_the_programs_own_if_a_frame_is():

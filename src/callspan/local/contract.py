@@ -8,6 +8,7 @@ from typing import Any
 from callspan import semconv
 from callspan.local.distinct import Messages
 from callspan.local.history import call_before
+from callspan.local.kind import name_of
 from callspan.local.otlp import RawSpan
 from callspan.local.plain import plain, value_of
 from callspan.local.read import Source
@@ -74,6 +75,8 @@ def _span(span: Span, messages: Messages, origin: int) -> dict[str, Any]:
         failure = span.failure
         stack = {"stack": failure.stack} if failure.stack else {}
         shown["error"] = {"type": failure.type, "message": failure.message, **stack}
+    if (title := name_of(raw, span.kind)) != raw.name:
+        shown["title"] = title
     if span.beside > 1:
         shown["beside"] = span.beside
     others = {

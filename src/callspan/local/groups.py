@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from callspan.local.ended import is_ours, raw_of
 from callspan.local.explained import explained
+from callspan.local.kind import kind_of, name_of
 from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace
 
@@ -21,7 +22,7 @@ class Group:
     Args:
         open: Those that have not ended, by their ids.
         ended: Those that have.
-        known: The ids and the names and parents of all.
+        known: By the id of each span: the name of what it called, and its parent.
     """
 
     open: dict[str, ReadableSpan] = field(default_factory=dict[str, ReadableSpan])
@@ -31,13 +32,13 @@ class Group:
     def start(self, raw: RawSpan, span: ReadableSpan) -> None:
         """Add a span that has started."""
         self.open[raw.span_id] = span
-        self.known[raw.span_id] = (raw.name, raw.parent_id)
+        self.known[raw.span_id] = (name_of(raw, kind_of(raw)), raw.parent_id)
 
     def end(self, raw: RawSpan) -> None:
         """Note that a span has ended."""
         self.open.pop(raw.span_id, None)
         self.ended.append(raw)
-        self.known[raw.span_id] = (raw.name, raw.parent_id)
+        self.known[raw.span_id] = (name_of(raw, kind_of(raw)), raw.parent_id)
 
     def above(self, raw: RawSpan) -> list[str]:
         """Give the names of those above a span, outermost first."""

@@ -1,4 +1,4 @@
-"""What a span is: by its operation, else by what LangChain calls its run, else by its name."""
+"""What a span is, and its name: by its operation, else by what LangChain calls its run, else by the span's name."""
 
 from __future__ import annotations
 
@@ -77,3 +77,30 @@ def is_operation(word: str) -> bool:
         word: The word.
     """
     return word in _OPERATIONS or word in ("chain", "node", "rerank")
+
+
+_NAMED_BY = {
+    "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "tool": (semconv.TOOL_NAME,),
+    "retriever": (semconv.DATA_SOURCE_ID,),
+    "agent": (semconv.AGENT_NAME,),
+    "workflow": (semconv.WORKFLOW_NAME,),
+}
+"""By kind: the attributes that name what was called."""
+
+
+def name_of(raw: RawSpan, kind: str) -> str:
+    """Return the name of what a span called: the same in the tree, on the page and in `stats`.
+
+    Args:
+        raw: The span.
+        kind: What it is, from `kind_of`.
+    """
+    if kind in ("http", "other"):
+        return raw.name
+    for attribute in (*_NAMED_BY.get(kind, ()), semconv.RUN_NAME):
+        if isinstance(text := raw.attributes.get(attribute), str) and text:
+            return text
+    word, _, rest = raw.name.partition(" ")
+    return rest if rest and is_operation(word) else raw.name

@@ -20,7 +20,7 @@ from callspan.local.screen import Screen
 from callspan.local.trace import Trace
 from callspan.local.tree import MOST, live_lines, tree_lines
 from callspan.local.tree_plain import TOLD, plain_line, plain_root
-from callspan.local.tree_rows import name_in
+from callspan.local.tree_rows import name_text
 from callspan.local.tree_summary import Summary
 from callspan.local.tree_sums import sums_of
 
@@ -188,5 +188,5 @@ def _is_told(raw: RawSpan) -> bool:
 
 def _line(raw: RawSpan, group: Group, screen: Screen) -> str:
     (span,) = alone([raw], {}).spans
-    above = [name_in(name, screen.look) for name in group.above(raw)]
+    above = [name_text(name, screen.look) for name in group.above(raw)]
     return plain_line(span, above, screen.look)

@@ -138,7 +138,22 @@ def _objects(told: Any) -> list[dict[str, Any]] | None:
 
 def _documents(told: Any) -> list[dict[str, Any]] | None:
     found = _objects(told)
-    return None if found is None else [_document(one) for one in found]
+    if found is None:
+        return None
+    documents = [_document(one) for one in found]
+    if not any(one.get("score") and not _is_scored(one) for one in documents):
+        for one in documents:  # the conventions want a score: callspan writes 0 where the retriever gave none
+            if one.get("score") == 0 and not _is_scored(one):
+                del one["score"]
+    return documents
+
+
+_SCORES = ("score", "relevance_score", "_score")
+"""Where the metadata of a document has its score, which callspan takes from there."""
+
+
+def _is_scored(document: dict[str, Any]) -> bool:
+    return any(name in document.get("metadata", ()) for name in _SCORES)
 
 
 def _document(told: dict[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 
-from callspan import semconv
 from callspan.local.errors import has_failed
+from callspan.local.kind import name_of
 from callspan.local.read import Source, read
 from callspan.local.said import CONTENT
 from callspan.local.slim import SlimSpans
-from callspan.local.trace import ELSEWHERE, MISSING, Span, Trace, text_in
+from callspan.local.trace import ELSEWHERE, MISSING, Span, Trace
 from callspan.local.usage import CALLS, Price, own
 
 GROUPS = {
@@ -26,16 +26,6 @@ RUN = "run"
 
 Key = tuple[str, str]
 """What a row is known by: its kind, and what was called."""
-
-_NAMES = {
-    "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
-    "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
-    "tool": (semconv.TOOL_NAME,),
-    "retriever": (semconv.DATA_SOURCE_ID,),
-    "agent": (semconv.AGENT_NAME,),
-    "workflow": (semconv.WORKFLOW_NAME,),
-}
-"""The attributes that name what was called."""
 
 
 @dataclass(slots=True, eq=False)
@@ -190,10 +180,10 @@ def add(stats: Stats, trace: Trace) -> None:
             place.run = _start_run(span, stats)
         if span.kind in CALLS:
             if place.call is None:  # a call told by two instrumentations is one
-                place.call = stats.row(span.kind, name_of(span))
+                place.call = stats.row(span.kind, name_of(span.raw, span.kind))
                 place.call.call(span)
         elif span.kind in GROUPS:
-            row = stats.row(span.kind, name_of(span))
+            row = stats.row(span.kind, name_of(span.raw, span.kind))
             row.call(span)
             if row.group == "agent" and row not in above.users:  # not twice in an agent that calls itself
                 place.users = (*above.users, row)
@@ -207,7 +197,7 @@ _OUTSIDE = _Place(None, (), None)
 
 
 def _start_run(span: Span, stats: Stats) -> Row:
-    row = stats.row(RUN, name_of(span))
+    row = stats.row(RUN, name_of(span.raw, span.kind))
     for one in (row, stats.total):
         one.call(span)
     stats.paused += span.outcome == "paused"
@@ -224,15 +214,3 @@ def _is_run(span: Span, trace: Trace) -> bool:
 
 _PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
 """What seldom stands alone: a parent of these that is not in the file was a run that did not end."""
-
-
-def name_of(span: Span) -> str:
-    """Give the name of what a span called: what its attributes say, else its own name without the operation.
-
-    Args:
-        span: The span.
-    """
-    said = span.raw.attributes
-    names = (*_NAMES.get(span.kind, ()), semconv.RUN_NAME)
-    found = next((text for name in names if (text := text_in(said, name)) is not None), None)
-    return found or span.raw.name.partition(" ")[2] or span.raw.name or "without a name"

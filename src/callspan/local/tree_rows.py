@@ -8,7 +8,7 @@ from typing import Any
 from callspan import semconv
 from callspan.local.amounts import count_text, money_text, running_text, time_text
 from callspan.local.errors import HANDLED, ORIGIN
-from callspan.local.kind import is_operation
+from callspan.local.kind import name_of
 from callspan.local.plain import value_of
 from callspan.local.printable import one_line
 from callspan.local.said import said_in
@@ -48,26 +48,23 @@ def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = No
 
 
 def title_of(span: Span, look: Look) -> str:
-    """Give a span's name without the word for what it is.
+    """Return the name of what a span called, as one line.
 
     Args:
         span: The span.
         look: How lines look.
     """
-    if span.kind in ("http", "other"):
-        return look.shown(one_line(span.raw.name, 200)) or "?"
-    return name_in(span.raw.name, look)
+    return name_text(name_of(span.raw, span.kind), look)
 
 
-def name_in(name: str, look: Look) -> str:
-    """Give the name in a span's name: what stands behind the word for what it is, if anything does.
+def name_text(name: str, look: Look) -> str:
+    """Return a name as one line that cannot move a cursor.
 
     Args:
-        name: The span's name.
+        name: The name of what a span called.
         look: How lines look.
     """
-    word, _, rest = name.partition(" ")
-    return look.shown(one_line(rest if rest and is_operation(word) else name, 200)) or "?"
+    return look.shown(one_line(name, 200)) or "?"
 
 
 def failure_of(span: Span, look: Look, *, whole: bool = False) -> str:

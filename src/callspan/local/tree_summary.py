@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from callspan.local.amounts import count_text, many_text, money_text, time_text
 from callspan.local.errors import ORIGIN
 from callspan.local.printable import one_line
 from callspan.local.trace import Span, Trace
-from callspan.local.tree_line import BAD, GREY, PLAIN, Piece, cut, painted
+from callspan.local.tree_line import BAD, GREY, PLAIN, Piece, cells, cut, painted
 from callspan.local.tree_look import Look
 from callspan.local.tree_rows import failure_of, title_of
 from callspan.local.tree_sums import Sum, sums_of
@@ -114,10 +115,35 @@ def summary_lines(summary: Summary, look: Look) -> list[str]:
         lines.append(f"{look.signs.more} {len(summary.errors) - _ERRORS} more errors")
     own, whole, names = summary.slowest
     if names and own:
-        path = cut(look.signs.under.join(names), max(20, look.width - 38), look)
+        path = path_text(names, max(20, look.width - 38), look)
         said = f"{time_text(own)} of {time_text(whole)}" if len(names) > 1 else time_text(whole)
         lines.append(painted([("slowest path  ", GREY), (path, PLAIN), (f"  {said}", PLAIN)], look))
     return lines
+
+
+def path_text(names: Sequence[str], room: int, look: Look) -> str:
+    """Return names as a path; where it is too long, the middle is left out and the last name stays.
+
+    Args:
+        names: The names, outermost first.
+        room: Cells.
+        look: Has the signs between the names, and for what is left out.
+    """
+    *above, last = names
+    under = look.signs.under
+    if not above or cells(under.join(names)) <= room:
+        return cut(under.join(names), room, look)
+    for kept in range(len(above) - 1, 0, -1):
+        path = under.join((*above[:kept], look.signs.more, last))
+        if cells(path) <= room:
+            return path
+    end = under.join(("", look.signs.more, last) if len(above) > 1 else ("", last))
+    left = room - cells(end)
+    return cut(above[0], left, look) + end if left >= _FEWEST else cut(last, room, look)
+
+
+_FEWEST = 4
+"""Cells of the outermost name, below which it says nothing."""
 
 
 def _totals(summary: Summary, look: Look) -> str:
@@ -140,7 +166,7 @@ def _error_lines(error: _Error, look: Look) -> list[str]:
     times = f"  ({error.times} times)" if error.times > 1 else ""
     said = cut(message, max(20, look.width - len(kind) - len(times) - 6), look)
     tried = "" if span.attempt is None else f" (try {span.attempt})"
-    chain = cut(look.signs.under.join(error.names), max(20, look.width - 4), look) + tried
+    chain = path_text(error.names, max(20, look.width - 4), look) + tried
     place = place_in(span.failure.stack if span.failure else "")
     first: list[Piece] = [(f"{look.signs.bad} {kind}", BAD), (f"  {said}" if said else "", PLAIN), (times, GREY)]
     where = f"   {look.shown(one_line(place))}" if place else ""

@@ -42,6 +42,14 @@ def test_many_runs_are_listed_in_steps(open_page, small):
     assert page.locator(".trace").count() == 600
 
 
+def test_a_cost_that_nobody_knows_is_empty_and_one_of_nothing_is_said(open_page, small):
+    page = open_page(small.run(small.span("retriever", kind="retriever")))
+    assert page.locator(".stats").inner_text() == "Time\n1.0 ms\nModel calls\n0\nTools\n0\nSpans\n1"
+    assert "$" not in page.locator("#rail").inner_text()
+    page = open_page(small.run(small.span("chat", kind="llm", usage=[10, 2, 0, 0, 0], cost=0)))
+    assert "Cost\n$0" in page.locator(".stats").inner_text()
+
+
 def test_own_or_sum_priced_or_not(open_page, small):
     page = open_page(
         small.run(
@@ -53,7 +61,7 @@ def test_own_or_sum_priced_or_not(open_page, small):
     assert page.locator(".row .c-tok").all_inner_texts() == ["Σ 1.0k → 22", "1.0k → 20", "10 → 2"]
     assert page.locator(".row .c-cost").all_inner_texts() == ["≥ $0.500", "$0.500", "—"]
     assert page.locator(".row .own").count() == 4
-    assert "1 unpriced" in page.locator(".stats").inner_text()
+    assert "1 without a price" in page.locator(".stats").inner_text()
 
 
 def test_where_the_time_went_adds_up_to_the_run(page):

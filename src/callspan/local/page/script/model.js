@@ -6,7 +6,6 @@ const KINDS = {
   embedding: 'embedding', chain: 'chain', http: 'HTTP call', other: 'span',
 };
 const CONTAINERS = ['agent', 'workflow', 'node', 'chain', 'other'];
-const OPERATION = /^(chat|text_completion|generate_content|execute_tool|invoke_agent|create_agent|invoke_workflow|retrieval|embeddings|node|chain) (?=.)/;
 const BACK = { 'asked by': 'asked for', 'retry of': 'tried again in', resumes: 'resumed by', 'instead of': 'replaced by' };
 
 function take(data) {
@@ -32,7 +31,7 @@ function prepare(t) {
     s.attrs ||= {};
     s.up = s.parent < 0 ? null : S[s.parent];
     s.depth = s.up ? s.up.depth + 1 : 0;
-    s.title = s.name.replace(OPERATION, '');
+    s.title ||= s.name;
     s.stop = s.start + (s.dur ?? 0);
     s.sum = nothing();
     s.call = s.attrs['gen_ai.tool.call.id'];
@@ -58,7 +57,7 @@ function prepare(t) {
   t.cats = categories(S);
 }
 
-const nothing = () => ({ input: 0, output: 0, cached: 0, cost: 0, unpriced: 0, calls: 0, tools: 0, failed: 0, errors: 0 });
+const nothing = () => ({ input: 0, output: 0, cached: 0, cost: 0, priced: 0, unpriced: 0, calls: 0, tools: 0, failed: 0, errors: 0 });
 function add(to, m) {
   for (const k in m) to[k] += m[k];
   return to;
@@ -69,7 +68,12 @@ function own(s) {
     m.input += s.usage[0];
     m.output += s.usage[1];
     m.cached += s.usage[2];
-    if (s.cost == null) m.unpriced++; else m.cost += s.cost;
+    if (s.cost == null) {
+      m.unpriced++;
+    } else {
+      m.priced++;
+      m.cost += s.cost;
+    }
   }
   if (s.kind === 'llm') m.calls++;
   if (s.kind === 'tool') m.tools++;
@@ -118,6 +122,8 @@ function originOf(s) {
   }
   return s;
 }
-const cost = (m) => (!m.unpriced ? money(m.cost) : m.cost >= 1e-4 ? '≥ ' + money(m.cost) : '—');
+// Empty where no call said what it used: nobody knows, and $0 would be a claim.
+const counted = (m) => m.priced + m.unpriced > 0;
+const cost = (m) => (!counted(m) ? '' : !m.unpriced ? money(m.cost) : m.cost >= 1e-4 ? '≥ ' + money(m.cost) : '—');
 const tokens = (s) => (!s.sum.input && !s.sum.output ? ''
   : `${s.usage ? '' : 'Σ '}${count(s.sum.input)} → ${count(s.sum.output)}`);

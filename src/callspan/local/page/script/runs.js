@@ -24,7 +24,7 @@ function runRow(t, longest) {
   return el('button.trace', { 'aria-current': t === st.t, onclick: pick, title: 'Shift-click: compare with the open run' },
     h('div.l1', el('span.st', { title: t.state }, icon(t.state, `var(--${STATE[t.state]})`), h('span.sr', t.state + ' ')),
       h('b', t.root.title), h('span', time(t.end))),
-    h('div.l2', h('span', clock(t.start)), h('span', `${count(t.sum.input + t.sum.output)} · ${cost(t.sum)}`)),
+    h('div.l2', h('span', clock(t.start)), h('span', counted(t.sum) ? `${count(t.sum.input + t.sum.output)} · ${cost(t.sum)}` : '')),
     t === st.base && h('div.base', 'compared with'),
     el('span.len', { style: { width: Math.max(4, t.end / longest * 160) + 'px' } }));
 }

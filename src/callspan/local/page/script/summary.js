@@ -25,15 +25,17 @@ function numbers(t) {
   const m = t.sum;
   const base = st.base;
   const was = base?.sum;
+  const had = was && counted(was);
+  const known = had || counted(m);
   const stat = (label, value, more) => h('div', h('span', label), h('b', value, more && h('small', ' ' + more)));
   const cached = m.cached && m.input ? percent(m.cached, m.input) + ' cached' : '';
   return [
     stat('Time', time(t.end), was && 'was ' + time(base.end)),
     stat('Model calls', whole(m.calls), was && was.calls !== m.calls && 'was ' + was.calls),
     stat('Tools', whole(m.tools), m.failed ? `${m.failed} failed` : ''),
-    stat('Tokens in', count(m.input), was ? 'was ' + count(was.input) : cached),
-    stat('Tokens out', count(m.output), was && 'was ' + count(was.output)),
-    stat('Cost', cost(m), was ? 'was ' + cost(was) : m.unpriced ? `${m.unpriced} unpriced` : ''),
+    known && stat('Tokens in', counted(m) ? count(m.input) : '', had ? 'was ' + count(was.input) : cached),
+    known && stat('Tokens out', counted(m) ? count(m.output) : '', had && 'was ' + count(was.output)),
+    known && stat('Cost', cost(m), had ? 'was ' + cost(was) : m.unpriced ? `${m.unpriced} without a price` : ''),
     stat('Spans', whole(t.spans.length)),
   ];
 }
