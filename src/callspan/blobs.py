@@ -8,6 +8,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from callspan.sealed import unsealed_text
 from callspan.shortening import missing
 
 _RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
@@ -36,10 +37,14 @@ def binary(data: bytes) -> dict[str, Any]:
 
 
 def without_blobs(text: str) -> str:
-    """Give the text with `data:` URLs and long base64 in it described instead; what is absurdly long is cut."""
+    """Return the text with `data:` URLs and long base64 described instead, and nothing that only providers can read.
+
+    What is absurdly long is cut.
+    """
     if len(text) > _LONGEST:
         end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
         text = f"{text[:end]}{missing(len(text) - end)}"
+    text = unsealed_text(text)
     if "data:" in text or "DATA:" in text:
         text = _URL.sub(_without_url, text)
     if len(text) >= _SHORTEST and _LINE in text.encode("utf-8", "replace").translate(_RUNS):

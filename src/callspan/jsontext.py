@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from callspan.blobs import binary
+from callspan.sealed import SIGNS, unsealed
 from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
 from callspan.text import encodable
 
@@ -126,7 +127,7 @@ class _Reading:
             said = {_key(key): self.read(one, depth + 1) for key, one in items}
             if (more := (dict.__len__(value) if of_dict else len(value)) - len(items)) > 0:
                 said["…"] = f"{more} keys cut"
-            return said
+            return said if SIGNS.isdisjoint(said) else unsealed(said)
         if issubclass(cls, (list, tuple, set, frozenset)):
             every = tuple(islice(value, most))
             more = len(value) - len(every)

@@ -1,4 +1,4 @@
-"""A key that is taken for a name, an id or a label is written nowhere: spans, metrics and log events, content off too."""
+"""A key in a name, an id or a label is written nowhere: spans, metrics and log events, content off too."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ FLOORS = {
     "kinds": 0,
     "prices": 0,
     "text": 0,
+    "sealed": 0,
     "version": 0,
     # F1: one run and its span; what is written, and with what; patches and the shapes of a call
     "run": 1,
