@@ -107,6 +107,32 @@ def test_csv_has_the_numbers_as_they_are(trace):
     ]
 
 
+NAMES = [
+    '=HYPERLINK("http://example.org","x")',
+    "@SUM(1)",
+    "+1+1",
+    "-1+1",
+    "\tx",
+    "\r=1",
+    "a;=1+1",
+    "ok\x1b]0;t\x07",
+    "\u202eabc",
+]
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_csv_makes_a_spreadsheet_compute_nothing_and_a_terminal_obey_nothing(tmp_path, compared):
+    made = enumerate(((name, kind) for name in NAMES for kind in (model, tool, agent)), 1)
+    file = write(tmp_path / "trace.jsonl", *(kind(own, trace=own, name=name) for own, (name, kind) in made))
+    written = run(file, "--csv", *(("--against", file) if compared else ())).stdout
+    assert all(32 <= ord(sign) < 127 for sign in written.replace("\n", ""))
+    rows = list(csv.DictReader(io.StringIO(written)))
+    assert len(rows) >= len(NAMES)
+    cells = [cell for row in rows for cell in row.values()]
+    assert [cell for cell in cells if cell.startswith(("=", "@", "+", "-"))] == []
+    assert not any("a;=1+1" in line.split(",") for line in written.splitlines())  # where semicolons are commas
+
+
 def test_prices_of_a_file_are_used_and_wrong_ones_are_a_wrong_call(trace, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text('{"gpt-5-mini": {"input": 1000, "output": 0}}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _SPACES = "\t\n\v\f\r\x85\u2028\u2029"
@@ -31,6 +32,27 @@ def _seen(letter: str) -> str:
     if letter in _DROPPED:
         return ""
     return f"U+{ord(letter):04X}" if unicodedata.category(letter) in _HIDDEN else letter
+
+
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet takes for a formula; some take the wide signs too."""
+
+
+def cell(text: str) -> str:
+    """Return a text as the cell of a spreadsheet: never a formula, and every character visible.
+
+    Args:
+        text: The text, whoever wrote it.
+    """
+    mark = "'" if _FORMULA.match(text) else ""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_visible, text))
+    return mark + text
+
+
+def _visible(letter: str) -> str:
+    hidden = letter not in _DROPPED and unicodedata.category(letter) in _HIDDEN
+    return f"U+{ord(letter):04X}" if hidden else letter
 
 
 _ASCII = str.maketrans({"−": "-", "—": "-", "→": ">", "≥": ">=", "Δ": "d", "×": "x", "…": "~"})

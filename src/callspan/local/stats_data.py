@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any
 
 from callspan.local.compare import FEW, Change, percentile
+from callspan.local.printable import cell
 from callspan.local.stats import Key, Row, Stats
 
 VERSION = 1
@@ -47,7 +47,7 @@ def as_json(
 
 
 def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Key, Change] | None = None) -> str:
-    """Write the rows as CSV, with a line of names.
+    """Write the rows as CSV, with a line of names; a text that a spreadsheet would compute begins with `'`.
 
     Args:
         rows: The rows, in their order.
@@ -59,11 +59,21 @@ def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Ke
         for row, line in zip(rows, lines, strict=True):
             key = row.kind, row.name
             line.update(_change(before.rows.get(key), (changed or {}).get(key)))
-    out = StringIO()
-    writer = csv.DictWriter(out, lines[0] if lines else _row(Row("run", "")), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
+    names = list(lines[0] if lines else _row(Row("run", "")))
+    table = [names, *([line[name] for name in names] for line in lines)]
+    return "".join(",".join(map(_field, fields)) + "\n" for fields in table)
+
+
+_BARE = re.compile(r"[\w.:/ -]*")
+"""A text that no spreadsheet splits: some take semicolons for commas."""
+
+
+def _field(value: Any) -> str:
+    """Write one field: numbers as they are, texts as visible texts, in quotes where they have signs."""
+    if not isinstance(value, str):
+        return "" if value is None else str(value)
+    text = cell(value)
+    return text if _BARE.fullmatch(text) else '"' + text.replace('"', '""') + '"'
 
 
 def _summary(stats: Stats) -> dict[str, Any]:
