@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspan import semconv, spans
-from callspan.kinds import TokenCounts
-from callspan.prices import Price
+from callspan.kinds import TokenCounts, count
+from callspan.prices import STANDARD, Price, Terms, tier_of
 
 BILLED = ("llm", "embedding")
 """The kinds of runs that use tokens."""
@@ -26,6 +26,8 @@ class Bill:
         tokens: What it used.
         cached: Whether no model was asked: LangChain's cache answered, or a callback did.
         at: When it began, in nanoseconds since 1970.
+        terms: What it is billed by, beside its model and its tokens.
+        is_incomplete: Whether the tokens are known to be not all that is billed.
     """
 
     models: tuple[str, ...]
@@ -33,11 +35,19 @@ class Bill:
     tokens: TokenCounts
     cached: bool
     at: int
+    terms: Terms = STANDARD
+    is_incomplete: bool = False
 
     @property
     def is_counted(self) -> bool:
         """Whether anybody said what it used; a cached answer used nothing."""
         return self.cached or self.tokens.input_tokens is not None or self.tokens.output_tokens is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is billed is known: the price of a part looks like the whole."""
+        used = self.tokens
+        return used.input_tokens is not None and used.output_tokens is not None and not self.is_incomplete
 
     def cost(self, price: Price | None) -> float | None:
         """Give what it cost, in US dollars; None if that is not known.
@@ -47,13 +57,13 @@ class Bill:
         """
         if self.cached:
             return 0.0
-        if price is None or not self.is_counted:
+        if price is None or not self.is_whole:
             return None
         used = self.tokens
         counts = (used.input_tokens, used.output_tokens, used.cache_read, used.cache_write, used.reasoning)
         first, second, third, fourth, fifth = (count or 0 for count in counts)
         counted = (first, second, third, fourth, fifth)
-        return spans.attempt("a price", price, self.models, self.provider, counted, self.at)
+        return spans.attempt("a price", price, self.models, self.provider, counted, self.at, self.terms)
 
 
 SKIPPED = "skipped"
@@ -78,7 +88,23 @@ def bill(said: Mapping[str, Any], tokens: TokenCounts | None, at: int, outcome: 
         _NO_TOKENS if tokens is None or outcome == SKIPPED else tokens,
         cached=said.get(semconv.CACHE_HIT) is True or outcome == SKIPPED,
         at=at,
+        terms=terms_in(said),
+        is_incomplete=said.get(semconv.USAGE_INCOMPLETE) is True,
     )
+
+
+def terms_in(said: Mapping[str, Any]) -> Terms:
+    """Return what a call is billed by, from what its span says.
+
+    Args:
+        said: The attributes.
+    """
+    tier = tier_of(said.get(semconv.SERVICE_TIER) or said.get(semconv.OPENAI_RESPONSE_SERVICE_TIER))
+    return Terms(tier, count(said.get(semconv.CACHE_WRITE_1H_TOKENS)) or 0)
+
+
+_BILLED_BY = (semconv.RESPONSE_MODEL, semconv.CACHE_HIT, "openai.response.*", "langchain.usage.*")
+"""The attributes of an answer, or families of them, that a bill is made from."""
 
 
 def bill_of(run: Any) -> Bill:
@@ -90,6 +116,6 @@ def bill_of(run: Any) -> Bill:
     answer = run.answer
     if answer is None and run.outputs is not None:
         answer = spans.attempt("a result", run.row.answer, run.outputs)
-    wanted = tuple(line for line in run.row.end if line[0] in (semconv.RESPONSE_MODEL, semconv.CACHE_HIT))
+    wanted = tuple(line for line in run.row.end if line[0] in _BILLED_BY)
     said = {} if answer is None else spans.read(wanted, answer)
     return bill({**run.identity, **said}, run.usage, run.started, run.outcome)

@@ -118,7 +118,9 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
         spans.attempt("what others know of a call", _share, run, attributes)
     cost, unpriced = _cost(run, attributes) if row.name in bills.BILLED else (None, False)
     if recording:
-        said = attributes if meters is None and not cost else {**attributes, **({semconv.COST: cost} if cost else {})}
+        said = attributes if meters is None and cost is None else {**attributes}
+        if cost is not None and attributes.get(semconv.CACHE_HIT) is not True and run.outcome != SKIPPED:
+            said[semconv.COST] = cost  # 0 is a price; what nobody was asked for has none
         if run.outcome not in FAILED and run.outcome != OK:
             said[semconv.RUN_OUTCOME] = str(run.outcome)
         if run.totals is not None:
@@ -140,7 +142,10 @@ def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
         return None, False
     billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started, run.outcome)
     cost = billed.cost(price)
-    return cost, billed.is_counted and cost is None
+    # An answer of which nobody says the tokens costs something too. A failed call may have cost nothing, and
+    # embeddings seldom say theirs.
+    owes = billed.is_counted or (run.row.calls == MODEL_CALLS and run.outcome == OK)
+    return cost, owes and cost is None
 
 
 def _share(run: Run, attributes: dict[str, Any]) -> None:
@@ -150,7 +155,7 @@ def _share(run: Run, attributes: dict[str, Any]) -> None:
         shared_calls.tell(run.shared, {**start, **attributes, **_streamed(run)})
         return
     learned = spans.attributes_of(shared_calls.learned(run.shared))
-    run.learned = shared_calls.counts(learned)
+    run.learned = shared_calls.counts(learned, has_output=run.row.operation != semconv.EMBEDDINGS)
     known = {**(getattr(run.span, "attributes", None) or {}), **run.identity, **attributes}
     attributes.update({name: value for name, value in learned.items() if name not in known})
 
@@ -212,8 +217,7 @@ def _end_span(run: Run) -> None:
 
 
 def _tokens(run: Run) -> TokenCounts | None:
-    tokens = None if run.answer is None else run.row.tokens(run.answer)
-    return run.learned if run.learned is not None and tokens in (None, TokenCounts()) else tokens
+    return shared_calls.completed(None if run.answer is None else run.row.tokens(run.answer), run.learned)
 
 
 def _add_up(run: Run, cost: float | None, *, unpriced: bool) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from decimal import Decimal
+from numbers import Real
+from operator import index
+from typing import Any, NamedTuple, Protocol
 
 from opentelemetry.trace import SpanContext, SpanKind
 
@@ -21,8 +24,47 @@ VISIBLE = {"all": 2, "steps": 1, "calls": 0}
 MODEL_CALLS, TOOL_CALLS = "model_calls", "tool_calls"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+MOST_TOKENS = 2**53
+"""No count reaches this; from there on a number that passed through a float may be another one."""
+
+
+def count(value: object) -> int | None:
+    """Return a number of tokens as an int, or None if the value is no count.
+
+    A whole number is a count whatever its type: numpy's integers, 12.0, `Decimal(12)`. A bool, a fraction, a text, NaN,
+    and what is below zero are none.
+
+    Args:
+        value: Anything that a model reports.
+    """
+    if type(value) is int:  # nearly always
+        return value if 0 <= value < MOST_TOKENS else None
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = _whole(value)
+    except (TypeError, ValueError, ArithmeticError):  # an array of several, a Decimal that is NaN
+        return None
+    return number if number is not None and 0 <= number < MOST_TOKENS else None
+
+
+def _whole(value: Any) -> int | None:
+    if hasattr(type(value), "__index__"):
+        return None if type(value).__name__ in _BOOLS else index(value)
+    if not isinstance(value, (Real, Decimal)):
+        return None
+    number: Any = value if isinstance(value, Decimal) else float(value)
+    if not 0 <= number < MOST_TOKENS:  # first, as `int` of a huge Decimal takes hours
+        return None
+    whole = int(number)
+    return whole if whole == number else None
+
+
+_BOOLS = ("bool", "bool_")
+"""numpy's, of either generation: older ones have an index too."""
+
+
+class TokenCounts(NamedTuple):
     """What one call used; None where nobody says.
 
     Args:
@@ -42,6 +84,13 @@ class TokenCounts:
     reasoning: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
+
+    @property
+    def total_tokens(self) -> int | None:
+        """All tokens, of input and output; None where one of the two is not known."""
+        if self.input_tokens is None or self.output_tokens is None:
+            return None
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from opentelemetry.context import Context, create_key, get_current
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
-from callspan import errors, semconv, skipping, spans
+from callspan import errors, semconv, shared_calls, skipping, spans
 from callspan.identity import Identity
 from callspan.kinds import Kind, Subscriber, TokenCounts
 from callspan.registry import RUN
@@ -200,7 +200,7 @@ class Run:
         if answer is None and self.outputs is not None:
             answer = spans.attempt("a result", self.row.answer, self.outputs)
         found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
-        return found if found and (found != _NOTHING or self.learned is None) else self.learned or _NOTHING
+        return shared_calls.completed(found, self.learned) or _NOTHING
 
     @property
     def state(self) -> dict[Any, Any]:

@@ -64,6 +64,9 @@ REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
 AUDIO_INPUT_TOKENS: Final = "gen_ai.usage.audio.input_tokens"
 AUDIO_OUTPUT_TOKENS: Final = "gen_ai.usage.audio.output_tokens"
 COST: Final = "gen_ai.usage.cost"
+SERVICE_TIER: Final = "langchain.usage.service_tier"
+CACHE_WRITE_1H_TOKENS: Final = "langchain.usage.cache_write_1h_tokens"
+USAGE_INCOMPLETE: Final = "langchain.usage.incomplete"
 
 # The exception event
 EXCEPTION: Final = "exception"

@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from callspan import semconv
-from callspan.kinds import Kind, TokenCounts
+from callspan.kinds import Kind, TokenCounts, count
 
 _AGREED = "opentelemetry.util.genai.invocation"
 """The module that has the records; if nobody has imported it, nobody asks."""
@@ -143,19 +143,32 @@ def tell(record: Any, known: Mapping[str, Any]) -> None:
             setattr(record, field, value)
 
 
-def counts(known: Mapping[str, Any]) -> TokenCounts | None:
-    """Give the token counts among attributes; None if there are none.
+def counts(known: Mapping[str, Any], *, has_output: bool = True) -> TokenCounts | None:
+    """Return the token counts among attributes, or None if there are none.
 
     Args:
         known: The attributes.
+        has_output: Whether the call has output tokens: embeddings have none, so that their input is all there is.
     """
-    found = TokenCounts(*(_count(known.get(name)) for name in _COUNTED))
-    return None if found == TokenCounts() else found
+    found = TokenCounts(*(count(known.get(name)) for name in _COUNTED))
+    if found == _NO_COUNTS:
+        return None
+    return found if has_output or found.output_tokens is not None else found._replace(output_tokens=0)
 
+
+def completed(ours: TokenCounts | None, theirs: TokenCounts | None) -> TokenCounts | None:
+    """Return our counts of a call, with those of another instrumentation where we have none.
+
+    Args:
+        ours: What LangChain reports.
+        theirs: What the other instrumentation of the same call knows.
+    """
+    if ours is None or theirs is None:
+        return ours or theirs
+    return TokenCounts(*(other if own is None else own for own, other in zip(ours, theirs, strict=True)))
+
+
+_NO_COUNTS = TokenCounts()
 
 _COUNTED = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.CACHE_READ_TOKENS, semconv.CACHE_WRITE_TOKENS,
             semconv.REASONING_TOKENS)  # fmt: skip
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None

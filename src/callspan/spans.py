@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from opentelemetry.context import Context
@@ -58,7 +59,19 @@ def _held(value: object, safe: Callable[[str], str]) -> AttributeValue | None:
         return plain if plain in _INT_RANGE else None
     if isinstance(value, float):
         return float.__float__(value)
-    return None
+    return _number(value)
+
+
+def _number(value: object) -> int | float | None:
+    """Return a number of another library (numpy's) as Python's own, or None if the value is no such number."""
+    if isinstance(value, Integral):
+        return attribute_int(int(value))
+    return float(value) if isinstance(value, Real) else None
+
+
+def attribute_int(value: int) -> int | None:
+    """Return a whole number, or None if OpenTelemetry's protocol has no room for it."""
+    return value if value in _INT_RANGE else None
 
 
 def attributes_of(given: object) -> dict[str, AttributeValue]:

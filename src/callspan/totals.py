@@ -72,8 +72,13 @@ class Totals:
                 self.output_tokens = (self.output_tokens or 0) + tokens.output_tokens
 
     def attributes(self) -> dict[str, int | float]:
-        """Give what a span says of them; nothing where nothing was called."""
-        return {name: value for name, field in _ATTRIBUTES if (value := getattr(self, field))}
+        """Return what a span says of them; nothing where nothing was called, and no number that no span can hold."""
+        said: dict[str, int | float] = {
+            name: value for name, field in _ATTRIBUTES if (value := getattr(self, field)) and value <= _LARGEST
+        }
+        if (cost := self.cost) is not None:
+            said[semconv.TOTAL_COST] = cost  # what costs nothing has a cost
+        return said
 
 
 _ATTRIBUTES = (
@@ -81,5 +86,6 @@ _ATTRIBUTES = (
     (semconv.TOTAL_OUTPUT_TOKENS, "output_tokens"),
     (semconv.TOTAL_MODEL_CALLS, "model_calls"),
     (semconv.TOTAL_TOOL_CALLS, "tool_calls"),
-    (semconv.TOTAL_COST, "cost"),
 )
+
+_LARGEST = 2**63 - 1

@@ -9,12 +9,16 @@ from callspan.local.prices import price_from
 from callspan.local.trace import Span
 from callspan.prices import PricesError
 
+LATER = 1_796_000_000
+"""Seconds since 1970: when tiers have prices."""
 
-def call(model="gpt-5-mini", answered=None, provider=None):
+
+def call(model="gpt-5-mini", answered=None, provider=None, at=1_760_000_000, **more):
     """A call of a model."""
     said = {"gen_ai.request.model": model, "gen_ai.response.model": answered, "gen_ai.provider.name": provider}
+    said.update((name.replace("__", "."), value) for name, value in more.items())
     known = {name: value for name, value in said.items() if value is not None}
-    return Span(RawSpan("1" * 32, "2" * 16, None, "chat", 1_760_000_000 * 10**9, None, known), "llm")
+    return Span(RawSpan("1" * 32, "2" * 16, None, "chat", at * 10**9, None, known), "llm")
 
 
 @pytest.fixture
@@ -83,6 +87,8 @@ def test_a_star_stands_for_the_rest_of_a_name_and_the_longest_name_wins(prices):
         ({"m": {"input": True}}, "is no amount"),
         ('{"m": {"input": NaN}}', "is no amount"),
         ({"m": {"input": 1, "inputs": 2}}, "'inputs' has none; what has: input, output"),
+        ({"m": {"input": 1, "tiers": 2}}, "'tiers' must be an object like"),
+        ({"m": {"input": 1, "tiers": {"flex": {"output": 1}}}}, "it must be an object like"),
     ],
 )
 def test_a_file_that_is_wrong_is_told_with_what_is_wrong(prices, told, why):
@@ -112,6 +118,46 @@ def test_the_built_in_ones_take_cached_tokens_for_a_part():
     plain, cached = (price(call("gpt-4o-mini"), (1_000_000, 0, read, 0, 0)) for read in (0, 1_000_000))
     assert cached < plain
     assert price(call("gpt-4o-mini"), (0, 0, 5, 0, 0)) is None  # more cached than there are
+
+
+def test_the_built_in_ones_have_prices_of_some_tiers_and_none_of_others():
+    types = pytest.importorskip("genai_prices.types", reason="needs the extra prices")
+    if not hasattr(types, "PriceVariant"):
+        pytest.skip("this genai-prices knows no tiers")
+    price = price_from("builtin")
+    million = (1_000_000, 0, 0, 0, 0)
+    standard, default, flex, other = (
+        price(call(provider="openai", at=LATER, openai__response__service_tier=tier), million)
+        for tier in (None, "default", "flex", "of nobody")
+    )
+    claude = {"model": "claude-opus-4-6", "provider": "anthropic", "at": LATER}
+    batch = price(call(**claude, langchain__usage__service_tier="batch"), million)
+
+    assert standard == default > flex > 0
+    assert other is None
+    assert price(call(**claude), million) > batch > 0
+    assert price(call(provider="azure.ai.openai", at=LATER, openai__response__service_tier="flex"), million) is None
+
+
+def test_the_built_in_ones_have_a_price_for_an_hour_or_none():
+    price = price_from("builtin") if pytest.importorskip("genai_prices", reason="needs the extra prices") else None
+    stored = (1_000_000, 0, 0, 1_000_000, 0)
+    hour = {"langchain__usage__cache_write_1h_tokens": 1_000_000}
+    short, longer = price(call("claude-opus-4-6"), stored), price(call("claude-opus-4-6", **hour), stored)
+
+    assert longer is None or longer > short
+    assert price(call("gpt-4o-mini", **hour), stored) is None
+
+
+def test_tokens_that_are_known_not_to_be_all_have_no_price(prices):
+    price = prices({"m": {"input": 1}})
+    assert price(call("m", langchain__usage__incomplete=True), (1, 0, 0, 0, 0)) is None
+
+
+def test_where_all_is_free_each_tier_and_an_hour_are(prices):
+    price = prices({"m": {"input": 0, "output": 0}})
+    free = call("m", langchain__usage__service_tier="priority", langchain__usage__cache_write_1h_tokens=5)
+    assert price(free, (9, 9, 0, 5, 0)) == 0
 
 
 def test_without_the_package_it_is_told_how_to_get_it(monkeypatch):

@@ -100,6 +100,29 @@ def test_what_a_span_says_of_its_cost_is_not_asked_of_prices(stats):
     assert row.cost == 1.25
 
 
+def test_half_a_bill_is_a_gap(stats):
+    half = model(1, tokens=None, gen_ai__usage__input_tokens=10)
+    row = stats(half, model(2), price=lambda span, usage: 1.0).rows["llm", "gpt-5-mini"]
+    assert (row.tokens[:2], row.cost, row.priced, row.unpriced) == ([20, 5], 1.0, 1, 1)
+
+
+def test_a_price_of_zero_is_no_gap(stats):
+    row = stats(model(1, gen_ai__usage__cost=0), model(2), price=lambda span, usage: 0.0).rows["llm", "gpt-5-mini"]
+    assert (row.cost, row.priced, row.unpriced) == (0.0, 2, 0)
+
+
+def test_what_a_call_is_billed_by_is_kept_for_the_price(stats):
+    told = {"langchain__usage__service_tier": "flex", "langchain__usage__cache_write_1h_tokens": 7}
+    seen = []
+
+    def price(span, usage):
+        names = ("service_tier", "cache_write_1h_tokens", "incomplete")
+        seen.append([span.raw.attributes.get(f"langchain.usage.{name}") for name in names])
+
+    stats(model(1, **told), model(2, langchain__usage__incomplete=True), price=price)
+    assert seen == [[None, None, True], ["flex", 7, None]]
+
+
 def test_the_time_to_the_first_token_is_kept(stats):
     row = stats(model(1, gen_ai__response__time_to_first_chunk=0.5)).rows["llm", "gpt-5-mini"]
     assert list(row.firsts) == [500_000]

@@ -48,7 +48,7 @@ def test_older_names_are_understood():
     assert counted(old) == (5, 3, 0, 2, 0)
 
 
-@pytest.mark.parametrize("value", ["10", True, -1, 1.5, None, [1], float("nan")])
+@pytest.mark.parametrize("value", ["10", True, -1, 1.5, None, [1], float("nan"), 2**60])
 def test_what_is_no_count_counts_nothing(value):
     assert counted({"gen_ai.usage.input_tokens": value}) is None
 
@@ -58,6 +58,19 @@ def test_a_cost_that_is_told_is_taken_else_that_of_a_price():
     trace = trace_of(span("root"), told, model("priced", said=COUNTS), price=lambda one, usage: usage[0] / 100)
     costs = {name: one.cost for name, one in by_name(trace).items()}
     assert costs == {"root": None, "told": 0.5, "priced": 0.1}
+
+
+def test_half_a_bill_has_no_price_but_embeddings_have_input_only():
+    half = {"gen_ai.usage.input_tokens": 10}
+    embedded = span("embedded", said={"gen_ai.operation.name": "embeddings", **half})
+    spans = (span("root"), model("half", said=half), model("none", said={**half, "gen_ai.usage.output_tokens": 0}))
+    trace = trace_of(*spans, embedded, price=lambda one, usage: usage[0] / 100)
+    assert {name: one.cost for name, one in by_name(trace).items()} == {
+        "root": None,
+        "half": None,
+        "none": 0.1,
+        "embedded": 0.1,
+    }
 
 
 def test_without_either_nobody_knows_the_cost():

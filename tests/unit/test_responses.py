@@ -140,6 +140,19 @@ def test_breakdowns_are_parts_of_the_totals(said, expected):
         ({"inputTokenCount": 100, "outputTokenCount": 10}, TokenCounts(100, 10)),
         ({"prompt_token_count": 100, "candidates_token_count": 10}, TokenCounts(100, 10)),
         ({"prompt_eval_count": 100, "eval_count": 10}, TokenCounts(100, 10)),
+        ({"input_tokens": 100.0, "output_tokens": 10.0}, TokenCounts(100, 10)),
+        ({"billed_units": {"input_tokens": 100, "output_tokens": 10}, "tokens": {"input_tokens": 120}},
+         TokenCounts(100, 10)),
+        ({"tokens": {"input_tokens": 100.0, "output_tokens": 10.0}}, TokenCounts(100, 10)),
+        ({"prompt_tokens": 100, "completion_tokens": 10, "prompt_cache_hit_tokens": 5}, TokenCounts(100, 10, 5)),
+        ({"input_tokens": 100, "output_tokens": 10, "input_tokens_details": {"cached_tokens": 5},
+          "output_tokens_details": {"reasoning_tokens": 2}}, TokenCounts(100, 10, 5, None, 2)),
+        ({"prompt_token_count": 90, "tool_use_prompt_token_count": 10, "candidates_token_count": 8,
+          "thoughts_token_count": 2}, TokenCounts(100, 10, None, None, 2)),
+        ({"promptTokenCount": 100, "candidatesTokenCount": 10, "cachedContentTokenCount": 5}, TokenCounts(100, 10, 5)),
+        ({"input_token_count": 100, "generated_token_count": 10}, TokenCounts(100, 10)),
+        ({"prompt_tokens": 100}, TokenCounts(100)),
+        ({"completion_tokens": 0}, TokenCounts(None, 0)),
         ({"anything": 1}, None),
         ({}, None),
     ],
@@ -160,4 +173,36 @@ def test_a_providers_own_counts_are_read_in_its_words(said, expected):
     ],
 )
 def test_counts_are_found_wherever_they_are_when_the_message_has_none(said):
+    assert counts(said) == TokenCounts(3, 2)
+
+
+def compacted(*passes, **beside):
+    """Give an answer that Anthropic made in several passes; LangChain counts what stands beside them."""
+    usage = {"input_tokens": 20, "output_tokens": 9, **beside, "iterations": list(passes)}
+    return chat({"usage": usage}, usage_metadata={"input_tokens": 20, "output_tokens": 9, "total_tokens": 29})
+
+
+COMPACTION = {"type": "compaction", "input_tokens": 150, "cache_read_input_tokens": 20, "output_tokens": 3}
+MESSAGE = {"type": "message", "input_tokens": 20, "cache_creation_input_tokens": 5, "output_tokens": 9}
+
+
+def test_all_passes_over_a_request_are_counted():
+    assert counts(compacted(COMPACTION, MESSAGE)) == TokenCounts(195, 12, 20, 5)
+    assert counts(chat({}, output={"usage": {"iterations": [COMPACTION, MESSAGE]}})) == TokenCounts(195, 12, 20, 5)
+
+
+@pytest.mark.parametrize("passes", [(), (MESSAGE,), ("odd", 3), (None, MESSAGE)])
+def test_a_single_pass_is_what_stands_beside_it(passes):
+    assert counts(compacted(*passes)) == TokenCounts(20, 9)
+
+
+def test_passes_are_not_counted_twice_where_langchain_has_added_them_up():
+    usage = {"input_tokens": 195, "output_tokens": 12, "total_tokens": 207, "input_token_details": {"cache_read": 20}}
+    said = chat({"usage": {"iterations": [COMPACTION, MESSAGE]}}, usage_metadata=usage)
+    assert counts(said) == TokenCounts(195, 12, 20, 5)
+
+
+def test_counts_are_read_beside_a_usage_that_says_nothing():
+    said = chat({"token_usage": {"prompt_tokens": 3, "completion_tokens": 2}})
+    said.message.usage_metadata = {"input_tokens": None, "output_tokens": None}
     assert counts(said) == TokenCounts(3, 2)

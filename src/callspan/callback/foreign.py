@@ -23,17 +23,7 @@ from callspan.subscription import PENDING, subscribe
 
 
 def _counts(said: Mapping[str, Any]) -> TokenCounts:
-    def count(name: str) -> int | None:
-        value = said.get(name)
-        return value if isinstance(value, int) else None
-
-    return TokenCounts(
-        input_tokens=count(semconv.INPUT_TOKENS),
-        output_tokens=count(semconv.OUTPUT_TOKENS),
-        cache_read=count(semconv.CACHE_READ_TOKENS),
-        cache_write=count(semconv.CACHE_WRITE_TOKENS),
-        reasoning=count(semconv.REASONING_TOKENS),
-    )
+    return shared_calls.counts(said, has_output=said.get(semconv.OPERATION) != semconv.EMBEDDINGS) or TokenCounts()
 
 
 def _row(operation: str, kind: str) -> Kind:

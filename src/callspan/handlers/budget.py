@@ -107,7 +107,7 @@ class Budget(Callback):
         if opened is not None:
             cost = None if found is None else found.cost(self._price)
             if self.limits.cost is not None and found is not None and found.is_counted and cost is None:
-                _warn_of_no_price(run)
+                _warn_of_no_price(run, found)
             with self._lock:
                 opened.account.calls += _late(run, opened, found)
                 self._settle(opened, None if found is None else found.tokens, cost)
@@ -206,8 +206,13 @@ class Budget(Callback):
         return {name: max(0, allowed - used[name]) for name, allowed in self.limits.given()}
 
 
-def _warn_of_no_price(run: Run) -> None:
-    if telemetry.once("a budget without a price"):
+def _warn_of_no_price(run: Run, found: Bill) -> None:
+    if not found.is_whole:
+        if telemetry.once("a budget with half a bill"):
+            _log.warning(
+                "a budget of cost counts a call as nothing that reports only a part of its tokens (%s)", run.model
+            )
+    elif telemetry.once("a budget without a price"):
         _log.warning("a budget of cost counts what has no price as nothing: give it `prices` (%s)", run.model)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ def _line(run: Run) -> dict[str, Any]:
         "outcome": run.outcome,
         "error": error,
         "error_text": text,
-        "usage": _without_nothing(asdict(run.usage)) or None,
+        "usage": _without_nothing(run.usage._asdict()) or None,
         "run_id": str(run.id),
         "parent_id": None if run.parent_id is None else str(run.parent_id),
         "root_id": str(root),

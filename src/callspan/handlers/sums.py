@@ -21,7 +21,7 @@ class Sum:
         reasoning: Those of the output that the models thought with.
         cost: What the calls cost whose cost is known, in US dollars; None if that is so of none.
         uncounted: Calls that do not say what they used: failed, cut short, or of a model that never says.
-        unpriced: Calls that say what they used, for which there is no price.
+        unpriced: Calls that say what they used, or a part of it, whose cost is not known.
     """
 
     calls: int = 0

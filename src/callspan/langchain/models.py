@@ -14,6 +14,7 @@ from callspan.kinds import MODEL_CALLS, Kind, Table
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.answers import chat_result
 from callspan.langchain.endpoints import server
+from callspan.langchain.price_terms import price_terms
 from callspan.langchain.providers import provider, standard
 from callspan.langchain.requests import api_type, parameters, previous_response
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
@@ -70,7 +71,7 @@ CHAT = Kind(
         (semconv.OPENAI_API_TYPE, api_type),
         (semconv.STRUCTURED_SCHEMA, schema),
     ),
-    end=RESPONSE,
+    end=(*RESPONSE, ("langchain.usage.*", price_terms)),
     answer=answer,
     messages=_messages,
     message=_message,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callspan import semconv, telemetry
 from callspan.kinds import Table, TokenCounts
-from callspan.langchain.usage import NOTHING_COUNTED, from_provider, from_usage_metadata
+from callspan.langchain.usage import NOTHING_COUNTED, from_provider, from_usage_metadata, mapping, over_passes
 
 _log = logging.getLogger("callspan")
 
@@ -86,17 +86,35 @@ def counts(answer: Answer) -> TokenCounts:
 
 
 def _counted(answer: Answer) -> TokenCounts:
+    found = _reported(answer)
+    for usage in raw_usages(answer):
+        if "iterations" in usage:
+            return over_passes(found, usage)
+    return found
+
+
+def _reported(answer: Answer) -> TokenCounts:
     usage: Any = getattr(answer.message, "usage_metadata", None)
     if isinstance(usage, Mapping) and usage:
-        return from_usage_metadata(usage)
-    for source in (answer.output, answer.metadata, answer.info):
-        for name in _COUNTED_UNDER:
-            if isinstance(said := source.get(name), Mapping) and (found := from_provider(said)) is not None:
-                return found
+        found = from_usage_metadata(usage)
+        if found.input_tokens is not None or found.output_tokens is not None:
+            return found
+    for usage in raw_usages(answer):
+        if (said := from_provider(usage)) is not None:
+            return said
     return from_provider(answer.metadata or answer.info) or NOTHING_COUNTED
 
 
-_COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics")
+def raw_usages(answer: Answer) -> Iterator[Mapping[str, Any]]:
+    """Yield what the provider itself reports as used, wherever the integration puts it."""
+    for source in (answer.output, answer.metadata, answer.info, _mapping(answer.message, "additional_kwargs")):
+        for name in _COUNTED_UNDER if source else ():
+            if said := mapping(source.get(name)):
+                yield said
+
+
+_COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics", "token_count", "meta")
+"""`token_count` and `meta` are Cohere's."""
 
 
 def tokens(answer: Answer) -> Mapping[str, object]:

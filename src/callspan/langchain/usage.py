@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from callspan.kinds import TokenCounts
+from callspan.kinds import TokenCounts, count
 
 NOTHING_COUNTED = TokenCounts()
 
-# Keys of LangChain's `input_token_details`. OpenAI's priority and flex tiers rename them; that they have a price of
-# their own is no concern here, and the rest of those tiers (`flex`) is no part of a breakdown.
+# Keys of LangChain's `input_token_details`. OpenAI's priority and flex tiers rename them; what such a tier costs is
+# the concern of `price_terms`, and the rest of those tiers (`flex`) is no part of a breakdown.
 _READ = ("cache_read", "priority_cache_read", "flex_cache_read")
 _WRITTEN = ("cache_creation", "priority_cache_creation", "flex_cache_creation")
 # Anthropic's, by how long they last. With them LangChain sets `cache_creation` to 0; others may give both.
-_WRITTEN_FOR = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+FOR_AN_HOUR = "ephemeral_1h_input_tokens"
+_WRITTEN_FOR = ("ephemeral_5m_input_tokens", FOR_AN_HOUR)
 _REASONING = ("reasoning", "priority_reasoning", "flex_reasoning")
 
 
 def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
     """Read a message's `usage_metadata`."""
-    inputs, outputs = _mapping(usage.get("input_token_details")), _mapping(usage.get("output_token_details"))
-    given, made = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+    inputs, outputs = mapping(usage.get("input_token_details")), mapping(usage.get("output_token_details"))
+    given, made = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
     read, written = _first(inputs, _READ), _first(inputs, _WRITTEN)
     written = written or _sum(inputs, _WRITTEN_FOR, written)
     cached = (read or 0) + (written or 0)
-    if cached and given is not None and usage.get("total_tokens") == given + cached + (made or 0):
+    if cached and given is not None and count(usage.get("total_tokens")) == given + cached + (made or 0):
         given += cached  # older integrations of Bedrock leave it out, and the total tells
     return TokenCounts(
         given,
@@ -33,69 +34,116 @@ def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
         read,
         written,
         _first(outputs, _REASONING),
-        _count(inputs.get("audio")),
-        _count(outputs.get("audio")),
+        count(inputs.get("audio")),
+        count(outputs.get("audio")),
     )
 
 
 # Where a provider's own counts are all there is: input, output, read from the cache, written to it, and whether the
 # input is without those.
 _SHAPES = (
-    ("prompt_tokens", "completion_tokens", "", "", False),  # OpenAI, and many who do as it does
-    ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", True),  # Anthropic
+    # OpenAI, and many who do as it does; the part that was cached in DeepSeek's words
+    ("prompt_tokens", "completion_tokens", "prompt_cache_hit_tokens", "", False),
+    # Anthropic, Cohere
+    ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", True),
     ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens", True),  # Bedrock's Converse
     ("inputTokenCount", "outputTokenCount", "", "", False),  # Bedrock's metrics of an invocation, Amazon's models
     ("prompt_token_count", "candidates_token_count", "cached_content_token_count", "", False),  # Google
+    ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount", "", False),  # Google's REST API
     ("prompt_eval_count", "eval_count", "", "", False),  # Ollama
+    ("input_token_count", "generated_token_count", "", "", False),  # IBM
 )
+
+_BILLED = ("billed_units", "tokens")
+"""Where Cohere's responses have their counts; those that are billed first."""
+
+_GOOGLES_MORE = (
+    ("tool_use_prompt_token_count", "thoughts_token_count"),
+    ("toolUsePromptTokenCount", "thoughtsTokenCount"),
+)
+"""What Google counts beside the prompt, and beside the answer."""
 
 
 def from_provider(usage: Mapping[str, Any]) -> TokenCounts | None:
     """Read counts in a provider's own words; None if these are nobody's."""
     for given, made, read, written, apart in _SHAPES:
         if given in usage or made in usage:
-            cached, stored = _count(usage.get(read)), _count(usage.get(written))
-            inputs = _count(usage.get(given))
+            cached, stored = count(usage.get(read)), count(usage.get(written))
+            inputs = count(usage.get(given))
             if apart and inputs is not None:
                 inputs += (cached or 0) + (stored or 0)
-            return _with_details(usage, TokenCounts(inputs, _count(usage.get(made)), cached, stored))
+            return _with_details(usage, TokenCounts(inputs, count(usage.get(made)), cached, stored))
+    for name in _BILLED:
+        if (nested := mapping(usage.get(name))) and (found := from_provider(nested)) is not None:
+            return found
     return None
 
 
 def _with_details(usage: Mapping[str, Any], counts: TokenCounts) -> TokenCounts:
-    """Add what OpenAI says beside its totals."""
-    inputs, outputs = _mapping(usage.get("prompt_tokens_details")), _mapping(usage.get("completion_tokens_details"))
-    if not inputs and not outputs:
+    """Add what OpenAI and Google count beside their totals."""
+    inputs = mapping(usage.get("prompt_tokens_details") or usage.get("input_tokens_details"))
+    outputs = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
+    if inputs or outputs:
+        read, written = count(inputs.get("cached_tokens")), count(inputs.get("cache_write_tokens"))
+        counts = counts._replace(
+            cache_read=counts.cache_read if read is None else read,
+            cache_write=counts.cache_write if written is None else written,
+            reasoning=_first(outputs, ("reasoning_tokens", "thinking_tokens")),
+            audio_input=count(inputs.get("audio_tokens")),
+            audio_output=count(outputs.get("audio_tokens")),
+        )
+    for asked, thought in _GOOGLES_MORE:
+        if (more := count(usage.get(asked))) and counts.input_tokens is not None:
+            counts = counts._replace(input_tokens=counts.input_tokens + more)
+        if (more := count(usage.get(thought))) and counts.output_tokens is not None:
+            counts = counts._replace(output_tokens=counts.output_tokens + more, reasoning=more)
+    return counts
+
+
+def passes(usage: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return Anthropic's passes over one request (`iterations`): each has counts of its own, and all are billed."""
+    said = usage.get("iterations")
+    return [one for one in said if isinstance(one, Mapping)] if isinstance(said, (list, tuple)) else ()
+
+
+def over_passes(counts: TokenCounts, usage: Mapping[str, Any]) -> TokenCounts:
+    """Return what all passes over a request used: the counts beside them leave out those that compact the context.
+
+    Args:
+        counts: The counts beside the passes. If they are the larger ones, they have the sum already.
+        usage: Anthropic's counts.
+    """
+    each = [found for one in passes(usage) if (found := from_provider(one)) is not None]
+    if len(each) < 2:  # noqa: PLR2004 - a single one is what stands beside it
         return counts
-    return TokenCounts(
-        counts.input_tokens,
-        counts.output_tokens,
-        _count(inputs.get("cached_tokens")),
-        _count(inputs.get("cache_write_tokens")),
-        _count(outputs.get("reasoning_tokens")),
-        _count(inputs.get("audio_tokens")),
-        _count(outputs.get("audio_tokens")),
+    return counts._replace(  # the rest has no counts by pass
+        input_tokens=_larger(counts.input_tokens, [one.input_tokens for one in each]),
+        output_tokens=_larger(counts.output_tokens, [one.output_tokens for one in each]),
+        cache_read=_larger(counts.cache_read, [one.cache_read for one in each]),
+        cache_write=_larger(counts.cache_write, [one.cache_write for one in each]),
     )
+
+
+def _larger(beside: int | None, each: Sequence[int | None]) -> int | None:
+    known = [one for one in each if one is not None]
+    return max(sum(known), beside or 0) if known else beside
 
 
 _EMPTY: Mapping[str, Any] = {}
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a value if it is a mapping, else an empty one."""
     return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY  # the first is the faster test
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None  # a bool is no count
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     for name in names if counts else ():
-        if (count := counts.get(name)) is not None:
-            return _count(count)
+        if (found := counts.get(name)) is not None:
+            return count(found)
     return None
 
 
 def _sum(counts: Mapping[str, Any], names: tuple[str, ...], otherwise: int | None) -> int | None:
-    known = [_count(counts[name]) or 0 for name in names if name in counts] if counts else ()
+    known = [count(counts[name]) or 0 for name in names if name in counts] if counts else ()
     return sum(known) if known else otherwise

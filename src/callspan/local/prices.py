@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from callspan import prices, semconv
+from callspan.kinds import count
 from callspan.local.trace import Span, Usage, text_in
 from callspan.local.usage import Price
 
@@ -22,9 +25,16 @@ def price_from(where: str) -> Price | None:
 
     def price(span: Span, usage: Usage) -> float | None:
         said = span.raw.attributes
-        return ask(_models(span), text_in(said, semconv.PROVIDER), usage, span.raw.start)
+        if said.get(semconv.USAGE_INCOMPLETE) is True:
+            return None
+        return ask(_models(span), text_in(said, semconv.PROVIDER), usage, span.raw.start, _terms(said))
 
     return price
+
+
+def _terms(said: dict[str, Any]) -> prices.Terms:
+    tier = text_in(said, semconv.SERVICE_TIER) or text_in(said, semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    return prices.Terms(prices.tier_of(tier), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)) or 0)
 
 
 def _models(span: Span) -> list[str]:

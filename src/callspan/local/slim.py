@@ -13,13 +13,14 @@ from struct import Struct
 from typing import Any
 
 from callspan import semconv
+from callspan.kinds import count
 from callspan.local.kind import HTTP, OTHERS_NAMES, kind_of
 from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace, traces_of
-from callspan.local.usage import COSTS, cost_in, counted
+from callspan.local.usage import COSTS, cost_in, counts_in
 from callspan.text import cut
 
-_SPAN = Struct("<16s8s8sqqId5qd")
+_SPAN = Struct("<16s8s8sqqId6qd")
 """Trace, span, parent; start and end in nanoseconds; what it is; seconds to the first token; tokens; cost."""
 
 _NONE = b"\0" * 8
@@ -28,17 +29,27 @@ _TEXTS = (
     *(semconv.OPERATION, semconv.RUN_TYPE, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, semconv.PROVIDER),
     *(semconv.TOOL_NAME, semconv.AGENT_NAME, semconv.WORKFLOW_NAME, semconv.DATA_SOURCE_ID, semconv.RUN_NAME),
     *(semconv.RUN_OUTCOME, semconv.ERROR_TYPE, *OTHERS_NAMES),
+    *(semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER),
 )
 """Attributes that are kept as they are; a few texts, which come again with every call."""
+
+_FEW_TEXTS = (
+    *(semconv.OPERATION, semconv.RUN_TYPE, semconv.RUN_OUTCOME, *OTHERS_NAMES),
+    *(semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER),
+)
+"""Those that are kept of what is new once there are too many different things."""
 
 _SIGNS = (semconv.GRAPH_NODE, *HTTP)
 """Attributes of which is kept that they are there."""
 
-_KEPT = frozenset({*_TEXTS, *_SIGNS, semconv.CACHE_HIT})
+_FLAGS = (semconv.CACHE_HIT, semconv.USAGE_INCOMPLETE)
+"""Attributes that are kept where they are true."""
+
+_KEPT = frozenset({*_TEXTS, *_SIGNS, *_FLAGS})
 
 _TOKENS = (
     *(semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS, semconv.CACHE_READ_TOKENS),
-    *(semconv.CACHE_WRITE_TOKENS, semconv.REASONING_TOKENS),
+    *(semconv.CACHE_WRITE_TOKENS, semconv.REASONING_TOKENS, semconv.CACHE_WRITE_1H_TOKENS),
 )
 
 _LONGEST = 256
@@ -90,7 +101,7 @@ class SlimSpans:
         """
         said = span.attributes
         trace = bytes.fromhex(span.trace_id)
-        usage = counted(said)
+        usage = (*counts_in(said), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)))
         cost = cost_in(said)
         first = said.get(semconv.TIME_TO_FIRST_CHUNK)
         self.parts[trace[-1] % _PARTS] += _SPAN.pack(
@@ -101,7 +112,7 @@ class SlimSpans:
             -1 if span.end is None else span.end,
             self._place(span),
             float(first) if isinstance(first, (int, float)) else math.nan,
-            *(usage or _NO_USAGE),
+            *(-1 if one is None else one for one in usage),
             math.nan if cost is None else cost,
         )
 
@@ -128,10 +139,10 @@ class SlimSpans:
         trace, own, parent, start, end, place, first, *tokens, cost = _SPAN.unpack_from(packed, number * _SPAN.size)
         about = self.abouts[place]
         said = about.attributes
-        if tokens[0] >= 0 or cost == cost or first == first:  # noqa: PLR0124 - a number that is none is not itself
+        known = [(name, one) for name, one in zip(_TOKENS, tokens, strict=True) if one >= 0]
+        if known or cost == cost or first == first:  # noqa: PLR0124 - a number that is none is not itself
             said = dict(said)
-            if tokens[0] >= 0:
-                said.update(zip(_TOKENS, tokens, strict=True))
+            said.update(known)
             if not math.isnan(cost):
                 said[COSTS[0]] = cost
             if not math.isnan(first):
@@ -171,21 +182,17 @@ class SlimSpans:
         few = len(self._places) >= _VARIETY
         # What is no call of anything is in no row: its name, which may be different each time, is not needed.
         name = "" if kind in ("http", "other") else span.name.partition(" ")[0] if few else span.name
-        texts = (semconv.OPERATION, semconv.RUN_TYPE, semconv.RUN_OUTCOME, *OTHERS_NAMES) if few else _TEXTS
+        texts = _FEW_TEXTS if few else _TEXTS
         kept: dict[str, Any] = {one: cut(said[one], _LONGEST) for one in texts if isinstance(said.get(one), str)}
         kept.update((one, "yes") for one in _SIGNS if one in said)
-        cached = said.get(semconv.CACHE_HIT) is True
-        if cached:
-            kept[semconv.CACHE_HIT] = True
+        kept.update((one, True) for one in _FLAGS if said.get(one) is True)
         name = cut(name, _LONGEST)
-        key = (name, span.failed, span.is_remote, cached, *map(kept.get, _TEXTS), *[one in kept for one in _SIGNS])
+        here = [one in kept for one in (*_SIGNS, *_FLAGS)]
+        key = (name, span.failed, span.is_remote, *map(kept.get, _TEXTS), *here)
         place = self._places.setdefault(key, len(self.abouts))
         if place == len(self.abouts):
             self.abouts.append(_About(name, kept, span.failed, span.is_remote))
         return place
-
-
-_NO_USAGE = (-1, 0, 0, 0, 0)
 
 
 def _by_trace(packed: bytearray) -> Iterable[array[int]]:

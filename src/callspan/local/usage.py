@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from callspan import semconv
+from callspan.kinds import count
 from callspan.local.trace import Span, Trace, Usage
 
 _NAMES = (
@@ -47,7 +48,8 @@ def own(trace: Trace, price: Price | None = None) -> None:
         if said is not None and not inside and (span.kind in CALLS or not below[place]) and not _is_cached(span):
             span.usage = said
             cost = cost_in(span.raw.attributes)
-            span.cost = price(span, said) if cost is None and price is not None else cost
+            priced = cost is None and price is not None and _is_whole(span)
+            span.cost = price(span, said) if priced and price is not None else cost
         if span.parent >= 0 and (span.usage is not None or below[place]):
             below[span.parent] = True
 
@@ -65,29 +67,37 @@ def _is_cached(span: Span) -> bool:
     return span.raw.attributes.get(semconv.CACHE_HIT) is True
 
 
+def _is_whole(span: Span) -> bool:
+    """Return whether input and output are known: half a bill has no price. Embeddings have input only."""
+    given, made, *_ = counts_in(span.raw.attributes)
+    return given is not None and (made is not None or span.kind == "embedding")
+
+
 def counted(said: dict[str, Any]) -> Usage | None:
     """Give the tokens that attributes tell, or None if they tell none.
 
     Args:
         said: The attributes.
     """
-    if _COUNTED.isdisjoint(said):
-        return None
-    found = [next((n for name in names if (n := _number(said.get(name))) is not None), None) for names in _NAMES]
+    found = counts_in(said)
     if all(one is None for one in found):
         return None
     first, second, third, fourth, fifth = (one or 0 for one in found)
     return first, second, third, fourth, fifth
 
 
-def _number(value: Any) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and 0 <= value < _ABSURD else None
+def counts_in(said: dict[str, Any]) -> Sequence[int | None]:
+    """Return each count that attributes tell, in the order of `Usage`; None where they tell none.
+
+    Args:
+        said: The attributes.
+    """
+    if _COUNTED.isdisjoint(said):
+        return _NOT_COUNTED
+    return [next((n for name in names if (n := count(said.get(name))) is not None), None) for names in _NAMES]
 
 
-_ABSURD = 2**53
-"""Tokens that nothing counts; from there on, sums would not be exact wherever numbers are floating."""
+_NOT_COUNTED = (None,) * 5
 
 
 def cost_in(said: dict[str, Any]) -> float | None:
