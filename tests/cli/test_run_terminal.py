@@ -59,11 +59,11 @@ def test_a_running_tree_is_seen_beside_the_programs_output_and_once_when_it_is_o
     assert [line[: line.index("  ")] for line in lines if line.startswith(("■", "├", "│", "└"))] == [
         "■ job",
         "├─· step0",
-        "│ └─● chat the plain truth",
+        "│ └─● FakeListChatModel the plain truth",
         "├─· step1",
-        "│ └─● chat the plain truth",
+        "│ └─● FakeListChatModel the plain truth",
         "├─· step2",
-        "│ └─● chat the plain truth",
+        "│ └─● FakeListChatModel the plain truth",
         "└─· asks",
     ]
     on.type("blue\n")
@@ -186,7 +186,7 @@ def test_no_color_and_ascii_are_obeyed(terminal):
     on = terminal(CHAIN, "--ascii", NO_COLOR="1")
     assert on.end() == 0
     assert "\x1b[3" not in on.raw
-    assert "`-M chat the plain truth" in on.raw
+    assert "`-M FakeListChatModel the plain truth" in on.raw
     assert on.raw.isascii()
 
 
