@@ -64,6 +64,8 @@ def end(
     registry.forget(run)
     measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
     meters = telemetry.instruments() if measured else None
+    if outputs is NOTHING and run.partial is not None:
+        outputs = _so_far(run, meters)
     try:
         attributes = _report(run, outputs, meters)
     except BaseException:
@@ -76,6 +78,13 @@ def end(
             return Telling(calls, _stopped, partial(_close, run, attributes, meters))
     _close(run, attributes, meters)
     return None
+
+
+def _so_far(run: Run, meters: Instruments | None) -> Any:
+    """Return what had come of a result that was never reported, if anybody wants it; else `NOTHING`."""
+    wanted = run.span.is_recording() or run.subscribers or run.watched or run.into is not None or meters is not None
+    found = spans.attempt("a partial answer", run.partial) if wanted and run.partial is not None else None
+    return NOTHING if found is None else found
 
 
 def events_of_end(run: Run) -> tuple[str, str]:
@@ -202,6 +211,7 @@ def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None)
 def _end_span(run: Run) -> None:
     # A context that a task keeps holds this run: it holds nothing itself, unless somebody heard it and may read it.
     run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = run.shared = None
+    run.partial = None
     run.extra = run.extra_at_end = run.serialized = _NOTHING_SAID
     if not run.subscribers:
         run.inputs = run.error = None

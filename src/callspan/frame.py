@@ -66,6 +66,9 @@ class Frame:
         """Give the context the body begins in; None leaves the caller's in place."""
         return None
 
+    def holds(self, body: Any) -> None:
+        """Take note of the generator that the frame stands around, before its first step."""
+
     def over(self, error: BaseException | None) -> Told | None:
         """The body will not go on: it returned, raised or was closed. Gives who is to hear of it."""
 

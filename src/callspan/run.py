@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import time_ns
 from typing import Any
@@ -50,8 +50,8 @@ class Run:
         "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "content", "context",
         "conversation", "counted", "declined", "ended", "ended_at", "error", "extra", "extra_at_end", "failures",
         "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes",
-        "outcome", "outputs", "outside", "parent_id", "parent_ref", "paused", "ref", "row", "seen", "serialized",
-        "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed", "subject",
+        "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused", "ref", "row", "seen",
+        "serialized", "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed", "subject",
         "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
@@ -125,8 +125,8 @@ class Run:
         self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
         self.context = self.outside = self.shared = self.learned = self.wanted = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
-        # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, and the
-        # exceptions that they passed on.
+        # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, the
+        # exceptions that they passed on, and what returns the answer up to now of a call that has no result.
         self.asked: Mapping[str, Any] | None
         self.outcome: str | None
         self.outputs: Any
@@ -138,8 +138,9 @@ class Run:
         self.failures: Any
         self.paused: tuple[Any, ...] | None
         self.seen: deque[tuple[errors.Origin, int]] | None
+        self.partial: Callable[[], Any] | None
         self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
-        self.totals = self.failures = self.paused = self.seen = self.asked = None
+        self.totals = self.failures = self.paused = self.seen = self.asked = self.partial = None
 
     def __repr__(self) -> str:
         return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"

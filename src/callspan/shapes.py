@@ -193,6 +193,7 @@ def _generator(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.isgenerator(body):
             return body
+        frame.holds(body)
         driver: Any = drive(body, frame)
         driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
         return driver
@@ -204,6 +205,9 @@ def _async_generator(opened: Opener) -> Wrapper:
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         frame = opened(args, kwargs)
         body = wrapped(*args, **kwargs)
-        return body if frame is None or not inspect.isasyncgen(body) else AsyncDriver(body, frame)
+        if frame is None or not inspect.isasyncgen(body):
+            return body
+        frame.holds(body)
+        return AsyncDriver(body, frame)
 
     return wrapper

@@ -17,7 +17,7 @@ from callspan.handlers.billing import billed, models_around, price_of, root_id, 
 from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
 from callspan.kinds import TokenCounts
-from callspan.run import Run
+from callspan.run import OK, Run
 
 _log = logging.getLogger("callspan")
 
@@ -29,6 +29,9 @@ _KEYS: dict[str, Callable[[Run], Any]] = {
     "user": user_of,
     "root": root_id,
 }
+
+_WHOLE = (OK, SKIPPED)
+"""The outcomes of an answer that did not break off."""
 
 _STOPPED = (*BILLED, "tool", "retriever")
 """What is not begun once the time is over."""
@@ -110,7 +113,7 @@ class Budget(Callback):
                 _warn_of_no_price(run, found)
             with self._lock:
                 opened.account.calls += _late(run, opened, found)
-                self._settle(opened, None if found is None else found.tokens, cost)
+                self._settle(opened, None if found is None else found.tokens, cost, whole=run.outcome in _WHOLE)
         if self._per_root and run.parent is None and not run.ancestors:
             with self._lock:
                 self._accounts.pop(root_id(run), None)
@@ -184,16 +187,24 @@ class Budget(Callback):
         opened.cost += cost
         opened.account.begun_cost += cost
 
-    def _settle(self, opened: _Open, tokens: TokenCounts | None, cost: float | None) -> None:
-        """Put what a call used in the place of what was estimated; if it does not say, the estimate stays."""
+    def _settle(self, opened: _Open, tokens: TokenCounts | None, cost: float | None, *, whole: bool) -> None:
+        """Put what a call used in the place of what was estimated; if it does not say, the estimate stays.
+
+        Some providers count the output in their last chunk: of an answer that broke off the larger number counts.
+        """
         account = opened.account
         account.begun_tokens -= opened.tokens
         account.begun_cost -= opened.cost
-        known = tokens is not None and tokens.output_tokens is not None
-        if tokens is not None:
-            account.input_tokens += tokens.input_tokens or 0
-            account.output_tokens += (tokens.output_tokens or 0) if known else opened.tokens
-            account.cost += cost if cost is not None else (0.0 if known else opened.cost)
+        if tokens is None:
+            return
+        used = tokens.output_tokens
+        estimated = opened.tokens if used is None or not whole else 0
+        account.input_tokens += tokens.input_tokens or 0
+        account.output_tokens += max(used or 0, estimated)
+        if cost is None:
+            account.cost += opened.cost if used is None else 0.0
+        else:
+            account.cost += cost + max(0, estimated - (used or 0)) * (opened.each or 0.0)
 
     def _stop(self, limit: str, account: Account, now: int, run: Run, key: Any, *, begun: bool) -> OverBudget:
         used = account.used(now)

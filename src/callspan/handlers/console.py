@@ -18,7 +18,7 @@ from callspan.langchain.lifecycle import HIDDEN_TAG
 from callspan.local.live import Live
 from callspan.local.plan import VARIABLE
 from callspan.local.screen import Screen
-from callspan.run import FAILED, OK, Run
+from callspan.run import FAILED, OK, SKIPPED, Run
 from callspan.text import safe_name
 
 
@@ -110,7 +110,7 @@ def _finish(shown: Any, run: Run) -> None:
     if run.outcome in FAILED and run.error is not None:
         said[semconv.ERROR_TYPE] = errors.error_type(run.error)
         shown.status = Status(StatusCode.ERROR, spans.attempt("the text of an error", errors.error_text, run.error))
-    elif run.outcome == OK:
+    if run.outcome != SKIPPED:
         answer = None if run.outputs is None else spans.attempt("a result", run.row.answer, run.outputs)
         said.update(spans.read(run.row.end, answer) if answer is not None and run.row.end else {})
     if run.outcome != OK and run.outcome not in FAILED:

@@ -13,7 +13,7 @@ from callspan.callback.selection import check_kinds, several
 from callspan.errors import ToolError
 from callspan.handlers.words import words_answered, words_asked
 from callspan.isolation import Stop
-from callspan.run import Run
+from callspan.run import UNREPORTED, Run
 
 GUARD = "langchain.guard"
 """The event of a span: something was said that may not be."""
@@ -81,6 +81,8 @@ class Guard(Callback):
 
     def on_run_end(self, run: Run) -> Any:
         if not self._outputs or run.outputs is None or (run.notes and self in run.notes):
+            return None
+        if run.error is not None or run.outcome == UNREPORTED:  # a call that broke off cannot be stopped any more
             return None
         return self._look(run, "output", words_answered)
 

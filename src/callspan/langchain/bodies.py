@@ -10,6 +10,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
+from weakref import ReferenceType, ref
 
 from opentelemetry.context import Context, attach, get_current
 
@@ -21,6 +22,7 @@ from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.partial import note_body, note_events, note_result, note_stream
 from callspan.registry import RUN, find, place
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
 from callspan.settling import Told
@@ -64,9 +66,34 @@ class ModelBody(Frame):
         return answer_of(self.run, None) if answered.run is self.run else None
 
     def over(self, error: BaseException | None) -> Told | None:
+        run = self.run
+        if run.ended:
+            return None
+        self.note(run, error)
         if error is None or not isinstance(error, CancelledError):
             return None
-        return end(self.run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
+        return end(run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
+
+    def note(self, run: Run, error: BaseException | None) -> None:
+        """Keep what LangChain may never report of this body: its answer, or what had come of it."""
+        if error is not None:
+            note_body(run, error)
+        elif run.skipped is None:
+            note_result(run, self.result)
+
+
+class EventsBody(ModelBody):
+    """The body of a v3 event stream."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, run: Run, stream: Any) -> None:
+        super().__init__(run)
+        self.stream = stream
+
+    def note(self, run: Run, error: BaseException | None) -> None:
+        if error is not None:
+            note_events(run, self.stream, error)
 
 
 class SharedBody(Frame):
@@ -112,7 +139,7 @@ class Scope(Frame):
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("arguments", "first", "name", "outside", "owner", "run", "settled", "streams",
+    __slots__ = ("arguments", "body", "first", "name", "outside", "owner", "run", "settled", "streams",
                  "subject")  # fmt: skip
 
     unwinds = True
@@ -124,6 +151,11 @@ class Scope(Frame):
         self.run: Run | None = None
         self.owner: Any = None
         self.outside: Context | None = None
+        self.body: ReferenceType[Any] | None = None
+
+    def holds(self, body: Any) -> None:
+        if self.streams:
+            self.body = ref(body)  # who drops a stream closes it
 
     def outset(self) -> Context | None:
         self.outside = get_current()
@@ -136,6 +168,8 @@ class Scope(Frame):
     def adopt(self, run: Run, owner: Any) -> None:
         """Make the run current in this frame, and own it with its manager: a closed body drops that before we end."""
         self.run, self.owner, run.outside = run, owner, self.outside
+        if self.body is not None:
+            note_stream(run, self.body)
         if run.context is None:
             return
         if get_current().get(WAITING) is self:
@@ -155,6 +189,8 @@ class Scope(Frame):
         run, self.run = self.run, None
         told = None
         if run is not None and not run.ended:
+            if self.streams and error is not None:
+                note_body(run, error)
             told = end(run, error=error, outcome=UNREPORTED if error is None else outcome_of(error))
         self.owner = None
         return told
@@ -231,7 +267,7 @@ def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
     """Open the body of a v3 event stream, which is handed its run manager by keyword."""
     given = kwargs.get("run_manager")
     run = None if given is None else run_of(given)
-    return None if run is None else ModelBody(run)
+    return None if run is None else EventsBody(run, kwargs.get("stream"))
 
 
 def _waiting(frame: Scope | Prompts) -> Context | None:

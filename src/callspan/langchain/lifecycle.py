@@ -21,6 +21,7 @@ from callspan.langchain.failures import error_of
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import after_start, before_end, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
@@ -221,6 +222,8 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         return None
     run.extra_at_end = kwargs
     error = _argument(args, kwargs, 1, "error")
+    if run.row.name == "llm":
+        note_failure(run, error, kwargs.get("response"))
     return _finish(run, NOTHING, error, outcome_of(error))
 
 

@@ -157,6 +157,8 @@ MISSING = "error"
 
 def finish_reasons(answer: Answer) -> list[str] | None:
     """Give the reason why each choice ended, in order and in the provider's words."""
+    if (billed := answer.output.get("finish_reasons")) is not None and not answer.generations:
+        return billed if isinstance(billed, list) else None  # of an answer that nobody could read
     if len(answer.generations) == 1:
         reason = _finish_reason(answer.message, answer.metadata, answer.info, answer.output)
         return None if reason is None else [reason]
