@@ -30,6 +30,9 @@ _SEEN = 64
 
 _NOTHING_SAID: dict[str, Any] = {}
 
+_WITHOUT_CHILDREN = ("llm", "embedding")
+"""The kinds of runs whose managers make no configs for others: no child names them."""
+
 
 def end(
     run: Run,
@@ -62,6 +65,8 @@ def end(
         outcome = STOPPED
     run.outcome, run.error = outcome, error
     registry.forget(run)
+    if run.row.name not in _WITHOUT_CHILDREN:
+        registry.keep(run)
     measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
     meters = telemetry.instruments() if measured else None
     if outputs is NOTHING and run.partial is not None:
@@ -299,6 +304,7 @@ def end_all() -> None:
     """End every open run as abandoned, inner ones first: nobody will watch them any longer."""
     for run in reversed(open_runs()):
         _end_alone(run, None)
+    registry.forget_ended()
 
 
 def _end_alone(run: Run, at: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import time_ns
 
 from opentelemetry import baggage
 from opentelemetry.context import Context, create_key
@@ -26,10 +27,12 @@ class Identity:
     Args:
         attributes: What every span in it says.
         labels: Those of them that metrics say too.
+        since: When the block began, in nanoseconds since the epoch.
     """
 
     attributes: Mapping[str, AttributeValue]
     labels: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    since: int = field(default_factory=time_ns)
 
     @property
     def session(self) -> str | None:

@@ -1,12 +1,20 @@
-"""The runs that are open, found by their id where the context was lost."""
+"""The runs that are open, found by their id where the context was lost; and of those that have ended what is inherited.
+
+A config names a parent by its id. It may outlive the run: a node hands it to a queue and returns. So what a child
+inherits is kept for as long as anybody holds the id, which is an object that run managers and configs share.
+"""
 
 from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from opentelemetry.context import Context, create_key
+from opentelemetry.context import create_key
 
 from callspan import lease
 
@@ -18,6 +26,30 @@ RUN = create_key("callspan-run")
 
 _newest: dict[Any, weakref.ref[Run]] = {}  # by the run's id; users may use an id again while it is in use
 _shadowed: dict[int, weakref.ref[Run]] = {}  # by identity: open runs whose id a newer one has too
+
+_LIMIT = 16_384
+"""How many runs that have ended are kept at most: a program may hold the ids of all it ever made."""
+
+_NOTHING: Mapping[str, object] = {}
+
+
+class Ended(weakref.ref[Any]):
+    """What a child inherits from a run that has ended. It refers to the run's id, and goes with it."""
+
+    __slots__ = ("inherited", "key")
+
+    key: Any
+    inherited: tuple[Any, ...]
+    """The values of `INHERITED`, the context of the span, and what stood around the run in its context."""
+
+
+INHERITED = ("name", "row", "started", "outcome", "who", "agent", "conversation", "into", "ancestors", "parent_ref")
+"""What of a run its stand-in has too."""
+
+_inherited = attrgetter(*INHERITED)
+
+
+_ended: dict[Any, Ended] = {}  # by the number that is the id: an id as the key would hold itself
 
 
 def add(run: Run) -> None:
@@ -45,19 +77,36 @@ def find(run_id: Any) -> Run | None:
     return None if ref is None else ref()
 
 
-def place(parent_id: Any, current: Context) -> Context:
-    """Find the context that a run with this LangChain parent belongs to.
+def keep(run: Run) -> None:
+    """Keep of a run that ends what its children inherit, as long as a config that names it may be about."""
+    context = run.context
+    if context is None or type(run.id) is not UUID:
+        return
+    ended = Ended(run.id, _drop)
+    ended.key = key = run.id.int
+    around = _NOTHING
+    if len(context) > 2:  # noqa: PLR2004 - besides the span and the run: blocks, sessions, baggage
+        around = {key: value for key, value in context.items() if key != RUN and value is not run.span}
+    ended.inherited = (_inherited(run), run.span.get_span_context(), around)
+    _ended[key] = ended
+    if len(_ended) > _LIMIT:
+        for oldest in list(islice(_ended, _LIMIT // 4)):
+            _ended.pop(oldest, None)
 
-    It is the current one, unless the parent is known and its body is not around us: neither the run we are in
-    nor one above it.
-    """
-    if parent_id is None:
-        return current
-    here: Any = current.get(RUN)
-    if here is not None and (here.id is parent_id or here.id == parent_id or parent_id in here.ancestors):
-        return current
-    known = find(parent_id)
-    return current if known is None or known.context is None else known.context
+
+def _drop(ended: Ended) -> None:
+    if _ended.get(ended.key) is ended:
+        _ended.pop(ended.key, None)
+
+
+def forget_ended() -> None:
+    """Forget what is kept of runs that have ended: whoever watches next begins anew."""
+    _ended.clear()
+
+
+def find_ended(run_id: Any) -> Ended | None:
+    """Return what is kept of the run with this id that ended last, or None."""
+    return _ended.get(run_id.int) if type(run_id) is UUID else None
 
 
 def open_now() -> list[Run]:

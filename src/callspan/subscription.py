@@ -10,6 +10,7 @@ from opentelemetry.context import Context, create_key
 
 from callspan.isolation import is_dropped, wanted
 from callspan.kinds import Subscriber
+from callspan.registry import RUN
 
 if TYPE_CHECKING:
     from callspan.run import Run
@@ -86,6 +87,9 @@ def blocks_of(parent: Context, current: Context) -> tuple[Subscriber, ...]:
     if parent is current:
         return inherited  # type: ignore[no-any-return]
     here: Any = current.get(BLOCK, ())
+    beside: Any = current.get(RUN)
+    if beside is not None:  # a worker that was born in another run: what was around that is not around this one
+        here = [one for one in here if all(one is not other for other in (*beside.subscribers, *beside.declined))]
     return (*inherited, *(one for one in here if all(one is not other for other in inherited)))
 
 

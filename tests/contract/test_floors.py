@@ -32,6 +32,7 @@ FLOORS = {
     "compat": 0,
     "identity": 1,
     "registry": 1,
+    "parents": 1,
     "totals": 1,
     "bills": 1,
     "delivery": 1,

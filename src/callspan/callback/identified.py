@@ -75,7 +75,10 @@ class Identify(SpanProcessor):
     """Writes on each span that starts who is at work, unless it says so itself."""
 
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:
-        """Write it on the span."""
+        """Write it on the span; those of runs have it already, and one that belongs elsewhere is not the caller's."""
+        scope = getattr(span, "instrumentation_scope", None)
+        if scope is not None and scope.name == "callspan":
+            return
         current = get_current()
         who = identity.of(current if parent_context is None else parent_context) or identity.of(current)
         if who is None or not span.is_recording():

@@ -14,7 +14,7 @@ from opentelemetry.context import (
 from callspan import identity, semconv, telemetry
 from callspan.kinds import Table
 from callspan.lease import leased
-from callspan.registry import find
+from callspan.registry import RUN, find
 from callspan.run import Run
 from callspan.secret_keys import is_denied, is_secret
 from callspan.secret_texts import SMALLEST_CARD, is_card
@@ -114,8 +114,22 @@ def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> 
             identity.watcher.prepare()
     else:
         here: Any = current.get(identity.IDENTITY)
+        if here is not None and parent is not current and not _is_opened_for(here, above, current):
+            here = None
         run.who, run.agent = here or above.who, above.agent
     run.conversation = _conversation(run, above)
+
+
+def _is_opened_for(here: identity.Identity, above: Run, current: Context) -> bool:
+    """Return whether a block was opened around this call, and not around the worker that does it for somebody else.
+
+    Args:
+        here: What the block says of those at work in it.
+        above: The parent, which is not in the current context.
+        current: The current context.
+    """
+    beside: Any = current.get(RUN)
+    return (beside is None or here is not beside.who) and here.since > above.started
 
 
 def _conversation(run: Run, above: Run | None) -> str | None:

@@ -23,7 +23,8 @@ from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
 from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.partial import note_body, note_events, note_result, note_stream
-from callspan.registry import RUN, find, place
+from callspan.parents import place
+from callspan.registry import RUN, find
 from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
 from callspan.settling import Told
 from callspan.skipping import Answer, Answered

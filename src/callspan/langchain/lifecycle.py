@@ -27,7 +27,8 @@ from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
-from callspan.registry import RUN, find, place
+from callspan.parents import place
+from callspan.registry import RUN, find
 from callspan.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, WAITING, Run
 from callspan.settling import Told
 from callspan.spans import attempt

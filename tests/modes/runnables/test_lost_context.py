@@ -115,7 +115,7 @@ async def test_a_task_that_outlives_the_body(step: Any, tree: Callable[..., str]
 
 
 def test_a_config_that_outlives_its_run(step: Any, tree: Callable[..., str]) -> None:
-    """The config of a run that has ended tells no parent any more: where the context is lost too, a new trace."""
+    """The config of a run that has ended tells the parent still, where the context is lost too."""
     kept: list[RunnableConfig] = []
     RunnableLambda(lambda value, config: kept.append(config), name="f").invoke("x")
     assert step("g").invoke("x", kept[0]) == "xg"
@@ -123,8 +123,8 @@ def test_a_config_that_outlives_its_run(step: Any, tree: Callable[..., str]) -> 
         tree()
         == """\
 invoke_workflow f
-invoke_workflow g
-  http
+  chain g
+    http
 """
     )
 
