@@ -11,7 +11,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan import telemetry
 from callspan.frame import Frame, reset
-from callspan.isolation import MAX_FAILURES, count, is_isolated
+from callspan.isolation import MAX_FAILURES, count, is_isolated, warn_of_result
 from callspan.kinds import Subscriber
 from callspan.registry import RUN
 from callspan.settling import Pending
@@ -105,14 +105,16 @@ class Telling:
         run, subscriber, event, _ = call
         try:
             if run.context is None or get_current().get(RUN) is run:  # its span is current, as in a model's body
-                await awaitable
+                result = await awaitable
             else:
-                await Steps(_coroutine(awaitable), _hook_frame(run.context))
+                result = await Steps(_coroutine(awaitable), _hook_frame(run.context))
         except BaseException as error:  # noqa: BLE001 - an accident is isolated, a stop raised after the last hook
             self.waits = self.waits and not isinstance(error, GeneratorExit)  # who closes us awaits nothing more
             if not is_isolated(subscriber, event, run, error):
                 self._stop(call, error)
         else:
+            if result is not None:
+                warn_of_result(subscriber, event, result)
             if subscriber.callspan_failures:
                 count(subscriber, 0)
         rest = self.go()
@@ -160,8 +162,10 @@ def hear(subscriber: Subscriber, event: str, run: Run, payload: tuple[Any, ...])
         if not is_isolated(subscriber, event, run, error):
             raise
         return None
-    if result is not None and isawaitable(result):
-        return result
+    if result is not None:
+        if isawaitable(result):
+            return result
+        warn_of_result(subscriber, event, result)
     if subscriber.callspan_failures:
         count(subscriber, 0)
     return None
@@ -192,8 +196,10 @@ def hear_chunk(
             if not is_isolated(subscriber, event, run, error):
                 raise
             continue
-        if result is not None and isawaitable(result):
-            return subscriber, result
+        if result is not None:
+            if isawaitable(result):
+                return subscriber, result
+            warn_of_result(subscriber, event, result)
         if subscriber.callspan_failures:
             count(subscriber, 0)
     return None
@@ -262,8 +268,8 @@ def _hook_frame(context: Context) -> Frame:
     return frame
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> None:
-    await awaitable
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _coroutine(awaitable: Awaitable[Any]) -> Any:

@@ -82,6 +82,19 @@ def isolate(subscriber: Subscriber, event: str, error: Exception) -> None:
         _log.warning("%s is dropped: it failed %d times in a row", name, MAX_FAILURES)
 
 
+def warn_of_result(subscriber: Subscriber, event: str, result: object) -> None:
+    """Log once for each hook that it returned something: a guard that returns its verdict lets every call pass."""
+    name = type(subscriber).__name__
+    if not telemetry.once(f"result {type(subscriber).__module__}.{type(subscriber).__qualname__}.{event}"):
+        return
+    advice = "to end the call raise callspan.Stop(...), to answer it from a start hook call run.skip(...)"
+    if isinstance(result, BaseException) or (isinstance(result, type) and issubclass(result, BaseException)):
+        advice = "an exception ends the call only if it is raised"
+    # Its type only: a result may be what a user or a model said.
+    kind = result.__name__ if isinstance(result, type) else type(result).__name__
+    _log.warning("%s.%s returned %s, which changes nothing: %s", name, event, kind, advice)
+
+
 def is_dropped(subscriber: Subscriber) -> bool:
     """Tell whether a callback failed too often to be heard."""
     return subscriber.callspan_failures >= MAX_FAILURES

@@ -183,6 +183,9 @@ class Subscriber(Protocol):
     callspan_failures: int
     """How often its hooks failed in a row."""
 
+    callspan_checked: bool
+    """Whether it was checked for mistakes that would let it receive nothing."""
+
     def wants(self, run: Any) -> bool:
         """Tell whether it hears this run; asked once, when it starts."""
         ...

@@ -29,14 +29,16 @@ class Doors:
         process: Who hears every run; replaced as a whole, so that it needs no lock to be read.
         handler: The class whose instances in LangChain's lists are callbacks; None until that class is imported,
             which is when somebody can hear.
+        check: Checks a callback that comes by LangChain's lists or OpenTelemetry's provider, before its first run.
         prepare: Makes sure that spans that are no runs are heard too: a provider may be set late.
     """
 
-    __slots__ = ("_lock", "handler", "prepare", "process")
+    __slots__ = ("_lock", "check", "handler", "prepare", "process")
 
     def __init__(self) -> None:
         self.process: tuple[Subscriber, ...] = ()
         self.handler: type | None = None
+        self.check: Callable[[Any], None] | None = None
         self.prepare: Callable[[], None] | None = None
         self._lock = Lock()
 
@@ -64,6 +66,8 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
     heard_by = run.subscribers
     if is_dropped(subscriber) or any(known is subscriber for known in (*heard_by, *run.declined)):
         return
+    if not subscriber.callspan_checked and doors.check is not None:
+        doors.check(subscriber)
     if wanted(subscriber, run):
         run.subscribers = (*heard_by, subscriber)
     else:

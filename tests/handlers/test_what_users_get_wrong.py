@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -139,3 +140,78 @@ def test_a_last_line_that_lacks_its_end_only_stays(tmp_path: Path):
     path.write_text('{"mine": 1}')
     LineFile(path, 1000, 2).write(b"{}\n")
     assert path.read_text() == '{"mine": 1}\n{}\n'
+
+
+def none() -> bool:
+    return True
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "guard of a word": (lambda: callspan.Guard("rm"), "rules='rm'"),  # type: ignore[arg-type]
+    "guard of a list": (lambda: callspan.Guard(["rm"]), "rules="),  # type: ignore[arg-type]
+    "guard of nothing": (lambda: callspan.Guard({}), "rules="),
+    "guard with a bad pattern": (lambda: callspan.Guard({"no brackets": "("}), "no brackets"),
+    "guard with a pattern of bytes": (lambda: callspan.Guard({"cards": re.compile(b"a")}), "cards"),  # type: ignore[dict-item]
+    "guard with a number": (lambda: callspan.Guard({"cards": 5}), "cards"),  # type: ignore[dict-item]
+    "guard with none": (lambda: callspan.Guard({"cards": None}), "cards"),  # type: ignore[dict-item]
+    "guard with a function of nothing": (lambda: callspan.Guard({"cards": none}), "cards"),  # type: ignore[dict-item]
+    "guard with a number as name": (lambda: callspan.Guard({5: "a"}), "5"),  # type: ignore[dict-item]
+    "guard of neither side": (lambda: callspan.Guard({"a": "a"}, inputs=False, outputs=False), "inputs=False"),
+    "guard with an answer of nothing": (lambda: callspan.Guard({"a": "a"}, instead=none), "instead="),
+    "guard of a kind": (lambda: callspan.Guard({"a": "a"}, kinds="model"), "kinds='model'"),
+    "guard of names": (lambda: callspan.Guard({"a": "a"}, names=5), "names=5"),  # type: ignore[arg-type]
+    "guard of tags": (lambda: callspan.Guard({"a": "a"}, tags=[5]), "tags="),  # type: ignore[list-item]
+    "evaluate a dictionary": (lambda: callspan.Evaluate({"polite": none}), "polite="),  # type: ignore[arg-type]
+    "evaluate a word": (lambda: callspan.Evaluate("polite"), "scorer='polite'"),  # type: ignore[arg-type]
+    "evaluate a named word": (lambda: callspan.Evaluate(polite="yes"), "polite='yes'"),  # type: ignore[arg-type]
+    "evaluate with a function of nothing": (lambda: callspan.Evaluate(none), "none"),  # type: ignore[arg-type]
+    "evaluate two of one name": (lambda: callspan.Evaluate(lambda run: 1, lambda run: 2), "<lambda>"),
+    "evaluate when": (lambda: callspan.Evaluate(lambda run: 1, when="ok"), "when='ok'"),  # type: ignore[arg-type]
+    "approval of a word": (lambda: callspan.Approval("yes"), "ask='yes'"),  # type: ignore[arg-type]
+    "approval of nothing": (lambda: callspan.Approval(none), "ask="),  # type: ignore[arg-type]
+    "approval of tools": (lambda: callspan.Approval(bool, tools=5), "tools=5"),  # type: ignore[arg-type]
+    "approval of tool objects": (lambda: callspan.Approval(bool, tools=[none]), "tools="),  # type: ignore[list-item]
+    "approval when": (lambda: callspan.Approval(bool, when=True), "when=True"),  # type: ignore[arg-type]
+    "listen to a word": (lambda: callspan.Listen("start"), "on_start='start'"),  # type: ignore[arg-type]
+    "listen with a function of nothing": (lambda: callspan.Listen(on_end=none), "on_end="),  # type: ignore[arg-type]
+    "listen to what is no hook": (lambda: callspan.Listen(on_finish=print), "on_finish"),  # type: ignore[call-arg]
+    "listen to kinds": (lambda: callspan.Listen(print, kinds=5), "kinds=5"),  # type: ignore[arg-type]
+    "forward a word": (lambda: callspan.Forward("otlp"), "'otlp'"),  # type: ignore[arg-type]
+    "forward a class": (lambda: callspan.Forward(callspan.Callback), "Callback"),  # type: ignore[arg-type]
+    "from a class of LangChain's": (lambda: callspan.FromLangChain(BaseRetriever), "BaseRetriever"),
+    "usage keeps a word": (lambda: callspan.Usage(keep="many"), "keep='many'"),  # type: ignore[arg-type]
+    "usage with a price": (lambda: callspan.Usage(prices=5), "prices=5"),  # type: ignore[arg-type]
+    "budget of a word": (lambda: callspan.Budget(calls="3"), "calls='3'"),  # type: ignore[arg-type]
+    "budget per a list": (lambda: callspan.Budget(calls=1, per=["root"]), "per="),  # type: ignore[arg-type]
+    "budget with a price": (lambda: callspan.Budget(cost=1, prices={}), "prices="),  # type: ignore[arg-type]
+    "collect keeps a word": (lambda: callspan.Collect(keep="all"), "keep='all'"),  # type: ignore[arg-type]
+    "collect keeps a part": (lambda: callspan.Collect(keep=1.5), "keep=1.5"),  # type: ignore[arg-type]
+    "latency of a word": (lambda: callspan.Latency(slowest="10"), "slowest='10'"),  # type: ignore[arg-type]
+    "tokens of a word": (lambda: callspan.TokenStream(size="10"), "size='10'"),  # type: ignore[arg-type]
+    "tokens with a patience": (lambda: callspan.TokenStream(patience=-1), "patience=-1"),
+    "tokens of names": (lambda: callspan.TokenStream(names=5), "names=5"),  # type: ignore[arg-type]
+    "recorder without a path": (lambda: callspan.Recorder(None), "path=None"),  # type: ignore[arg-type]
+    "recorder of an empty path": (lambda: callspan.Recorder(""), "path=''"),
+    "recorder of a size": (lambda: callspan.Recorder("a", max_bytes="1"), "max_bytes='1'"),  # type: ignore[arg-type]
+    "recorder of kinds": (lambda: callspan.Recorder("a", kinds=None), "kinds=None"),  # type: ignore[arg-type]
+    "console to a word": (lambda: callspan.Console("stderr"), "stream='stderr'"),  # type: ignore[arg-type]
+    "logs to a number": (lambda: callspan.Logs(5), "5"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_what_a_handler_cannot_use_is_refused_when_it_is_made(mistake: str) -> None:
+    make, said = WRONG[mistake]
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        make()
+
+
+def test_what_a_handler_can_use_is_taken(tmp_path: Path) -> None:
+    callspan.Guard({"cards": r"\d{16}", "shouting": str.isupper, "made": re.compile("a"), "kind": bool})
+    callspan.Guard({"a": "a"}, instead=lambda run: "no", names="one", tags={"a", "b"}, kinds=["chat"])
+    callspan.Evaluate(lambda run: True, none=lambda run: 1.0, when=lambda run, more=1: True)
+    callspan.Approval(later, tools={"delete"}, when=bool)
+    callspan.Listen(print, on_end=[].append)
+    callspan.Recorder(tmp_path / "log.jsonl", kinds=())
+    callspan.TokenStream(patience=0.5, names=("one",))
+    callspan.Latency(slowest=0, names=0)

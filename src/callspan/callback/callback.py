@@ -10,7 +10,8 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from callspan.callback import foreign
-from callspan.callback.selection import KINDS, check_kinds, is_selected
+from callspan.callback.checks import check_class, check_late, overridden
+from callspan.callback.selection import KINDS, is_selected
 from callspan.callback.shim import LangChainHandler
 from callspan.isolation import guard
 from callspan.run import Run
@@ -45,11 +46,12 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
     callspan_spans: ClassVar[bool] = False
     callspan_keywords: ClassVar[bool] = False
     callspan_failures: int = 0
+    callspan_checked: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_kinds(cls.kinds)
-        cls.callspan_heard = frozenset(hook for hook in HOOKS if getattr(cls, hook) is not getattr(Callback, hook))
+        check_class(cls, Callback, HOOKS)
+        cls.callspan_heard = overridden(cls, Callback, HOOKS)
         for name in ("on_start", "on_end"):
             method = getattr(cls, name)
             if method is not getattr(Callback, name) and not hasattr(method, "callspan_guarded"):  # also a mixin's
@@ -198,3 +200,4 @@ HOOKS = (
 """The hooks that callspan calls."""
 
 doors.handler = Callback
+doors.check = functools.partial(check_late, Callback, HOOKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -11,10 +12,13 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from callspan import telemetry
-from callspan.callback.callback import Callback
+from callspan.callback.callback import HOOKS, Callback
+from callspan.callback.checks import check_instance
 from callspan.isolation import quietly
 from callspan.kinds import Subscriber
 from callspan.subscription import BLOCK, PENDING, doors
+
+_log = logging.getLogger("callspan")
 
 
 class Forward(Callback):
@@ -24,9 +28,13 @@ class Forward(Callback):
 
     Args:
         processor: The span processor.
+
+    Raises:
+        TypeError: It is none.
     """
 
     def __init__(self, processor: SpanProcessor) -> None:
+        _check_processor(processor)
         self.processor = processor
 
     def __repr__(self) -> str:
@@ -102,18 +110,33 @@ def as_callback(processor: Any) -> Callback:
     """Give the callback that stands for a processor: itself, or the one that forwards to it.
 
     Raises:
-        TypeError: It is no span processor.
+        TypeError: It is no span processor, or a hook that was assigned to it is none.
+        ValueError: It selects a kind of runs that there is not.
     """
     if isinstance(processor, Callback):
+        check_instance(processor, Callback, HOOKS)
         return processor
+    _check_processor(processor)
+    forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
+    if forward is None:
+        _warn_of_hooks(processor)
+        forward = Forward(processor)
+        if hasattr(processor, "__dict__"):
+            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes by two doors is told once
+    return forward  # type: ignore[no-any-return]
+
+
+def _check_processor(processor: Any) -> None:
     if isinstance(processor, type) or not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
         raise TypeError(
             f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback, "
             "and a handler of LangChain's is given as callspan.FromLangChain(handler)"
         )
-    forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
-    if forward is None:
-        forward = Forward(processor)
-        if hasattr(processor, "__dict__"):
-            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes by two doors is told once
-    return forward  # type: ignore[no-any-return]
+
+
+def _warn_of_hooks(processor: Any) -> None:
+    """Log once that the hooks of a class are never called, for it is no class of `Callback`."""
+    cls = type(processor)
+    found = [hook for hook in HOOKS if hasattr(cls, hook)]
+    if found and telemetry.once(f"no callback {cls.__module__}.{cls.__qualname__}"):
+        _log.warning("%s.%s is never called: derive the class from callspan.Callback", cls.__name__, found[0])

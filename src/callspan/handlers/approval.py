@@ -9,7 +9,8 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.callback.selection import several
+from callspan.callback.selection import texts
+from callspan.handlers.arguments import function
 from callspan.isolation import Stop
 from callspan.langchain.announcement import tool_call_id
 from callspan.run import Run
@@ -53,6 +54,9 @@ class Approval(Callback):
         when: Tells of a `ToolRequest` whether it wants approval; None: each does.
         stops: Whether a no stops the call with `Denied`. Otherwise the tool is skipped: the agent reads the reason as
             the tool's answer, and goes on.
+
+    Raises:
+        TypeError: `ask` or `when` is no function of one argument, or `tools` are no names.
     """
 
     kinds = ("tool",)
@@ -65,8 +69,9 @@ class Approval(Callback):
         when: Callable[[ToolRequest], bool] | None = None,
         stops: bool = False,
     ) -> None:
-        self._ask, self._when, self._stops = ask, when, stops
-        self._tools = several(tools)
+        self._ask = function("ask", ask, "ToolRequest")
+        self._when = when if when is None else function("when", when, "ToolRequest")
+        self._stops, self._tools = stops, texts("tools", tools)
 
     def wants(self, run: Run) -> bool:
         """Tell whether it is one of the tools, and can be kept from being called."""

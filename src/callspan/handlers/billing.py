@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os import PathLike
 from typing import Any
 
 from callspan import identity, semconv, telemetry
@@ -18,9 +19,13 @@ def price_of(given: str | None) -> Price | None:
         given: `off`, `builtin` or a file; None: the setting `prices` counts, which is looked up at each call.
 
     Raises:
+        ValueError: It is none of them.
         PricesError: There are no such prices.
     """
     if given is not None:
+        where: Any = given
+        if not isinstance(where, (str, PathLike)):
+            raise ValueError(f"prices={given!r} is not allowed: builtin | off | a JSON file")
         return price_from(given)
 
     def price(*call: Any) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from callspan import telemetry
 from callspan.bills import BILLED, SKIPPED, Bill, bill
 from callspan.callback.callback import Callback
+from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
 from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
@@ -71,15 +72,13 @@ class Budget(Callback):
         prices: str | None = None,
         keep: int = 10_000,
     ) -> None:
-        if per not in _KEYS:
+        if per not in tuple(_KEYS):
             raise ValueError(f"per={per!r} is not allowed: {' | '.join(_KEYS)}")
-        if type(keep) is not int or keep < 1:
-            raise ValueError(f"keep={keep!r} is not allowed: a positive number")
         self.limits = Limits(tokens, output_tokens, cost, calls, seconds)
         self._key = _KEYS[per]
         self._per_root = per == "root"
         self._price = price_of(prices)
-        self._keep = keep
+        self._keep = whole("keep", keep)
         self._accounts: OrderedDict[Any, Account] = OrderedDict()
         self._lock = Lock()
         if not any(name != "calls" for name, _ in self.limits.given()):

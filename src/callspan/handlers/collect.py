@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from callspan import errors, spans
 from callspan.callback.callback import Callback
+from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, price_of
 from callspan.handlers.sums import Sum
 from callspan.run import Run
@@ -69,9 +70,7 @@ class Collect(Callback):
     """
 
     def __init__(self, *, keep: int = 1000, prices: str | None = None) -> None:
-        if keep < 1:
-            raise ValueError(f"keep={keep!r} is not allowed: a positive number")
-        self._runs: deque[Collected] = deque(maxlen=keep)
+        self._runs: deque[Collected] = deque(maxlen=whole("keep", keep))
         self._price = price_of(prices)
         self._lock = Lock()
 

@@ -30,9 +30,14 @@ class Console(Callback):
     Args:
         stream: Where the lines go; standard error by default.
         ascii: Whether only ASCII signs are wanted.
+
+    Raises:
+        TypeError: The stream is none.
     """
 
     def __init__(self, stream: IO[str] | None = None, *, ascii: bool = False) -> None:  # noqa: A002 - as of `callspan run`
+        if stream is not None and not hasattr(stream, "write"):
+            raise TypeError(f"stream={stream!r} is not allowed: a file that texts are written to")
         self._live: Live | None = None
         if VARIABLE not in os.environ:
             self._live = Live(Screen(stream or sys.stderr, ascii=ascii, plain=True))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
 from callspan import capture, errors, logs, semconv, spans, telemetry
 from callspan.callback.callback import Callback
+from callspan.handlers.arguments import function
 from callspan.run import OK, Run
 
 _log = logging.getLogger("callspan")
@@ -71,16 +72,18 @@ class Evaluate(Callback):
         **named: Functions by other names.
 
     Raises:
-        ValueError: There is no function.
+        TypeError: A scorer, or `when`, is no function of one argument.
+        ValueError: There is no function, or two have one name.
     """
 
     def __init__(
         self, *scorers: Scorer, logs: bool = False, when: Callable[[Run], bool] | None = None, **named: Scorer
     ) -> None:
-        self._scorers = {getattr(one, "__name__", type(one).__name__): one for one in scorers} | named
+        self._scorers = _by_name(scorers, named)
         if not self._scorers:
             raise ValueError("Evaluate() is not allowed: give it a function that scores runs")
-        self._logs, self._when = logs, when
+        self._logs = logs
+        self._when = when if when is None else function("when", when, "run")
         self.results: deque[Evaluation] = deque(maxlen=_KEPT)
 
     def on_run_end(self, run: Run) -> Any:
@@ -144,6 +147,25 @@ class Evaluate(Callback):
         if self._logs:
             why = capture.captured(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
             logs.tell_evaluation(run, {**attributes, **why})
+
+
+def _by_name(scorers: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Scorer]:
+    """Return the scorers by their names.
+
+    Raises:
+        TypeError: One is no function of one argument.
+        ValueError: Two have one name.
+    """
+    found: dict[str, Scorer] = {}
+    for one in scorers:
+        if isinstance(one, Mapping):
+            written = ", ".join(f"{name}=..." for name in one) or "name=..."
+            raise TypeError(f"{one!r} is no scorer: give functions, or keywords, Evaluate({written})")
+        name = getattr(one, "__name__", type(one).__name__)
+        if name in found or name in named:
+            raise ValueError(f"two scorers have the name {name!r}: give them names, Evaluate(one=..., other=...)")
+        found[name] = function("scorer", one, "run")
+    return found | {name: function(name, one, "run") for name, one in named.items()}
 
 
 _IN_LOGS = (capture.EVENT_ONLY, capture.SPAN_AND_EVENT)

@@ -9,8 +9,9 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, several
+from callspan.callback.selection import check_kinds, texts
 from callspan.errors import ToolError
+from callspan.handlers.arguments import function
 from callspan.handlers.words import words_answered, words_asked
 from callspan.isolation import Stop
 from callspan.run import UNREPORTED, Run
@@ -53,7 +54,8 @@ class Guard(Callback):
         tags: Runs with one of these tags; empty: all.
 
     Raises:
-        ValueError: A kind is none.
+        TypeError: The rules are no dictionary, a rule is neither a pattern nor a function, or a selection is no text.
+        ValueError: A kind is none, a pattern is no regular expression, or there is nothing to look at.
     """
 
     def __init__(
@@ -67,9 +69,13 @@ class Guard(Callback):
         names: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> None:
-        self.kinds, self.names, self.tags = several(kinds), several(names), several(tags)
+        self.kinds, self.names, self.tags = texts("kinds", kinds), texts("names", names), texts("tags", tags)
         check_kinds(self.kinds)
-        self._rules = {name: _checker(rule) for name, rule in rules.items()}
+        self._rules = _checkers(rules)
+        if not inputs and not outputs:
+            raise ValueError("inputs=False and outputs=False are not allowed together: it would look at nothing")
+        if callable(instead):
+            function("instead", instead, "run")
         self._inputs, self._outputs, self._instead = inputs, outputs, instead
 
     def wants(self, run: Run) -> bool:
@@ -149,8 +155,35 @@ UNREADABLE = "unreadable"
 """Stands for a rule where the words themselves cannot be read."""
 
 
-def _checker(rule: Rule) -> Callable[[str], Any]:
-    return rule if callable(rule) else re.compile(rule).search
+_RULE = "a regular expression, or a function that gets the words and tells whether they are against the rule"
+
+
+def _checkers(rules: Any) -> dict[str, Callable[[str], Any]]:
+    if not isinstance(rules, Mapping):
+        raise TypeError(f"rules={rules!r} is not allowed: a dictionary of rules by their names, {{'name': {rules!r}}}")
+    if not rules:
+        raise ValueError("rules={} is not allowed: give it a rule")
+    return {_name(name): _checker(name, rule) for name, rule in rules.items()}
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"rules: the name {name!r} is not allowed: a text")
+    return name
+
+
+def _checker(name: str, rule: Any) -> Callable[[str], Any]:
+    where = f"rules: {name!r}"
+    if callable(rule):
+        return function(where, rule, "words")  # type: ignore[no-any-return]
+    if isinstance(rule, re.Pattern) and isinstance(rule.pattern, str):
+        return rule.search
+    if not isinstance(rule, str):
+        raise TypeError(f"{where}={rule!r} is not allowed: {_RULE}")
+    try:
+        return re.compile(rule).search
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{where}={rule!r} is no regular expression: {error}") from error
 
 
 def _discard(waiting: dict[str, Awaitable[bool]]) -> None:

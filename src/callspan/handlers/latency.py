@@ -14,6 +14,7 @@ from typing import Any
 from opentelemetry.trace import SpanContext
 
 from callspan.callback.callback import Callback
+from callspan.handlers.arguments import whole
 from callspan.handlers.histogram import Histogram, Timing
 from callspan.run import Run
 
@@ -75,10 +76,7 @@ class Latency(Callback):
     """
 
     def __init__(self, *, slowest: int = 10, names: int = 500) -> None:
-        for word, value in (("slowest", slowest), ("names", names)):
-            if value < 0:
-                raise ValueError(f"{word}={value!r} is not allowed: a number, not below 0")
-        self._most, self._room = slowest, names
+        self._most, self._room = whole("slowest", slowest, 0), whole("names", names, 0)
         self._lock = Lock()
         self._clear()
 

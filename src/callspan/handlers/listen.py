@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, several
+from callspan.callback.selection import check_kinds, texts
+from callspan.handlers.arguments import function
 from callspan.run import Run
 
 Listener = Callable[[Run], Awaitable[None] | None]
@@ -24,6 +25,7 @@ class Listen(Callback):
         tags: Runs with one of these tags; empty: all.
 
     Raises:
+        TypeError: One of them is no function of one argument, or a selection is no text.
         ValueError: A kind is none.
     """
 
@@ -36,8 +38,11 @@ class Listen(Callback):
         names: Iterable[str] = (),
         tags: Iterable[str] = (),
     ) -> None:
-        self.kinds, self.names, self.tags = several(kinds), several(names), several(tags)
+        self.kinds, self.names, self.tags = texts("kinds", kinds), texts("names", names), texts("tags", tags)
         check_kinds(self.kinds)
+        for word, given in (("on_start", on_start), ("on_end", on_end), ("on_error", on_error)):
+            if given is not None:
+                function(word, given, "run")
         self._start, self._end, self._error = on_start, on_end, on_error
 
     def on_run_start(self, run: Run) -> Any:

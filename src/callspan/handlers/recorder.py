@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, several
+from callspan.callback.selection import check_kinds, texts
+from callspan.handlers.arguments import whole
 from callspan.handlers.billing import session_of, user_of
 from callspan.handlers.line_file import LineFile
 from callspan.handlers.spoken import error_in, ids_of, said_in
@@ -32,6 +33,7 @@ class Recorder(Callback):
         files: How many files there are at most; the oldest is deleted.
 
     Raises:
+        TypeError: The path is none.
         ValueError: A kind is none, or a number is too small.
     """
 
@@ -43,10 +45,12 @@ class Recorder(Callback):
         max_bytes: int = 10_000_000,
         files: int = 5,
     ) -> None:
-        for word, number in (("max_bytes", max_bytes), ("files", files)):
-            if number < 1:
-                raise ValueError(f"{word}={number!r} is not allowed: a positive number")
-        self.kinds = several(kinds)
+        where: Any = path
+        if not isinstance(where, (str, PathLike)) or not isinstance(fspath(where), str) or not where:
+            raise TypeError(f"path={path!r} is not allowed: the path of a file")
+        whole("max_bytes", max_bytes)
+        whole("files", files)
+        self.kinds = texts("kinds", kinds)
         check_kinds(self.kinds)
         self._file = LineFile(Path(path), max_bytes, files)
 

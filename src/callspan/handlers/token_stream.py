@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from callspan.callback.callback import Callback
 from callspan.callback.scope import callbacks
-from callspan.callback.selection import is_selected, several
+from callspan.callback.selection import is_selected, texts
+from callspan.handlers.arguments import seconds, whole
 from callspan.handlers.channel import Channel
 from callspan.run import FAILED, Run
 
@@ -29,7 +30,8 @@ class TokenStream(Callback):
         lasting: Whether it outlasts the first run, until `close()`: for one that hears the whole process.
 
     Raises:
-        ValueError: The size is none.
+        TypeError: `names` or `tags` are no texts.
+        ValueError: The size or the patience is none.
     """
 
     def __init__(
@@ -41,11 +43,9 @@ class TokenStream(Callback):
         patience: float = 60.0,
         lasting: bool = False,
     ) -> None:
-        if size < 1:
-            raise ValueError(f"size={size!r} is not allowed: a positive number of texts")
-        self._names, self._tags = several(names), several(tags)
-        self._channel: Channel[str] = Channel(size)
-        self._patience = patience
+        self._names, self._tags = texts("names", names), texts("tags", tags)
+        self._channel: Channel[str] = Channel(whole("size", size))
+        self._patience = seconds("patience", patience)
         self._lasting = lasting
         self._run_id: Any = None  # of the run that is taken
         self._reader: asyncio.AbstractEventLoop | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from callspan.bills import BILLED, Bill
 from callspan.callback.callback import Callback
+from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, price_of, root_id, session_of
 from callspan.handlers.sums import Sum
 from callspan.run import Run
@@ -55,10 +56,8 @@ class Usage(Callback):
     kinds = BILLED
 
     def __init__(self, *, prices: str | None = None, keep: int = 1000) -> None:
-        if keep < 1:
-            raise ValueError(f"keep={keep!r} is not allowed: a positive number")
+        self._keep = whole("keep", keep)
         self._price = price_of(prices)
-        self._keep = keep
         self._lock = Lock()
         self._clear()
 
