@@ -206,11 +206,19 @@ def _write_end(run: Run, attributes: dict[str, Any], meters: Instruments | None)
     if meters is not None:
         meters.record(run, attributes, at, failure)
     if run.outcome == PAUSED and run.error is not None and run.parent is not None:  # a result ends the pause
-        run.parent.paused = (*(run.parent.paused or ()), *run.error.args)
+        _pass_pause_on(run, run.parent, run.error)
     if failure is not None:
         if run.outcome == STOPPED and span.is_recording():
             span.set_attribute(semconv.RUN_OUTCOME, STOPPED)
         _write_error(run, failure, at)
+
+
+def _pass_pause_on(run: Run, above: Run, error: BaseException) -> None:
+    """Remember on the run above what this one waits for, unless that run left it on purpose."""
+    if isinstance(error, CancelledError):
+        above.paused = (*(above.paused or ()), *(run.paused or ()))
+    elif not isinstance(error, GeneratorExit):
+        above.paused = (*(above.paused or ()), *error.args)
 
 
 def _end_span(run: Run) -> None:

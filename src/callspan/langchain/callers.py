@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from asyncio import current_task
 from types import CodeType, FrameType
 
 _NEAR = 3
@@ -29,6 +30,15 @@ def is_closed_early() -> bool:
     if frame is None or frame.f_code.co_name != "_transform_stream_with_config":
         return False
     return getattr(frame.f_locals.get("iterator"), "gi_frame", None) is not None
+
+
+def is_event_stream() -> bool:
+    """Return whether this is the task in which `astream_events` streams: it is cancelled when the reader leaves."""
+    try:
+        task = current_task()
+    except RuntimeError:
+        return False
+    return task is not None and getattr(task.get_coro(), "__name__", None) == "consume_astream"
 
 
 def _caller() -> FrameType | None:

@@ -20,9 +20,8 @@ from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
 from callspan.langchain.failures import error_of
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
-from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.partial import note_failure
-from callspan.langchain.pauses import after_start, before_end, unannounced
+from callspan.langchain.pauses import after_start, before_end, outcome_of_run, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
@@ -196,7 +195,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what is to be parsed", answered, run)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
-    pause = unannounced(run) if outcome == PAUSED and error is None else None
+    pause = unannounced(run, error) if outcome == PAUSED else None
     told = end(run, outputs, error, outcome)
     if pause is not None:
         told = before_end(run, told, pause)
@@ -225,7 +224,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     error = _argument(args, kwargs, 1, "error")
     if run.row.name == "llm":
         note_failure(run, error, kwargs.get("response"))
-    return _finish(run, NOTHING, error, outcome_of(error))
+    return _finish(run, NOTHING, error, outcome_of_run(run, error))
 
 
 def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:

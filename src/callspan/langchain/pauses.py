@@ -10,12 +10,15 @@ from typing import Any
 
 from callspan import capture, semconv
 from callspan.delivery import Call, Telling, calls_of
+from callspan.langchain.announcement import checkpoint_ns
+from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.graphs import AGENT, is_graph
+from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.values import sort_of, value_of
 from callspan.registry import find
-from callspan.run import PAUSED, Run
+from callspan.run import CANCELLED, CLOSED, PAUSED, Run
 from callspan.settling import Told
 from callspan.starting import stops
 
@@ -91,6 +94,26 @@ def is_resumed(run: Run) -> bool:
     return given is None or (type(given).__name__ == "Command" and getattr(given, "resume", None) is not None)
 
 
+def outcome_of_run(run: Run, error: BaseException | None) -> str:
+    """Return how a run ended that reports this exception: one that is left or cancelled where it waits is paused.
+
+    A reader leaves a stream at `__interrupt__`, where the graph has nothing left to do. So does `astream_events`, which
+    cancels the stream. A graph whose other nodes were cancelled while one waited was cancelled.
+
+    Args:
+        run: The run.
+        error: What ended it.
+    """
+    outcome = outcome_of(error)
+    if outcome not in (CLOSED, CANCELLED):
+        return outcome
+    if run.paused is not None and (outcome == CLOSED or not run.disturbed or is_event_stream()):
+        return PAUSED
+    if outcome == CANCELLED and (above := run.parent) is not None:
+        above.disturbed = True
+    return outcome
+
+
 def after_start(run: Run, told: Telling | None) -> Telling | None:
     """Let the resumption of a graph be heard after its start, where LangGraph does not tell of it.
 
@@ -111,14 +134,17 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
     return told
 
 
-def unannounced(run: Run) -> GraphEvent | None:
+def unannounced(run: Run, error: BaseException | None) -> GraphEvent | None:
     """Write that a graph pauses, where LangGraph did not tell of it, and give what there is to hear.
 
     Args:
-        run: The run that is about to end with a result: graphs in it ended with an exception.
+        run: The run that is about to end, as paused.
+        error: What ended it: graphs inside of others raise their interrupt.
     """
-    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told:
+    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told or outcome_of(error) == PAUSED:
         return None
+    if error is not None and (not is_graph(run.subject) or checkpoint_ns(run)):
+        return None  # left or cancelled: of nested graphs the outermost tells
     groups = (group if isinstance(group, (tuple, list)) else () for group in run.paused or ())
     event = GraphEvent(run.id, interrupts=tuple(chain.from_iterable(groups)))
     happened(INTERRUPT, run, event)
@@ -135,7 +161,7 @@ def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | N
     """
     calls = calls_of(run, run.subscribers, (INTERRUPT.hook,), (event,))
     if told is not None and calls:
-        told.calls = _stoppable(run, calls, told.calls)
+        told.calls = _stoppable(run, calls, told.calls) if run.error is None else chain(calls, told.calls)
     return told
 
 
