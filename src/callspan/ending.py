@@ -262,7 +262,22 @@ def _write_error(run: Run, error: BaseException, at: int) -> None:
     text = _text_of(run, error) if recording else ""
     if recording:
         spans.write_failure(run.span, error, text)
-    if type(error) is not errors.ToolError and _began_here(run, error, at) and recording:
+    if type(error) is not errors.ToolError:
+        _write_exception(run, error, text, at)
+
+
+def write_exception(run: Run, error: BaseException) -> None:
+    """Write the exception that a run is going to end with, if it began there; it is not written again at the end.
+
+    Args:
+        run: The run, which is open: the runs around it may end first.
+        error: The exception.
+    """
+    _write_exception(run, error, _text_of(run, error) if run.span.is_recording() else "", time_ns())
+
+
+def _write_exception(run: Run, error: BaseException, text: str, at: int) -> None:
+    if _began_here(run, error, at) and run.span.is_recording():
         said = errors.exception_event(error, text)
         run.span.add_event(semconv.EXCEPTION, said)
         if run.row.span_kind is SpanKind.CLIENT and capture.has_events(run):

@@ -52,8 +52,7 @@ class Run:
         "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata",
         "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused", "ref", "row",
         "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed",
-        "subject",
-        "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
+        "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind

@@ -9,7 +9,7 @@ from __future__ import annotations
 from callspan.langchain import embeddings, rerankers
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
-from callspan.langchain.failures import handled
+from callspan.langchain.failures import handled, step_timed_out, timed_attempt
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed
 from callspan.langchain.pauses import paused, resumed
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
@@ -79,6 +79,12 @@ _HANDLED_ERRORS = [
     for name in ("_handle_tool_error", "_handle_validation_error")
 ]
 
+# Where LangGraph gives nodes up whose time is over.
+_TIME_LIMITS = [
+    Patch("langgraph.pregel._retry", "_arun_with_timeout", around(timed_attempt)),
+    Patch("langgraph.pregel._executor", "AsyncBackgroundExecutor.__aexit__", before(step_timed_out)),
+]
+
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -138,6 +144,7 @@ PATCHES: tuple[Patch, ...] = (
     *_SYNC_COPIES,
     *_EVENTS,
     *_HANDLED_ERRORS,
+    *_TIME_LIMITS,
     *_CONFIG_BODIES,
     *_MODEL_BODIES,
     *_SCOPES,

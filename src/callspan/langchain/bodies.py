@@ -21,11 +21,12 @@ from callspan.frame import Frame, Opener
 from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
+from callspan.langchain.failures import given_up
 from callspan.langchain.partial import note_body, note_events, note_result, note_stream
 from callspan.langchain.pauses import outcome_of_run
 from callspan.parents import place
 from callspan.registry import RUN, find
-from callspan.run import CANCELLED, UNREPORTED, WAITING, Run
+from callspan.run import CANCELLED, ERROR, UNREPORTED, WAITING, Run
 from callspan.settling import Told
 from callspan.skipping import Answer, Answered
 
@@ -192,7 +193,9 @@ class Scope(Frame):
         if run is not None and not run.ended:
             if self.streams and error is not None:
                 note_body(run, error)
-            told = end(run, error=error, outcome=UNREPORTED if error is None else outcome_of_run(run, error))
+            time_out = given_up(run)
+            outcome = UNREPORTED if error is None else outcome_of_run(run, error)
+            told = end(run, error=time_out or error, outcome=ERROR if time_out is not None else outcome)
         self.owner = None
         return told
 

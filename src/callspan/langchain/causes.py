@@ -195,7 +195,8 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
         outputs: What LangChain reported as its result.
     """
     if outcome == ERROR:
-        _remember_failure(run)
+        if run.error is None or type(run.error) is ToolError:  # else it was remembered when its graph gave it up
+            _remember_failure(run)
     elif not run.span.is_recording():
         return  # there is nothing to link to
     elif outcome in (OK, SKIPPED):

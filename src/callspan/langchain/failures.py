@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from traceback import walk_tb
 from typing import Any
 
 from opentelemetry.context import get_current
 
+from callspan.ending import write_exception
 from callspan.errors import ToolError
-from callspan.langchain.announcement import suppressed, tool_call_id
+from callspan.frame import Frame
+from callspan.langchain.announcement import suppressed, task_id, tool_call_id
+from callspan.langchain.causes import remember
+from callspan.langchain.graphs import NODE
 from callspan.langchain.values import fields_of, sort_of
-from callspan.registry import RUN
-from callspan.run import Run
+from callspan.registry import RUN, open_now
+from callspan.run import ERROR, Run
+
+_NODE_TIMEOUT = "NodeTimeoutError"
+
+_EXIT = 3
+"""`__aexit__` has four arguments: the object, then class, exception and traceback."""
 
 _LATEST = 64
 """How many messages of a list are looked at, from its end: a command may hand over a whole conversation."""
@@ -76,6 +86,61 @@ def _errors_in_update(update: Any, call: str | None, depth: int) -> Iterator[Too
     elif sort_of(update) == "record":
         for one in fields_of(update).values():
             yield from _errors_in_update(one, call, depth - 1)
+
+
+class TimedAttempt(Frame):
+    """Surrounds one attempt at a node that has a time limit: beyond it LangGraph cancels the node and raises here.
+
+    Args:
+        task: The task of the node.
+    """
+
+    __slots__ = ("task",)
+
+    def __init__(self, task: str | None) -> None:
+        self.task = task
+
+    def over(self, error: BaseException | None) -> None:
+        """Note on the node's run that its time was up; it ends when its body does."""
+        if error is None or type(error).__name__ != _NODE_TIMEOUT:
+            return
+        runs = [run for run in open_now() if run.row is NODE and run.error is None and task_id(run) == self.task]
+        if runs:
+            _give_up(runs[-1], error)
+
+
+def timed_attempt(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
+    """Open the frame of one attempt at a node."""
+    task = args[0] if args else kwargs.get("task")
+    return TimedAttempt(getattr(task, "id", None))
+
+
+def step_timed_out(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note on the nodes that a graph is about to cancel that the time of their step was up."""
+    error = args[2] if len(args) > _EXIT else None
+    if not isinstance(error, TimeoutError) or _is_raised_in_node(error):
+        return
+    graph: Any = get_current().get(RUN)
+    for run in open_now():
+        if run.row is NODE and run.parent is graph and run.error is None:
+            _give_up(run, error)
+
+
+def _is_raised_in_node(error: BaseException) -> bool:
+    names = {frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)}
+    return "atick" not in names or "arun_with_retry" in names
+
+
+def _give_up(run: Run, error: BaseException) -> None:
+    """Note why a graph cancels a node, and let a retry that begins before the body is over find the failure."""
+    remember(run, ERROR, None)
+    write_exception(run, error)
+    run.error = error
+
+
+def given_up(run: Run) -> BaseException | None:
+    """Return the time-out for which a graph gave this run up, or None."""
+    return run.error if run.row is NODE else None
 
 
 def _is_mcp_error(value: Any) -> bool:

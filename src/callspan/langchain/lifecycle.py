@@ -17,7 +17,7 @@ from callspan.langchain.announcement import announced, run_of, stand_in, suppres
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
-from callspan.langchain.failures import error_of
+from callspan.langchain.failures import error_of, given_up
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.partial import note_failure
@@ -172,6 +172,8 @@ def ended(outputs_name: str) -> Hook:
             return _finish(run, outputs, answered, ERROR)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
+        if (time_out := given_up(run)) is not None:
+            return _finish(run, outputs, time_out, ERROR)  # its graph does not wait for it any longer
         outcome = OK if run.skipped is None else SKIPPED
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
@@ -221,6 +223,8 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     if run is None or run.ended:
         return None
     run.extra_at_end = kwargs
+    if (time_out := given_up(run)) is not None:
+        return _finish(run, NOTHING, time_out, ERROR)
     error = _argument(args, kwargs, 1, "error")
     if run.row.name == "llm":
         note_failure(run, error, kwargs.get("response"))
