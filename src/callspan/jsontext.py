@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
+from numbers import Integral, Real
 from typing import Any
 
 from callspan.blobs import binary
@@ -128,11 +130,26 @@ class _Reading:
             if (more := (dict.__len__(value) if of_dict else len(value)) - len(items)) > 0:
                 said["…"] = f"{more} keys cut"
             return said if SIGNS.isdisjoint(said) else unsealed(said)
-        if issubclass(cls, (list, tuple, set, frozenset)):
+        if issubclass(cls, _LISTS) or (cls.__module__ == "numpy" and cls.__name__ == "ndarray" and value.ndim):
             every = tuple(islice(value, most))
             more = len(value) - len(every)
             return [*(self.read(one, depth + 1) for one in every), *([f"… [{more} cut]"] if more > 0 else ())]
         return _of_object(value)
+
+
+_NOTHING: dict[Any, Any] = {}
+
+_LISTS = (
+    list,
+    tuple,
+    set,
+    frozenset,
+    deque,
+    range,
+    type(_NOTHING.keys()),
+    type(_NOTHING.values()),
+    type(_NOTHING.items()),
+)
 
 
 _NUMBERS = range(-(2**63), 2**63)
@@ -153,13 +170,33 @@ def _name(value: Any) -> str:
     return encodable(f"<{type(value).__name__}>")
 
 
-def _of_object(value: Any) -> str:
-    """Give the text of one of the standard library's values, and the type of anything else."""
+def _of_object(value: Any) -> Any:
+    """Return another library's number as Python's own, the text of a standard value, or the type of anything else."""
+    base: Any
+    for base in type(value).__mro__:  # pandas' timestamps are datetimes
+        if base.__module__.partition(".")[0] in _VALUES:
+            return encodable(str(base.__str__(value)))
+    number = _other_number(value)
+    return _name(value) if number is None else number
+
+
+_VALUES = ("uuid", "datetime", "decimal", "fractions", "pathlib", "ipaddress")
+
+
+def _other_number(value: Any) -> Any:
+    """Return a scalar of numpy, or of a library that registers its numbers, as JSON can hold it; None if it is none."""
+    if isinstance(value, Integral):
+        return _number(int(value))
+    if isinstance(value, Real):
+        return _number(float(value))
     cls = type(value)
-    return encodable(str(value)) if cls.__module__ in _VALUES else _name(value)
-
-
-_VALUES = ("uuid", "datetime", "decimal", "fractions")
+    if cls.__module__ != "numpy":
+        return None
+    if cls.__name__ == "ndarray":  # without dimensions: one value
+        return _other_number(value[()]) if value.dtype.kind in "biuf" else None
+    if cls.__name__ in ("bool", "bool_"):
+        return bool(value)
+    return encodable(str(value)) if cls.__name__ in ("datetime64", "timedelta64") else None
 
 
 def _key(key: Any) -> str:
@@ -169,7 +206,7 @@ def _key(key: Any) -> str:
         return str(_number(key))
     if isinstance(key, tuple):
         return f"({', '.join(map(_key, tuple.__iter__(key)))})"
-    return str(key) if key is None or type(key).__module__ in _VALUES else _name(key)
+    return str(None if key is None else _of_object(key))
 
 
 def written(value: Any, limit: int) -> str:

@@ -71,15 +71,29 @@ def _arguments(run: Any, outputs: Any) -> Any:
 
 
 def _result(run: Any, outputs: Any) -> Any:
-    """Give what a tool gave back: an object, or its text as it is."""
+    """Give what a tool gave back: an object, its parts, or its text as it is.
+
+    Blocks and objects are the same where LangChain has made a message of them, as a model called the tool.
+    """
     if outputs is None:
         return None
-    said = response(None, plain(outputs.content))["response"] if sort_of(outputs) == "message" else outputs
+    said = plain(outputs.content) if sort_of(outputs) == "message" else outputs
     if isinstance(said, str) and said.lstrip().startswith("{"):
         held = from_json(said, None)
         said = held if isinstance(held, dict) else said
-    said = value_of(said)
+    said = response(None, plain(said))["response"] if _is_blocks(said) else value_of(said)
     return said if isinstance(said, (dict, str)) else {"result": said}
+
+
+def _is_blocks(said: Any) -> bool:
+    """Return whether these are blocks of a message: texts alone are a list of the tool's own."""
+    if not _is_list(said) or not any(isinstance(one, dict) for one in said):
+        return False
+    return all(isinstance(one, str) or (isinstance(one, dict) and one.get("type") in _OF_TOOLS) for one in said)
+
+
+_OF_TOOLS = ("text", "image_url", "image", "json", "search_result", "custom_tool_call_output", "document", "file")
+"""Types of blocks that LangChain takes for the content of a tool's message."""
 
 
 # Retrievers

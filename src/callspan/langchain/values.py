@@ -34,9 +34,7 @@ def sort_of(value: Any) -> str | None:
 def _sort(cls: Any) -> str | None:
     names = [base.__name__ for base in cls.__mro__]
     found = next((_SORTS[name] for name in names if name in _SORTS and name != "BaseModel"), None)
-    if found is None and ("BaseModel" in names or hasattr(cls, "__dataclass_fields__")):
-        return "record"
-    return found
+    return "record" if found is None and ("BaseModel" in names or _names_of(cls) is not None) else found
 
 
 def value_of(value: Any) -> Any:
@@ -66,11 +64,38 @@ def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
 
 
 def fields_of(record: Any) -> Mapping[str, Any]:
-    """Give the fields of a pydantic model or a dataclass, without asking its code."""
-    fields: Any = getattr(type(record), "__dataclass_fields__", None)
-    if fields is not None:
-        return {name: getattr(record, name, None) for name in fields}
-    return {name: one for name, one in vars(record).items() if not name.startswith("_")}
+    """Return the fields of a pydantic model, a dataclass or their likes, without asking its code; no private ones.
+
+    Args:
+        record: The record.
+    """
+    cls: Any = type(record)
+    names = _names_of(cls)
+    if names is not None:
+        return {name: getattr(record, name, None) for name in names}
+    said = vars(record)
+    try:
+        extra = object.__getattribute__(record, "__pydantic_extra__")
+    except AttributeError:  # pydantic 1 keeps them among the others
+        extra = None
+    if isinstance(extra, dict):
+        said = {**said, **extra}
+    return {name: one for name, one in said.items() if not name.startswith("_")}
+
+
+@lru_cache(maxsize=1024)
+def _names_of(cls: Any) -> tuple[str, ...] | None:
+    """Return the names of the fields that a class says it has; None if it says none: pydantic's are in the instance."""
+    for place in _FIELDS:
+        fields = getattr(cls, place, None)
+        if fields is not None and (place != "_fields" or issubclass(cls, tuple)):
+            names = [one if isinstance(one, str) else one.name for one in fields]
+            return tuple(name for name in names if not name.startswith("_"))
+    return None
+
+
+_FIELDS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
+"""Where dataclasses, attrs, msgspec and named tuples say what fields they have."""
 
 
 def messages_of(value: Any, role: str) -> list[Message] | None:
