@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.context import Context, attach, create_key, get_current
+from opentelemetry.context import Context, create_key, get_current
 
 from callspan import spans, telemetry
-from callspan.frame import reset
+from callspan.frame import attached
 from callspan.jsontext import cut_text, within, written
 from callspan.kinds import MODEL_CALLS
 from callspan.parts import redacted
@@ -56,11 +56,8 @@ def content(mode: str) -> Generator[None]:
     Raises:
         ValueError: It is none of these.
     """
-    token = attach(Context({**get_current(), _CONTENT: read_content(mode)}))
-    try:
+    with attached(Context({**get_current(), _CONTENT: read_content(mode)})):
         yield
-    finally:
-        reset(token)
 
 
 def asked(run: Any) -> dict[str, str]:

@@ -7,14 +7,15 @@ from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 
 from callspan import telemetry
-from callspan.frame import Frame, reset
+from callspan.frame import Frame, current, put, restore
 from callspan.isolation import MAX_FAILURES, count, is_isolated, warn_of_result
 from callspan.kinds import Subscriber
 from callspan.registry import RUN
 from callspan.settling import Pending
+from callspan.skipping import Answered
 from callspan.steps import Steps
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Telling:
     Args:
         calls: The hooks.
         stopped: What follows a stop; the stop itself is raised after the last hook.
-        then: What is done after the last hook.
+        then: What is done after the last hook; it may be repeated, if it is interrupted.
     """
 
     __slots__ = ("calls", "error", "stopped", "then", "waits")
@@ -59,35 +60,66 @@ class Telling:
         Raises:
             BaseException: What a hook stopped the call with, after the last one.
         """
-        while (call := next(self.calls, None)) is not None:
-            run, subscriber, event, payload = call
-            if run.ended and event.endswith("_start"):  # it was ended while its start was told
-                continue
-            token = None if run.context is None else attach(run.context)
-            try:
-                awaitable = hear(subscriber, event, run, payload)
-            except BaseException as error:  # noqa: BLE001 - raised again after the last hook
-                self._stop(call, error)
-                continue
-            finally:
-                if token is not None:
-                    reset(token)
-            if awaitable is None:
-                continue
-            if self.waits:
-                return self.later(call, awaitable)
-            _discard(awaitable)
-        for then in self.then:
-            _ours(then)
+        before = current()
+        try:
+            while (call := next(self.calls, None)) is not None:
+                awaitable = self._call(call, before)
+                if awaitable is None:
+                    continue
+                if self.waits:
+                    return self.later(call, awaitable)
+                _discard(awaitable)
+            self._finish()
+        except BaseException:
+            restore(before)
+            self.go_quietly()  # the others still hear it, and what comes after them ends the span
+            raise
         error_of_hook, self.error = self.error, None
         if error_of_hook is not None:
             raise error_of_hook
         return None
 
+    def _call(self, call: Call, before: Context) -> Awaitable[Any] | None:
+        """Call one hook with its run's span current, and return what is to be awaited."""
+        run, subscriber, event, payload = call
+        if run.ended and event.endswith("_start"):  # it was ended while its start was told
+            return None
+        context = run.context
+        try:
+            try:
+                if context is not None:
+                    put(context)
+                return hear(subscriber, event, run, payload)
+            finally:
+                if context is not None:
+                    restore(before)
+        except BaseException as error:  # noqa: BLE001 - raised again after the last hook
+            if context is not None:
+                restore(before)
+            self._stop(call, error)
+            return None
+
+    def _finish(self) -> None:
+        """Do what comes after the last hook; what was interrupted is repeated."""
+        while self.then:
+            try:
+                _ours(self.then[0])
+            except Answered:
+                self.then = ()
+                raise
+            self.then = self.then[1:]
+
     def go_now(self) -> None:
         """Call the hooks where nobody is left to await any: asynchronous ones are not heard."""
         self.waits = False
         self.go()
+
+    def go_quietly(self) -> None:
+        """Do the same, or what is left of it; nothing is raised, as an exception is on its way already."""
+        try:
+            self.go_now()
+        except BaseException:  # noqa: BLE001 - the first exception counts
+            return
 
     def follow(self, others: Iterable[Telling]) -> None:
         """Go on with the hooks of these instead of its own, and after them with what each does then."""
@@ -104,7 +136,7 @@ class Telling:
         """Await what a hook returned, and go on with the others."""
         run, subscriber, event, _ = call
         try:
-            if run.context is None or get_current().get(RUN) is run:  # its span is current, as in a model's body
+            if run.context is None or current().get(RUN) is run:  # its span is current, as in a model's body
                 result = await awaitable
             else:
                 result = await Steps(_coroutine(awaitable), _hook_frame(run.context))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from asyncio import CancelledError
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
@@ -53,35 +54,35 @@ def end(
     Returns:
         The hooks that hear it; the span ends after them. None: nobody hears it, and it has ended.
     """
-    if run.ended:
-        return None
-    run.ended = True
-    run.ended_at = at or time_ns()
-    if outcome is None:
-        outcome = OK if error is None else ERROR
-    if error is not run.stopper:
-        run.stopper = None  # somebody caught what a hook raised in the middle of it
-    elif outcome == ERROR:
-        outcome = STOPPED
-    run.outcome, run.error = outcome, error
-    registry.forget(run)
-    if run.row.name not in _WITHOUT_CHILDREN:
-        registry.keep(run)
-    measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
-    meters = telemetry.instruments() if measured else None
-    if outputs is NOTHING and run.partial is not None:
-        outputs = _so_far(run, meters)
     try:
+        if run.ended:
+            return None
+        run.ended = True  # another thread may be at it too; between these two lines none can come
+        run.ended_at = at or time_ns()
+        if outcome is None:
+            outcome = OK if error is None else ERROR
+        if error is not run.stopper:
+            run.stopper = None  # somebody caught what a hook raised in the middle of it
+        elif outcome == ERROR:
+            outcome = STOPPED
+        run.outcome, run.error = outcome, error
+        registry.forget(run)
+        if run.row.name not in _WITHOUT_CHILDREN:
+            registry.keep(run)
+        measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
+        meters = telemetry.instruments() if measured else None
+        if outputs is NOTHING and run.partial is not None:
+            outputs = _so_far(run, meters)
         attributes = _report(run, outputs, meters)
+        if run.subscribers:
+            run.outputs = None if outputs is NOTHING else outputs
+            calls = calls_of(run, run.subscribers, events_of_end(run))
+            if calls or outcome == PAUSED:  # what tells of a pause comes before
+                return Telling(calls, _stopped, partial(_close, run, attributes, meters))
+        _close(run, attributes, meters)
     except BaseException:
-        _end_span(run)
+        _give_up(run)
         raise
-    if run.subscribers:
-        run.outputs = None if outputs is NOTHING else outputs
-        calls = calls_of(run, run.subscribers, events_of_end(run))
-        if calls or outcome == PAUSED:  # what tells of a pause comes before
-            return Telling(calls, _stopped, partial(_close, run, attributes, meters))
-    _close(run, attributes, meters)
     return None
 
 
@@ -90,6 +91,37 @@ def _so_far(run: Run, meters: Instruments | None) -> Any:
     wanted = run.span.is_recording() or run.subscribers or run.watched or run.into is not None or meters is not None
     found = spans.attempt("a partial answer", run.partial) if wanted and run.partial is not None else None
     return NOTHING if found is None else found
+
+
+def cut_short(run: Run, error: BaseException, outcome: str) -> None:
+    """End a run whose start or end an exception interrupted; nothing is raised.
+
+    Args:
+        run: The run, whatever has become of it: it may have no span yet, or be halfway ended.
+        error: The exception, which is on its way to the caller.
+        outcome: What it means for the run.
+    """
+    if run.closed:
+        return
+    if not hasattr(run, "span"):
+        run.ended = run.closed = True
+        return
+    told = end(run, error=error, outcome=outcome)
+    if told is not None:
+        told.go_quietly()
+    _give_up(run)
+
+
+def _give_up(run: Run) -> None:
+    """End what is left of a run that was interrupted while it ended. Repeating it does no harm."""
+    if run.closed:
+        return
+    run.ended = True
+    run.outcome = run.outcome or ABANDONED
+    registry.forget(run)
+    if run.context is not None or run.span.is_recording():
+        _end_span(run)
+    run.closed = True
 
 
 def events_of_end(run: Run) -> tuple[str, str]:
@@ -182,7 +214,9 @@ def _streamed(run: Run) -> dict[str, Any]:
 
 
 def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
-    """Write how it went, measure it, and end the span."""
+    """Write how it went, measure it, and end the span. What was interrupted may be repeated."""
+    if run.closed:
+        return
     try:
         if run.outcome != OK or meters is not None:
             _write_end(run, attributes, meters)
@@ -235,6 +269,7 @@ def _end_span(run: Run) -> None:
         telemetry.refused("end a span", fault)
     for subscriber in run.spanning:
         quietly(subscriber, "on_end", span)
+    run.closed = True
     if lease.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
         reap()
 
@@ -317,28 +352,32 @@ def reap() -> None:
     """End the runs that were abandoned: nobody holds their run manager, so nobody can report their end."""
     while lease.abandoned:
         try:
-            run, at = lease.abandoned.popleft()
+            first = lease.abandoned[0]
         except IndexError:  # another thread was faster
             return
-        _end_alone(run, at)
+        end_alone(*first)
+        with suppress(ValueError):  # as above
+            lease.abandoned.remove(first)  # not before: an interrupt leaves it for the next time
 
 
 def end_all() -> None:
     """End every open run as abandoned, inner ones first: nobody will watch them any longer."""
     for run in reversed(open_runs()):
-        _end_alone(run, None)
+        end_alone(run, None)
     registry.forget_ended()
 
 
-def _end_alone(run: Run, at: int | None) -> None:
+def end_alone(run: Run, at: int | None) -> None:
     """End a run that nobody is left to await anything for: its asynchronous hooks are not heard."""
-    told = end(run, outcome=ABANDONED, at=at)
-    if told is None:
-        return
     try:
-        told.go_now()
+        told = end(run, outcome=ABANDONED, at=at)
+        if told is not None:
+            told.go_now()
     except (CancelledError, GeneratorExit, SystemExit) as error:  # of a hook; the call that we are in is another one
         telemetry.refused("tell of an abandoned run", error)
+    except BaseException:
+        _give_up(run)
+        raise
 
 
 def open_runs() -> list[Run]:
@@ -363,5 +402,5 @@ def at_first_run(run: Run) -> None:
         prepare()
         run.started = time_ns()
     if not _registered:
-        _registered.append(end_all)
         atexit.register(end_all)
+        _registered.append(end_all)

@@ -67,10 +67,10 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
+        telemetry.put(None)  # first: a run that starts in another thread sees that, or is among the open ones
         try:
             ending.end_all()
-        finally:  # hooks are told
-            telemetry.put(None)
+        finally:
             redaction.forget()
             CallspanInstrumentor.options = {}
 

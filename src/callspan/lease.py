@@ -26,7 +26,7 @@ class Lease:
         self.run = run
 
     def __del__(self, _abandon: Any = abandoned.append, _now: Any = time_ns) -> None:
-        run = self.run
+        run = getattr(self, "run", None)  # it may have been interrupted while it was made
         if run is not None and not run.ended:
             _abandon((run, _now()))
 

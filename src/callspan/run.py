@@ -47,12 +47,13 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "content", "context",
-        "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error", "extra", "extra_at_end",
-        "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned", "metadata",
-        "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused", "ref", "row",
-        "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed",
-        "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "closed", "content",
+        "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error", "extra",
+        "extra_at_end", "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned",
+        "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused",
+        "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started",
+        "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched",
+        "who",
     )  # fmt: skip
 
     row: Kind
@@ -97,10 +98,10 @@ class Run:
         self.attempt = 1  # at the same thing
         self.content = "no_content"  # where what is said in it is written
         self.ancestors: tuple[Any, ...] = ()
-        self.ended = self.streamed = self.top = self.is_foreign = self.watched = self.skippable = self.disturbed = False
-        # Whether a model inside it has counted its tokens; whether it has totals; `disturbed`: whether a run inside it
-        # was cancelled.
-        self.counted = self.sums = False
+        # Whether its end has begun, and whether that is over; whether a model inside it has counted its tokens;
+        # whether it has totals; whether a run inside it was cancelled.
+        self.ended = self.closed = self.counted = self.sums = self.disturbed = self.streamed = False
+        self.top = self.is_foreign = self.watched = self.skippable = False
         self.key: int = 0  # what two announcements of one run have in common
         # Who hears it, and who did not want to; of these who comes by OpenTelemetry's door, and who is told of the span
         # besides; what their hooks noted, what one of them stopped it with, and which events LangGraph told.

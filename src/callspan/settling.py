@@ -29,6 +29,10 @@ class Told(Protocol):
         """Call those that need not be awaited: nobody is left to do so."""
         ...
 
+    def go_quietly(self) -> None:
+        """Do the same, or what is left of it; nothing is raised, as an exception is on its way already."""
+        ...
+
 
 class Surely(Coroutine[Any, Any, Any]):
     """A coroutine that begins even if it is cancelled before: it is what ends a run.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import CodeType, CoroutineType
 from typing import Any
 
-from callspan.frame import Frame, Opener, Watch
+from callspan.frame import Frame, Opener, Watch, current
 from callspan.settling import Pending, Surely, Told, settle
 from callspan.skipping import Answer, Answered
 from callspan.steps import AsyncDriver, Steps, drive, tell
@@ -31,35 +31,46 @@ class Replacement:
     function: Any
 
 
+CutShort = Callable[[Any, BaseException], None]
+"""Ends runs that nobody else will end: those of the run managers it is given, with the exception that came."""
+
 Weave = Callable[[Callable[..., Any], Watch], "Wrapper | Replacement"]
 """Makes what stands around one callable, given the callable and who watches over our code."""
 
 
-def before(hook: Callable[..., Any]) -> Weave:
+def before(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave:
     """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await.
 
     Who is to hear what the hook noted hears it next, and may stop the call.
+
+    Args:
+        hook: What is called.
+        cut_short: Ends what the hook did not end because an exception came out of it, or out of who heard it.
     """
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
             told: Told | None = None
-            if watch.active:
-                try:
-                    told = hook(args, kwargs)
-                except Exception as error:  # noqa: BLE001 - our code around the user's call
-                    watch.failed(error)
-            if told is not None:
-                settle(told.go())
+            try:
+                if watch.active:
+                    try:
+                        told = hook(args, kwargs)
+                    except Exception as error:  # noqa: BLE001 - our code around the user's call
+                        watch.failed(error)
+                if told is not None:
+                    settle(told.go())
+            except BaseException as error:
+                _interrupted(told, cut_short, args[0], error)
+                raise
             return ours.__wrapped__(*args, **kwargs)
 
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            told: Told | None = watch.run(hook, args, kwargs)
-            if told is None:
-                return wrapped(*args, **kwargs)
+            told: Told | None = None
             try:
-                pending = told.go()
+                told = watch.run(hook, args, kwargs)
+                pending = None if told is None else told.go()
             except BaseException as stop:  # noqa: BLE001 - raised where the caller awaits us
+                _interrupted(told, cut_short, args[0], stop)
                 return _raising(stop)
             return wrapped(*args, **kwargs) if pending is None else Surely(and_then(pending, wrapped, args, kwargs))
 
@@ -69,38 +80,67 @@ def before(hook: Callable[..., Any]) -> Weave:
     return weave
 
 
-def after(hook: Callable[..., Any]) -> Weave:
+def after(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave:
     """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result.
 
     Who is to hear what the hook noted hears it next, and may stop the call.
+
+    Args:
+        hook: What is called.
+        cut_short: Ends what the hook started, if an exception keeps the result from the caller.
     """
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
-            result = ours.__wrapped__(*args, **kwargs)
+            result: Any = None
             told: Told | None = None
-            if watch.active:
-                try:
-                    told = hook(args, kwargs, result)
-                except Exception as error:  # noqa: BLE001 - our code around the user's call
-                    watch.failed(error)
-            if told is not None:
-                settle(told.go())
-            return result
-
-        async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            result = await wrapped(*args, **kwargs)
-            told: Told | None = watch.run(hook, args, kwargs, result)
-            if told is not None and (pending := told.go()) is not None:
-                await pending
-            return result
+            try:
+                result = ours.__wrapped__(*args, **kwargs)
+                if watch.active:
+                    try:
+                        told = hook(args, kwargs, result)
+                    except Exception as error:  # noqa: BLE001 - our code around the user's call
+                        watch.failed(error)
+                if told is not None:
+                    settle(told.go())
+                return result
+            except BaseException as error:
+                _interrupted(told, cut_short, result, error)
+                raise
 
         if inspect.iscoroutinefunction(inspect.unwrap(original)):
-            return coroutine
+            return _after_coroutine(hook, cut_short, watch)
         ours: Any = function
         return Replacement(function)
 
     return weave
+
+
+def _after_coroutine(hook: Callable[..., Any], cut_short: CutShort | None, watch: Watch) -> Wrapper:
+    async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        result: Any = None
+        told: Told | None = None
+        try:
+            result = await wrapped(*args, **kwargs)
+            told = watch.run(hook, args, kwargs, result)
+            if told is not None and (pending := told.go()) is not None:
+                await pending
+            return result
+        except BaseException as error:
+            _interrupted(told, cut_short, result, error)
+            raise
+
+    return coroutine
+
+
+def _interrupted(told: Told | None, cut_short: CutShort | None, what: Any, error: BaseException) -> None:
+    """Do what is left to do when an exception comes out of a hook of ours, or out of who is told of it."""
+    if type(error) is Answered:  # it is on its way to the frame that answers
+        return
+    if told is not None:
+        told.go_quietly()
+    if cut_short is not None and what is not None:
+        cut_short(what, error)
 
 
 def around(opener: Opener) -> Weave:
@@ -148,28 +188,33 @@ def _function(opened: Opener) -> Replacement:
         frame = opened(args, kwargs)
         if frame is None:
             return ours.__wrapped__(*args, **kwargs)
-        token = frame.enter()
+        before = current()
         try:
-            answer: Answer | None = None
             try:
-                if frame.told is not None:
-                    tell(frame)
-                result = ours.__wrapped__(*args, **kwargs)
-            except Answered as answered:
-                result, answer = None, frame.instead(answered)
-                if answer is None:
-                    raise
-            if answer is not None:
-                result = answer.told()
+                frame.enter()
+                answer: Answer | None = None
+                try:
+                    if frame.told is not None:
+                        tell(frame)
+                    result = ours.__wrapped__(*args, **kwargs)
+                except Answered as answered:
+                    result, answer = None, frame.instead(answered)
+                    if answer is None:
+                        raise
+                if answer is not None:
+                    result = answer.told()
+            except BaseException as error:
+                frame.finish(before, error)
+                raise
+            # A plain function may hand on what another one's coroutine function gave it: the body is still to come.
+            if type(result) is CoroutineType:
+                frame.leave(before)
+                return Steps(result, frame)
+            frame.result = result
+            frame.finish(before, None)
         except BaseException as error:
-            frame.finish(token, error)
+            frame.interrupted(before, error)
             raise
-        # A plain function may hand on what another one's coroutine function gave it: the body is still to come.
-        if type(result) is CoroutineType:
-            frame.leave(token)
-            return Steps(result, frame)
-        frame.result = result
-        frame.finish(token, None)
         return result
 
     ours: Any = function

@@ -145,6 +145,23 @@ def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None
         return None
 
 
+def end_half_started(started: int, error: BaseException) -> None:
+    """End the span that the SDK was starting when an exception came: only the SDK's own frames still have it.
+
+    Args:
+        started: The time it was started with, in nanoseconds since the epoch.
+        error: The exception.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if str(frame.f_globals.get("__name__")).startswith("opentelemetry."):
+            for value in list(frame.f_locals.values()):
+                if isinstance(value, Span) and getattr(value, "start_time", None) == started and value.is_recording():
+                    value.end()
+        trace = trace.tb_next
+
+
 def hidden_span(parent: Context) -> Span:
     """Give a span that is not recorded and passes the context of the nearest recorded one on."""
     return NonRecordingSpan(get_current_span(parent).get_span_context())

@@ -7,11 +7,11 @@ from functools import partial
 from threading import Lock
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
 from callspan import capture, lease, registry, semconv, shared_calls, spans, telemetry
 from callspan.delivery import Call, Stopped, Telling, calls_of
-from callspan.ending import at_first_run, end, index_of, reap
+from callspan.ending import ABANDONED, at_first_run, cut_short, end, end_alone, index_of, reap
 from callspan.identity import IDENTITY, at_home
 from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
@@ -48,23 +48,52 @@ def start(
         causes: Why it was made, for its links.
         current: The context it is started in, if that may be another one.
     """
-    at_first_run(run)
-    if lease.abandoned:
-        reap()
-    inforce = telemetry.current()
-    run.row = row
-    if above is not None:
-        _put_under(run, above)
-    heard = doors.handler is not None
-    given = parent
-    if heard:
-        run.by_sdk = []
-        given = Context({**parent, PENDING: run})
-    if shared_calls.kind_of(row):
-        _watched(run, parent, above)
-    if run.watched or (above is not None and (hidden or row.depth > inforce.visible)):
+    try:
+        at_first_run(run)
+        if lease.abandoned:
+            reap()
+        inforce = telemetry.current()
+        run.row = row
+        if above is not None:
+            _put_under(run, above)
+        heard = doors.handler is not None
+        given = parent
+        if heard:
+            run.by_sdk = []
+            given = Context({**parent, PENDING: run})
+        if shared_calls.kind_of(row):
+            _watched(run, parent, above)
+        _give_span(run, inforce, parent, given, causes, above, is_hidden=hidden)
+        context = run.context = _body_of(run, parent, above)
+        if heard:
+            run.by_sdk = tuple(run.by_sdk)
+            blocks = blocks_of(parent, current or parent)
+            if blocks or doors.process or run.by_sdk:
+                _open_doors(run, context, given, blocks)
+        registry.add(run)
+        if not telemetry.is_current(inforce):  # another thread, or a sampler, called `uninstrument()` meanwhile
+            run.subscribers = ()  # nobody has heard of it yet
+            end_alone(run, None)
+    except BaseException as error:
+        cut_short(run, error, ABANDONED if isinstance(error, Exception) else CANCELLED)
+        raise
+
+
+def _give_span(
+    run: Run,
+    inforce: telemetry.Telemetry,
+    parent: Context,
+    given: Context,
+    causes: Sequence[Cause],
+    above: Run | None,
+    *,
+    is_hidden: bool,
+) -> None:
+    """Start the run's span, or give it one that is not recorded, and find out whether it has totals."""
+    row = run.row
+    if run.watched or (above is not None and (is_hidden or row.depth > inforce.visible)):
         run.span = spans.hidden_span(parent)
-        run.identity = spans.read(row.identity, run) if heard else {}
+        run.identity = spans.read(row.identity, run) if given is not parent else {}
     else:
         # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
         # run it is known which it will be. Otherwise it is taken to be as it was the last time.
@@ -75,13 +104,6 @@ def start(
         run.sums = recording and (above is None or row.totals)
     if row.totals and telemetry.instruments() is not None:
         run.sums = True  # an agent's are measured, whether or not it has a span
-    context = run.context = _body_of(run, parent, above)
-    if heard:
-        run.by_sdk = tuple(run.by_sdk)
-        blocks = blocks_of(parent, current or parent)
-        if blocks or doors.process or run.by_sdk:
-            _open_doors(run, context, given, blocks)
-    registry.add(run)
 
 
 def _put_under(run: Run, above: Run) -> None:
@@ -206,12 +228,15 @@ def _start_span(
     if run.who is not None:
         attributes = {**run.who.attributes, **attributes}
     links = spans.links(causes) if causes else None
-    try:
-        span: Span = inforce.tracer.start_span(name, parent, row.span_kind, attributes, links, run.started)
+    try:  # straight into the run: what stood in a variable here an interrupt would take along
+        run.span = inforce.tracer.start_span(name, parent, row.span_kind, attributes, links, run.started)
     except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
         telemetry.refused("start a span", fault)
-        span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
-    run.span = span
+        run.span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
+    except BaseException as interrupt:
+        spans.end_half_started(run.started, interrupt)
+        raise
+    span = run.span
     recording = span.is_recording()
     if recording:
         late = {} if eager else spans.read(row.start, run)

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import AsyncGeneratorType, CoroutineType, coroutine
 from typing import Any
 
-from opentelemetry.context import attach
+from opentelemetry.context import Context
 
-from callspan.frame import Frame, reset
+from callspan.frame import Frame, current, put, restore
 from callspan.settling import Pending, Told, settle
 from callspan.skipping import Answered
 
@@ -16,41 +16,68 @@ from callspan.skipping import Answered
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
     """Run a generator in the frame's context, step by step."""
     send, value, thrown, error = body.send, None, None, None
+    before: Context | None = None  # the caller's context, during a step
     try:
-        while True:
-            token = frame.enter()
-            try:
-                if frame.told is not None:
-                    tell(frame)
-                item = send(value) if thrown is None else body.throw(thrown)
-            except StopIteration as stop:
-                return stop.value
-            except Answered as answered:
-                if (answer := frame.instead(answered)) is None:
-                    raise
-                body = answer.streamed()
-                send, value = body.send, None
-                continue
-            finally:
-                frame.leave(token)
-                thrown = None
-            try:
-                value = yield item
-            except GeneratorExit:
-                token = frame.enter()
+        try:
+            while True:
+                before = current()
                 try:
-                    body.close()
+                    frame.enter()
+                    if frame.told is not None:
+                        tell(frame)
+                    item = send(value) if thrown is None else body.throw(thrown)
+                except StopIteration as stop:
+                    return stop.value
+                except Answered as answered:
+                    if (answer := frame.instead(answered)) is None:
+                        raise
+                    body = answer.streamed()
+                    send, value = body.send, None
+                    continue
                 finally:
-                    frame.leave(token)
-                raise
-            except BaseException as raised:  # noqa: BLE001 - it goes into the body
-                thrown, value = raised, None
+                    frame.leave(before)
+                    thrown = None
+                before = None
+                try:
+                    value = yield item
+                except GeneratorExit:
+                    close_in(frame, body)
+                    raise
+                except BaseException as raised:  # noqa: BLE001 - it goes into the body
+                    thrown, value = raised, None
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            settle(frame.close(error))
+            error = thrown = None
     except BaseException as raised:
-        error = raised
+        frame.interrupted(before, raised)
+        _let_go(frame, body)
         raise
     finally:
-        settle(frame.close(error))
         del error, thrown
+
+
+def close_in(frame: Frame, body: Any) -> None:
+    """Close a generator, or a step, in the frame's context."""
+    before = current()
+    try:
+        try:
+            frame.enter()
+            body.close()
+        finally:
+            frame.leave(before)
+    finally:
+        restore(before)
+
+
+def _let_go(frame: Frame, body: Any) -> None:
+    """Close a generator that was interrupted between two steps, so that what is open in it ends now."""
+    try:
+        close_in(frame, body)
+    except Exception:  # noqa: BLE001 - as where a generator is collected: the interrupt is on its way
+        return
 
 
 def tell(frame: Frame) -> None:
@@ -88,27 +115,32 @@ def _stepper(name: str) -> Callable[..., Any]:
         frame = self._frame
         if name == "throw":
             frame.begun = True  # if it has not begun, the body is over before its first line, and so is what is ours
-        token = frame.enter()
+        before = current()
         try:
-            if frame.told is not None:
-                told, frame.told = frame.told, None
-                self._body = _begun(told, self._body, self._of)
-            item = getattr(self._body, name)(*args)
-        except BaseException as raised:
-            frame.leave(token)
-            answer = frame.instead(raised) if type(raised) is Answered else None
-            if answer is not None:
-                self._body = answer.awaited()
+            try:
+                frame.enter()
+                if frame.told is not None:
+                    told, frame.told = frame.told, None
+                    self._body = _begun(told, self._body, self._of)
+                item = getattr(self._body, name)(*args)
+            except BaseException as raised:
+                frame.leave(before)
+                answer = frame.instead(raised) if type(raised) is Answered else None
+                if answer is not None:
+                    self._body = answer.awaited()
+                else:
+                    over, error = self._verdict(raised)
+                    pending = frame.close(error) if over else None
+                    del error
+                    if pending is None:
+                        raise
+                    self._body, self._told = _ended(pending, raised), True
             else:
-                over, error = self._verdict(raised)
-                pending = frame.close(error) if over else None
-                del error
-                if pending is None:
-                    raise
-                self._body, self._told = _ended(pending, raised), True
-        else:
-            frame.leave(token)
-            return item
+                frame.leave(before)
+                return item
+        except BaseException:
+            restore(before)
+            raise
         return self.send(None)
 
     return step
@@ -141,11 +173,9 @@ class Steps(Coroutine[Any, Any, Any]):
         if frame.context is None:  # nothing of it has run
             self._body.close()
             return
-        token = frame.enter()
         try:
-            self._body.close()
+            close_in(frame, self._body)
         finally:
-            frame.leave(token)
             if self._of is None and self._is_over():
                 frame.close_now(GeneratorExit())  # nobody awaits a coroutine that is closed
 
@@ -197,32 +227,35 @@ def one_step(step: Any, frame: Frame, of: Any) -> Generator[Any, Any, Any]:
     value: Any = None
     thrown: BaseException | None = None
     while True:
-        token = frame.enter()
+        before = current()
+        pending = None
         try:
-            item = step.send(value) if thrown is None else step.throw(thrown)
-        except StopIteration as done:
-            frame.leave(token)
-            return done.value
-        except BaseException as raised:
-            frame.leave(token)
-            thrown = pending = None
-            if type(raised) is StopAsyncIteration:
-                pending = frame.close(None)
-            elif getattr(of, "ag_frame", None) is None:  # two steps at once are refused, and leave it as it was
-                pending = frame.close(raised)
+            try:
+                frame.enter()
+                item = step.send(value) if thrown is None else step.throw(thrown)
+            except StopIteration as done:
+                frame.leave(before)
+                return done.value
+            except BaseException as raised:
+                frame.leave(before)
+                thrown = None
+                if type(raised) is StopAsyncIteration:
+                    pending = frame.close(None)
+                elif getattr(of, "ag_frame", None) is None:  # two steps at once are refused, and leave it as it was
+                    pending = frame.close(raised)
+                raise
+            frame.leave(before)
+        except BaseException:
+            restore(before)
             if pending is not None:
                 yield from pending
             raise
-        frame.leave(token)
         thrown = None
+        del before  # it is the caller's of this step
         try:
             value = yield item
         except GeneratorExit:
-            token = frame.enter()
-            try:
-                step.close()
-            finally:
-                frame.leave(token)
+            close_in(frame, step)
             raise
         except BaseException as raised:  # noqa: BLE001 - it goes into the step
             thrown, value = raised, None
@@ -241,13 +274,16 @@ class AsyncDriver(AsyncGenerator[Any, Any]):
     def __init__(self, body: Any, frame: Frame) -> None:
         self._body, self._frame = body, frame
 
-    def __del__(self, _attach: Any = attach, _reset: Any = reset) -> None:
+    def __del__(self, _current: Any = current, _put: Any = put, _restore: Any = restore) -> None:
         """Let go of the body in its own context: the event loop's closing of it takes the current one along."""
         if self._frame.context is None or getattr(self._body, "ag_frame", None) is None:
             return
-        token = _attach(self._frame.context)
-        del self._body
-        _reset(token)
+        before = _current()
+        try:
+            _put(self._frame.context)
+            del self._body
+        finally:
+            _restore(before)
 
     def __aiter__(self) -> AsyncDriver:
         return self

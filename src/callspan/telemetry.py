@@ -73,19 +73,26 @@ first_run = FirstRun()
 
 _current: Telemetry | None = None
 
+_last: Telemetry | None = None  # what was put in force last: calls that are under way when it is taken away end with it
+
 _said: set[str] = set()  # while nothing is in force: callbacks of a provider hear others' spans even then
 
 
 def current() -> Telemetry:
-    """Give what is in force.
+    """Return what is in force, or what was last, for the calls that are under way after `uninstrument()`.
 
     Raises:
-        RuntimeError: Nothing is instrumented. Patches that are taken away do nothing, so it takes another thread's
-            `uninstrument()` in the middle of a start to get here.
+        RuntimeError: Nothing was ever instrumented.
     """
-    if _current is None:
+    inforce = _current or _last
+    if inforce is None:
         raise RuntimeError("callspan is not instrumented")
-    return _current
+    return inforce
+
+
+def is_current(inforce: Telemetry) -> bool:
+    """Return whether this is still in force: another thread may call `uninstrument()` at any time."""
+    return inforce is _current
 
 
 def is_inforce() -> bool:
@@ -100,12 +107,15 @@ def provider() -> TracerProvider | None:
 
 def instruments() -> Instruments | None:
     """Give what measures; None as long as nobody does."""
-    return None if _current is None or _current.meters is None else _current.meters.instruments()
+    inforce = _current or _last
+    return None if inforce is None or inforce.meters is None else inforce.meters.instruments()
 
 
 def put(telemetry: Telemetry | None) -> None:
-    """Put this in force."""
-    global _current
+    """Put this in force; None: nothing is, and `current` returns the last one to calls that are under way."""
+    global _current, _last
+    if telemetry is not None:
+        _last = telemetry
     _current = telemetry
     deny(denied_keys())
 

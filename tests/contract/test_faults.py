@@ -58,7 +58,7 @@ MODULES: list[ModuleType] = [
 
 # The weaving itself happens when a patch is installed, and the wrappers are the user's call.
 NOT_AT_CALL_TIME = {
-    *("before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "reset", "_drive"),
+    *("before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "reset", "restore", "_drive"),
     *("_note", "leave"),  # as short as an assignment
 }
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import baggage, trace
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.util.types import AttributeValue
 
 from callspan import identity, semconv, spans, telemetry
-from callspan.frame import reset
+from callspan.frame import attached
 from callspan.identity import IDENTITY, TRAVELLING, Identity
 
 
@@ -57,11 +57,8 @@ def session(
     for name in TRAVELLING:
         if name in who.attributes:
             inside = baggage.set_baggage(name, who.attributes[name], inside)
-    token = attach(inside)
-    try:
+    with attached(inside):
         yield
-    finally:
-        reset(token)
 
 
 def _id(given: object, what: str) -> str:

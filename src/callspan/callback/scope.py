@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast, overload
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 
 from callspan.callback.forward import Forward, as_callback, put_bus
-from callspan.frame import reset
+from callspan.frame import attached
 from callspan.subscription import BLOCK, doors
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
@@ -71,11 +71,8 @@ def callbacks(*processors: SpanProcessor) -> Generator[Any]:
     given = tuple(as_callback(processor) for processor in processors)
     put_bus()
     here: Any = get_current()
-    token = attach(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)}))
-    try:
+    with attached(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)})):
         yield processors[0] if len(processors) == 1 else processors
-    finally:
-        reset(token)
 
 
 def flush(timeout: float) -> bool:

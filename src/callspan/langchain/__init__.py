@@ -10,7 +10,7 @@ from callspan.langchain import embeddings, rerankers
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
-from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed
+from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.pauses import paused, resumed
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
@@ -23,7 +23,7 @@ _GRAPH_RUNNABLES = "langgraph._internal._runnable"
 
 def _starts() -> list[Patch]:
     return [
-        Patch(_MANAGER, f"{manager}.{method}", after(hook))
+        Patch(_MANAGER, f"{manager}.{method}", after(hook, interrupted))
         for manager in ("CallbackManager", "AsyncCallbackManager")
         for method, hook in STARTS
     ]
@@ -31,7 +31,7 @@ def _starts() -> list[Patch]:
 
 def _ends() -> list[Patch]:
     return [
-        Patch(_MANAGER, f"{colour}CallbackManagerFor{name}Run.on_{event}_{how}", before(hook))
+        Patch(_MANAGER, f"{colour}CallbackManagerFor{name}Run.on_{event}_{how}", before(hook, interrupted))
         for colour in ("", "Async")
         for name, event, outputs in ENDS
         for how, hook in (("end", ended(outputs)), ("error", failed))

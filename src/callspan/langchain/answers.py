@@ -62,6 +62,9 @@ class Unmade:
     def go_now(self) -> None:
         self.go()
 
+    def go_quietly(self) -> None:
+        """Nobody is told."""
+
 
 def answer_of(run: Run, run_manager: Any) -> Answer:
     """Give what stands for the call of a run that was skipped.

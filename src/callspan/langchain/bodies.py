@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 from weakref import ReferenceType, ref
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 
 from callspan import shared_calls
 from callspan.delivery import Telling, together
 from callspan.ending import end
-from callspan.frame import Frame, Opener
+from callspan.frame import Frame, Opener, put
+from callspan.frame import current as current_context
 from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
@@ -34,7 +35,7 @@ from callspan.skipping import Answer, Answered
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     """Make the run current whose children the config prepares; nothing to undo in a context made for one body."""
     config = args[0] if args else kwargs["config"]
-    current = get_current()
+    current = current_context()
     run_id = getattr(config.get("callbacks"), "parent_run_id", None)
     if run_id is None:
         return
@@ -42,12 +43,11 @@ def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> No
     here: Any = current.get(RUN)
     around = None if here is None else here.ref
     # Nearly always it was started right here; and also if the user gave it the id of the run around it.
-    if newest is not None and newest.context is not None and newest.parent_ref is around:
-        body = newest.context
-    else:
+    body = None if newest is None or newest.parent_ref is not around else newest.context
+    if body is None:
         body = place(run_id, current)
     if body is not current:
-        attach(body)
+        put(body)
 
 
 class ModelBody(Frame):
@@ -61,7 +61,7 @@ class ModelBody(Frame):
     def outset(self) -> Context | None:
         if self.run.skipped is not None:
             self.told = Unmade(self.run)
-        current = get_current()
+        current = current_context()
         return current if current.get(RUN) is self.run else self.run.context
 
     def instead(self, answered: Answered) -> Answer | None:
@@ -104,7 +104,7 @@ class SharedBody(Frame):
     __slots__ = ()
 
     def outset(self) -> Context | None:
-        current = get_current()
+        current = current_context()
         body = Context({key: value for key, value in current.items() if key != WAITING})
         above = body.get(RUN)
         if shared_calls.outer_record(body, "llm", above) is None:
@@ -160,7 +160,7 @@ class Scope(Frame):
             self.body = ref(body)  # who drops a stream closes it
 
     def outset(self) -> Context | None:
-        self.outside = get_current()
+        self.outside = current_context()
         return _waiting(self)
 
     def expects(self, name: str) -> bool:
@@ -172,11 +172,12 @@ class Scope(Frame):
         self.run, self.owner, run.outside = run, owner, self.outside
         if self.body is not None:
             note_stream(run, self.body)
-        if run.context is None:
+        context = run.context
+        if context is None:  # it has ended, perhaps in another thread's `uninstrument()`
             return
-        if get_current().get(WAITING) is self:
-            attach(run.context)  # `leave` takes it away
-        self.context = run.context  # for the next step, if the start was a task of its own
+        if current_context().get(WAITING) is self:
+            put(context)  # `leave` takes it away
+        self.context = context  # for the next step, if the start was a task of its own
 
     def instead(self, answered: Answered) -> Answer | None:
         return answer_of(answered.run, self.owner) if answered.run is self.run else None
@@ -188,7 +189,7 @@ class Scope(Frame):
                 self.context = self.run.context  # adopted in an eager task, whose context is not ours
 
     def over(self, error: BaseException | None) -> Told | None:
-        run, self.run = self.run, None
+        run = self.run
         told = None
         if run is not None and not run.ended:
             if self.streams and error is not None:
@@ -196,7 +197,7 @@ class Scope(Frame):
             time_out = given_up(run)
             outcome = UNREPORTED if error is None else outcome_of_run(run, error)
             told = end(run, error=time_out or error, outcome=ERROR if time_out is not None else outcome)
-        self.owner = None
+        self.run = self.owner = None
         return told
 
 
@@ -275,5 +276,5 @@ def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
 
 
 def _waiting(frame: Scope | Prompts) -> Context | None:
-    current = get_current()
+    current = current_context()
     return None if suppressed(current) else Context({**current, WAITING: frame})

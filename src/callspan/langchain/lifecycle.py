@@ -10,7 +10,7 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan import lease
 from callspan.delivery import Telling
-from callspan.ending import NOTHING, end
+from callspan.ending import NOTHING, cut_short, end
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
@@ -20,6 +20,7 @@ from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
 from callspan.langchain.failures import error_of, given_up
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
+from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import after_start, before_end, outcome_of_run, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
@@ -78,8 +79,8 @@ def begin(
     causes: Sequence[Cause] = ()
     if may_have_causes(run, kind, above):
         causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
+    run_manager.__dict__[lease.SLOT] = lease.Lease(run)  # first: whatever interrupts us from here on, somebody owns it
     start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
-    run_manager.__dict__[lease.SLOT] = lease.Lease(run)
     if manager.handlers:
         _lift(run, run_manager, manager, parent)
     return run, None
@@ -156,6 +157,19 @@ def also_told(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -
     run = lease.leased(args[0])
     if run is not None and not run.ended:
         tokens.watch(run, run_manager)
+
+
+def interrupted(managers: Any, error: BaseException) -> None:
+    """End the runs of a run manager, or of several, whose start or end was interrupted: nobody else will.
+
+    Args:
+        managers: The run manager, or a list of them.
+        error: The exception, which is on its way to the caller.
+    """
+    for manager in managers if isinstance(managers, list) else (managers,):
+        run = run_of(manager)
+        if run is not None and not run.closed:
+            cut_short(run, error, outcome_of(error))
 
 
 def ended(outputs_name: str) -> Hook:

@@ -83,5 +83,7 @@ class OwnRun(Frame):
 
     def over(self, error: BaseException | None) -> Told | None:
         """End the run as the body ended."""
-        run, self.run = self.run, None
-        return None if run is None else end(run, self.outputs, error, outcome_of(error))
+        run = self.run
+        told = None if run is None else end(run, self.outputs, error, outcome_of(error))
+        self.run = None
+        return told

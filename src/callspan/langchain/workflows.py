@@ -7,17 +7,18 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
-from opentelemetry.context import get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
 from callspan import semconv, telemetry
-from callspan.frame import reset
+from callspan.frame import current, reset
 from callspan.kinds import Kind
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.own_runs import OwnRun
 from callspan.patching import Sentry, woven
 from callspan.registry import RUN
 from callspan.run import Run
+from callspan.settling import settle
 from callspan.shapes import around
 from callspan.steps import tell
 from callspan.text import safe_name
@@ -54,40 +55,57 @@ class workflow:  # noqa: N801 - used as a function
         return decorated
 
     def __enter__(self) -> Run:
-        frame, token = self._entered()
+        before, frame = current(), self._prepared()
         try:
+            self._open.append((frame, frame.enter()))
             tell(frame)
+            return self._run_of(frame)
         except BaseException as error:
-            self._open.remove((frame, token))
-            frame.finish(token, error)
+            self._give_up(frame, before, error)
             raise
-        return self._run_of(frame)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        frame, token = self._left()
-        frame.finish(token, error)
+        opened = frame, token = self._last()
+        try:
+            try:
+                reset(token)
+                settle(frame.close(error))
+            finally:
+                self._open.remove(opened)
+        except BaseException as raised:
+            reset(token)
+            frame.interrupted(None, raised)
+            raise
 
     async def __aenter__(self) -> Run:
-        frame, token = self._entered()
-        told, frame.told = frame.told, None
+        before, frame = current(), self._prepared()
         try:
+            self._open.append((frame, frame.enter()))
+            told, frame.told = frame.told, None
             if told is not None and (pending := told.go()) is not None:
                 await pending
+            return self._run_of(frame)
         except BaseException as error:
-            self._open.remove((frame, token))
-            frame.finish(token, error)
+            self._give_up(frame, before, error)
             raise
-        return self._run_of(frame)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        frame, token = self._left()
-        if token is not None:
+        opened = frame, token = self._last()
+        try:
+            try:
+                reset(token)
+                pending = frame.close(error)
+            finally:
+                self._open.remove(opened)
+        except BaseException as raised:
             reset(token)
-        if (pending := frame.close(error)) is not None:
+            frame.interrupted(None, raised)
+            raise
+        if pending is not None:
             await pending
 
     def _frame(self) -> OwnRun | None:
@@ -95,21 +113,25 @@ class workflow:  # noqa: N801 - used as a function
             return None
         return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 
-    def _entered(self) -> tuple[OwnRun, Any]:
+    def _prepared(self) -> OwnRun:
         frame = self._frame()
         unwatched = frame is None
         frame = frame or OwnRun(self._name, NAMED)
         frame.prepare(self._sentry)
         frame.begun = unwatched  # then there is nothing to put in place
-        token = frame.enter()
-        self._open.append((frame, token))
-        return frame, token
+        return frame
 
-    def _left(self) -> tuple[OwnRun, Any]:
+    def _give_up(self, frame: OwnRun, before: Context, error: BaseException) -> None:
+        """End a block that an exception kept from beginning."""
+        frame.interrupted(before, error)
+        for opened in [opened for opened in self._open if opened[0] is frame]:
+            self._open.remove(opened)
+
+    def _last(self) -> tuple[OwnRun, Any]:
         """Give what was entered last in this context: several tasks and threads may be in blocks of one object."""
-        here: Any = get_current().get(RUN)
+        here: Any = current().get(RUN)
         place = next((place for place in reversed(range(len(self._open))) if self._open[place][0].run is here), -1)
-        return self._open.pop(place)
+        return self._open[place]
 
     def _run_of(self, frame: OwnRun) -> Run:
         if frame.run is not None:
