@@ -85,6 +85,11 @@ def _builtin() -> Price:
         from genai_prices import calc_price
     except ImportError as missing:
         raise PricesError("prices are in the extra `prices`: pip install 'callspan[prices]'") from missing
+    # The package imports its table at the first price. That is now, and not in the middle of the program's first call.
+    try:
+        calc_price(Used(input_tokens=2, output_tokens=1, cache_read_tokens=1), _USUAL, provider_id="openai")
+    except (LookupError, ValueError):  # a table without this model is loaded all the same
+        pass
 
     @lru_cache(maxsize=20_000)
     def ask(model: str, provider: str | None, usage: Counts, day: int, terms: Terms) -> float | None:
@@ -123,6 +128,9 @@ def _builtin() -> Price:
 
     return price
 
+
+_USUAL = "gpt-4o"
+"""A model that the table has."""
 
 _DAY = 86_400
 _LAST_DAY = 365 * 1000

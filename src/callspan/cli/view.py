@@ -18,6 +18,7 @@ from callspan.local.contract import contract
 from callspan.local.errors import ORIGIN
 from callspan.local.explained import explained
 from callspan.local.page_file import write_page
+from callspan.local.private import open_private
 from callspan.local.read import Source, read
 from callspan.local.trace import Trace
 from callspan.local.usage import Price
@@ -84,7 +85,7 @@ def _write(target: Path, page: str, files: Sequence[str]) -> None:
     if target.exists() and any(target.samefile(file) for file in files):
         raise click.UsageError(f"-o {target} is the trace file itself")
     try:
-        with open(target, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as written:
+        with open(target, "w", encoding="utf-8", opener=open_private) as written:
             written.write(page)
     except OSError as error:
         raise click.UsageError(f"{target} cannot be written: {error.strerror or error}") from error

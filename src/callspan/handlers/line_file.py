@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import json
 import os
+import stat
 import sys
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+
+from callspan.local.background import Background, is_on_loop
+from callspan.local.private import NotAFile, open_private
 
 if sys.platform != "win32":  # there one process writes
     import fcntl
@@ -56,8 +62,38 @@ class LineFile:
                         file = self._rotated()
             _append(file, line)
 
+    def write_soon(self, line: bytes) -> None:
+        """Append a line, on an event loop in a thread of ours: the loop must not wait for a file.
+
+        Args:
+            line: The line, with its end.
+
+        Raises:
+            OSError: It cannot be written, and this process has no event loop.
+        """
+        on_loop = is_on_loop()
+        if not on_loop and not _background.has_begun:
+            self.write(line)
+            return
+        if not _exits:
+            _exits.append(flush_lines)
+            atexit.register(flush_lines)
+            if "multiprocessing.util" in sys.modules:  # its workers end without what `atexit` knows
+                sys.modules["multiprocessing.util"].Finalize(None, flush_lines, exitpriority=0)
+        _background.put((self, line))
+        if not on_loop:  # behind those of the loop, in the order of the calls
+            flush_lines()
+
     def close(self) -> None:
-        """Close the file; the next line opens it again."""
+        """Write what waits and close the file; the next line opens it again. An event loop does not wait for it."""
+        if is_on_loop():
+            _background.put((self, b""))
+            return
+        flush_lines()
+        self.close_now()
+
+    def close_now(self) -> None:
+        """Close the file, though lines for it may wait."""
         with self._lock:
             self._close()
 
@@ -72,9 +108,12 @@ class LineFile:
             self._close()
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Prompts are nobody else's business.
-            self._file = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o600)
-            _mend(self._file)
+            file = open_private(self.path, os.O_CREAT | os.O_APPEND | os.O_RDWR)
+            if stat.S_ISFIFO(os.fstat(file).st_mode):
+                os.close(file)
+                raise NotAFile(errno.ESPIPE, "it is a named pipe", str(self.path))
+            self._file = file
+            _mend(file)
         return self._file
 
     def _rotated(self) -> int:
@@ -185,10 +224,58 @@ def _is_json(line: bytes) -> bool:
 _all: weakref.WeakSet[LineFile] = weakref.WeakSet()
 
 
+def _write_lines(lines: list[tuple[LineFile, bytes]]) -> None:
+    failed: OSError | None = None
+    for file, line in lines:
+        try:
+            if line:
+                file.write(line)
+            else:
+                file.close_now()
+        except OSError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+_background: Background[tuple[LineFile, bytes]] = Background(_write_lines, "callspan-lines", pause=0)
+"""Writes the lines of all files: a program may make one for each of its requests."""
+
+_exits: list[Callable[[], bool]] = []
+"""What writes them before this process ends, once there are any."""
+
+
+def flush_lines(seconds: float = 2.0) -> bool:
+    """Wait until all lines are written that were handed over on an event loop.
+
+    Args:
+        seconds: How long to wait at most.
+
+    Returns:
+        Whether they are.
+    """
+    return _background.flush(seconds)
+
+
+def _before_fork() -> None:
+    _held.append(_background.lock.acquire(timeout=1))
+
+
+def _in_parent() -> None:
+    if _held.pop():
+        _background.lock.release()
+
+
+_held: list[bool] = []
+
+
 def _after_fork() -> None:
+    _held.clear()
+    _exits.clear()
+    _background.forget()
     for one in list(_all):
         one.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_after_fork)

@@ -12,9 +12,10 @@ from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, texts
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import session_of, user_of
-from callspan.handlers.line_file import LineFile
+from callspan.handlers.line_file import LineFile, flush_lines
 from callspan.handlers.spoken import error_in, ids_of, said_in
 from callspan.jsontext import plain
+from callspan.local.background import is_on_loop
 from callspan.run import Run
 from callspan.text import safe_name
 
@@ -24,7 +25,8 @@ class Recorder(Callback):
 
     A line says what was called, when and how long, how it ended, the model, the tokens, and the ids of run, parent,
     root, trace and span, session and user. Where the setting `content` is on it says what was asked and answered too,
-    as the spans do: redacted, cut at `content_limit`.
+    as the spans do: redacted, cut at `content_limit`. Calls on an event loop do not wait for the file: a thread writes
+    their lines, at once, and `path`, `close()`, `callspan.flush()` and the end of the program wait for it.
 
     Args:
         path: The file, which is made with the first line, for its owner alone; what is in it stays.
@@ -56,19 +58,25 @@ class Recorder(Callback):
 
     @property
     def path(self) -> Path:
-        """The file that is written now."""
+        """The file that is written now, with the lines of all calls that have ended, unless an event loop runs here."""
+        if not is_on_loop():
+            flush_lines()
         return self._file.path
 
     def on_run_end(self, run: Run) -> None:
         text = json.dumps(_line(run), ensure_ascii=False, separators=(",", ":"))
-        self._file.write(text.encode("utf-8", "replace") + b"\n")
+        self._file.write_soon(text.encode("utf-8", "replace") + b"\n")
 
     def on_run_error(self, run: Run) -> None:
         self.on_run_end(run)
 
     def close(self) -> None:
-        """Close the file; a line that comes later opens it again."""
+        """Write what waits and close the file; a line that comes later opens it again."""
         self._file.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until all lines are in the file."""
+        return flush_lines(timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Close the file."""

@@ -11,8 +11,11 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from opentelemetry import metrics, trace
+from opentelemetry._logs import _internal as logs_api
 from opentelemetry._logs import get_logger_provider
+from opentelemetry.metrics import _internal as metrics_api
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.util._once import Once
 
 from callspan import semconv, telemetry
 from callspan.local.plan import ENDPOINT, TRACES, is_sent
@@ -29,11 +32,13 @@ class Joined:
     Args:
         programs: The provider that the program has set, and ends; None: it has set none.
         providers: What was made because variables ask for it, and is to be flushed.
+        flushed: What was made though none ask for it, and is to be flushed too: the program may have added to it.
         complaints: What OpenTelemetry's exporters complained of.
     """
 
     programs: Any = None
     providers: list[Any] = field(default_factory=list[Any])
+    flushed: list[Any] = field(default_factory=list[Any])
     complaints: list[str] = field(default_factory=list[str])
 
 
@@ -48,12 +53,8 @@ def join(processors: Sequence[SpanProcessor]) -> Joined:
     if hasattr(provider, "add_span_processor"):
         joined.programs = provider
     else:
-        provider = _configured(joined) if is_sent() else None
-        if provider is None:
-            provider = TracerProvider()
-            _put_in_force(provider)
-        else:
-            _end_in_time(provider, joined)
+        provider = (configured(joined) if is_sent() else None) or TracerProvider()
+        _put_in_force(provider)
     for processor in processors:
         provider.add_span_processor(processor)
     return joined
@@ -69,8 +70,18 @@ def _put_in_force(provider: TracerProvider) -> None:
     telemetry.put(replace(inforce, tracer=tracer, provider=provider))
 
 
-def _configured(joined: Joined) -> Any:
-    """Let OpenTelemetry's configurator set what the variables ask for; gives the provider, or None: it set none."""
+def configured(joined: Joined) -> Any:
+    """Have OpenTelemetry's configurator make what the variables ask for, and take it out of force again.
+
+    The global tracer provider is nobody's afterwards, so that the program may set its own. Those of metrics and logs
+    stay, but the program may set others in their place, once, as if they had not been set.
+
+    Args:
+        joined: Receives what is to be flushed, and what went wrong.
+
+    Returns:
+        The tracer provider; None if none was made.
+    """
     complaints = logging.getLogger("opentelemetry.exporter")
     complaints.addHandler(_Complaints(joined.complaints))
     if not has_file() and not os.environ.get(TRACES):
@@ -79,12 +90,32 @@ def _configured(joined: Joined) -> Any:
         if os.environ.get(ENDPOINT):
             os.environ.setdefault(_METRICS, "otlp")
             os.environ.setdefault(_LOGS, "otlp")
+    free = [(module, name) for module, name in _GUARDS if not _is_used(module, name)]
     try:
         _configurator().configure(**({} if has_file() else {"auto_instrumentation_version": __version__}))
     except Exception as error:  # noqa: BLE001 - whatever a configurator and its exporters raise, the file is written
         joined.complaints.append(str(error) or type(error).__name__)
-    provider = trace.get_tracer_provider()
-    return provider if hasattr(provider, "add_span_processor") else None
+    made: Any = getattr(trace, "_TRACER_PROVIDER", None) if _GUARDS[0] in free else None
+    if made is not None:
+        _end_in_time(made, joined)
+        setattr(trace, "_TRACER_PROVIDER", None)  # noqa: B010 - a private name
+    for module, name in free:
+        if hasattr(module, name):
+            setattr(module, name, Once())
+    return made
+
+
+_GUARDS: tuple[tuple[Any, str], ...] = (
+    (trace, "_TRACER_PROVIDER_SET_ONCE"),
+    (metrics_api, "_METER_PROVIDER_SET_ONCE"),
+    (logs_api, "_LOGGER_PROVIDER_SET_ONCE"),
+)
+"""What lets a provider be set once."""
+
+
+def _is_used(module: Any, name: str) -> bool:
+    """Return whether the program has set a provider."""
+    return bool(getattr(getattr(module, name, None), "_done", False))
 
 
 def _configurator() -> Any:

@@ -6,12 +6,14 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from pathlib import Path
 from threading import Thread, Timer, current_thread, main_thread
-from typing import Any
+from typing import Any, NoReturn
 
 from callspan.local.joining import Joined
+from callspan.local.plan import TIMEOUT
 from callspan.local.printable import one_line
 from callspan.local.trace_file import TraceFile
 from callspan.local.tree_look import Look
@@ -51,20 +53,25 @@ def _flush(provider: Any, seconds: float) -> None:
         return
 
 
-def file_lines(file: TraceFile, workers: list[Path], look: Look) -> list[str]:
-    """Give the lines that name the files.
+def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -> list[str]:
+    """Return the lines that name the files.
 
     Args:
         file: This process's.
-        workers: Those of the processes that it has made.
+        name: Its name.
+        workers: The names of those of the processes that it has made.
         look: How lines look.
     """
     lines: list[str] = []
     if file.why:
-        lines.append(f"{shown(file.path, look)} cannot be written: {file.why}; {file.lost} spans are not saved")
+        unsaved = f"{file.lost + file.waiting} spans are not saved"
+        lines.append(f"{name} cannot be written: {file.why}; {unsaved}")
+    elif file.is_late:
+        lines.append(f"{name} takes no more: {file.waiting} spans could not be written in time ({TIMEOUT})")
     elif file.lost:
-        lines.append(f"{shown(file.path, look)} lacks {file.lost} spans that could not be written")
-    names = [shown(path, look) for path in ([file.path] if file.is_there else []) + workers[:_NAMED]]
+        slow = f", {file.dropped} of them as they came too fast" if file.dropped else ""
+        lines.append(f"{name} lacks {file.lost} spans that could not be written{slow}")
+    names = [*([name] if file.written else []), *workers[:_NAMED]]
     if workers:
         also = f"{len(workers)} worker processes wrote files" if len(workers) > 1 else "1 worker process wrote a file"
         lines.append(f"{also} too")
@@ -91,18 +98,35 @@ def sending_lines(joined: Joined, *, done: bool, seconds: float, look: Look) -> 
     return [f"not sent: {'; '.join(filter(None, (late, why)))}"]
 
 
-def shown(path: Path, look: Look) -> str:
-    """Give a file's name as one would type it here.
+def shown(path: Path, look: Look, folder: Path | None) -> str:
+    """Return a file's name as one would type it.
 
     Args:
         path: The file.
         look: How lines look.
+        folder: Where one would type it.
     """
-    try:
-        path = path.relative_to(Path.cwd())
-    except (ValueError, OSError):  # it is elsewhere, or we are nowhere
-        pass
+    if folder is not None and path.is_relative_to(folder):
+        path = path.relative_to(folder)
     return look.shown(one_line(shlex.quote(str(path))))
+
+
+def before_quick_exit(flush_file: Callable[[], None]) -> None:
+    """Have `os._exit` write what waits first: workers of `multiprocessing` and many a forked process end by it.
+
+    Args:
+        flush_file: Writes it.
+    """
+    leave_now = os._exit
+
+    @wraps(leave_now)
+    def _exit(status: int) -> NoReturn:
+        try:
+            flush_file()
+        finally:
+            leave_now(status)
+
+    os._exit = _exit
 
 
 def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> None:

@@ -44,7 +44,7 @@ class Live(SpanProcessor):
     """
 
     def __init__(self, screen: Screen | None) -> None:
-        self._screen = screen
+        self.screen = screen
         self._groups: dict[str, Group] = {}
         self.lock = RLock()
         self._changed = Event()
@@ -64,8 +64,8 @@ class Live(SpanProcessor):
         """Show what is still open, as it is, and nothing more from now on but lines that stay."""
         self._over = True
         self._changed.set()
-        if self._screen is not None:
-            self._screen.stop()
+        if self.screen is not None:
+            self.screen.stop()
         with self.lock:
             groups, self._groups = self._groups, {}
         for group in groups.values():
@@ -77,7 +77,7 @@ class Live(SpanProcessor):
         Args:
             screen: Where runs are shown there.
         """
-        self._screen, self.lock, self._changed, self._painter = screen, RLock(), Event(), None
+        self.screen, self.lock, self._changed, self._painter = screen, RLock(), Event(), None
         self._groups, self.summary = {}, Summary()
 
     def _guarded(self, note: Callable[[ReadableSpan], None], span: ReadableSpan) -> None:
@@ -90,7 +90,7 @@ class Live(SpanProcessor):
         raw = raw_of(span)
         with self.lock:
             self._groups.setdefault(raw.trace_id, Group()).start(raw, span)
-        if self._screen is not None and self._screen.is_moving and not self._over:
+        if self.screen is not None and self.screen.is_moving and not self._over:
             self._changed.set()
             self._paint()
 
@@ -105,8 +105,8 @@ class Live(SpanProcessor):
         self._changed.set()
         if self._over:  # all has been said; the file has what comes now
             return
-        if self._screen is not None and not self._screen.is_moving and _is_told(raw):
-            self._screen.say([_line(raw, group, self._screen)])
+        if self.screen is not None and not self.screen.is_moving and _is_told(raw):
+            self.screen.say([_line(raw, group, self.screen)])
         if over:
             self._finished(group)
 
@@ -115,7 +115,7 @@ class Live(SpanProcessor):
         trace = group.trace()
         if trace is None:
             return
-        screen = self._screen
+        screen = self.screen
         if screen is None:
             return
         look = screen.measure()
@@ -139,12 +139,12 @@ class Live(SpanProcessor):
                 if self._painter is None:
                     self._painter = Thread(target=self._keep_painting, name="callspan-live", daemon=True)
                     self._painter.start()
-        if self._screen is not None:
-            self._screen.when_cleared = self._changed.set
+        if self.screen is not None:
+            self.screen.when_cleared = self._changed.set
 
     def _keep_painting(self) -> None:
         pause = _FRAME
-        while not self._over and (screen := self._screen) is not None:
+        while not self._over and (screen := self.screen) is not None:
             self._changed.wait(_TICK if self._groups else None)
             time.sleep(pause)  # first: what is over at once is not drawn before it is printed
             self._changed.clear()
@@ -158,9 +158,9 @@ class Live(SpanProcessor):
 
     def _running(self, except_for: Group | None = None) -> list[str]:
         """Give the trees of what runs, in as many lines as may be drawn again."""
-        if self._screen is None or self._over:
+        if self.screen is None or self._over:
             return []
-        look = self._screen.measure()
+        look = self.screen.measure()
         with self.lock:
             groups = [group for group in self._groups.values() if group is not except_for]
         traces = [trace for group in groups if (trace := group.trace()) is not None]

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from callspan.local.exports import Exports
 from callspan.local.otlp import RawSpan, spans_of
+from callspan.local.private import open_readable
 
 _SAID = 100
 """How many lines that were skipped are told one by one."""
@@ -98,11 +99,12 @@ def opened(path: str | PathLike[str]) -> IO[bytes]:
     Raises:
         OSError: It cannot be opened.
     """
-    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    file: Any = open_readable(path)
     if file.peek(2)[:2] != _GZIP:
-        return file
-    file.close()
-    return cast("IO[bytes]", gzip.open(path))
+        return cast("IO[bytes]", file)
+    unpacked: Any = gzip.GzipFile(fileobj=file)
+    unpacked.myfileobj = file  # it is closed with this one
+    return cast("IO[bytes]", unpacked)
 
 
 _GZIP = b"\x1f\x8b"

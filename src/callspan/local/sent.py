@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from callspan.local.batches import Place
+from callspan.local.private import NotAFile, open_private
 from callspan.local.read import opened
 
 _VERSION = 1
@@ -68,6 +71,8 @@ class Ledger:
         self._hash = hashlib.sha256()
         self._hashed = 0
         self.state = self._state()
+        if stat.S_ISFIFO(file.stat().st_mode):
+            raise NotAFile(errno.ESPIPE, "it is a pipe; write it into a file first", str(file))
         self._stream = opened(file)
 
     def close(self) -> None:
@@ -154,7 +159,7 @@ class Ledger:
             raise SentError(f"another process sends {self._file} to {self._endpoint}")
         every[self._endpoint] = self._known = asdict(self.state)
         new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        with new.open("w", encoding="utf-8") as written:
+        with open(new, "w", encoding="utf-8", opener=open_private) as written:
             json.dump({"version": _VERSION, "endpoints": every}, written)
             written.flush()
             os.fsync(written.fileno())

@@ -1,4 +1,4 @@
-"""A process of a program under `callspan run`: begun before the program, bound at its first run, left at its end."""
+"""A process of a program under `callspan run`: recorded from before the program begins until it has ended."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from typing import Any
 from callspan import telemetry
 from callspan.ending import end_all
 from callspan.local import plan as plans
-from callspan.local.joining import Joined, join
+from callspan.local.background import is_on_loop
+from callspan.local.early import EarlyProvider
+from callspan.local.joining import Joined
 from callspan.local.keyboard import share
-from callspan.local.leaving import file_lines, flush, on_termination, sending_lines, shown
+from callspan.local.leaving import before_quick_exit, file_lines, flush, on_termination, sending_lines, shown
 from callspan.local.live import Live
 from callspan.local.plan import CONTENT, Plan, is_sent
 from callspan.local.screen import Screen
 from callspan.local.trace_file import TraceFile
-from callspan.local.tree_look import Look
 from callspan.local.tree_summary import summary_lines
+from callspan.local.unrecorded import why_nothing
+from callspan.settings import Settings
 
 _log = logging.getLogger("callspan")
 
 
 def begin(folder: str) -> None:
-    """Instrument what is installed, as `opentelemetry-instrument` would; what spans go to is found at the first run.
+    """Instrument what is installed, as `opentelemetry-instrument` would, and record from here on.
 
     Args:
         folder: What is on the path of this process and those that it starts, so that this is called in them.
@@ -64,14 +67,15 @@ class Session:
         self._plan = plan
         self._main = main
         self._began = time.time()
+        self._folder = _working_folder()
         self._lock = RLock()
-        self._held: list[TraceFile] = []
-        self._file: TraceFile | None = None  # what follows is there from the first run on
-        self._live = Live(None)
-        self._joined = Joined()
-        self._left = False
+        self._holds = False  # whether this thread keeps the file's from writing, for a fork
+        self._bound = self._left = False
         self._unasked: telemetry.Telemetry | None = None  # what is in force as long as nobody has spoken of content
         self._screen = self._new_screen()
+        self._file = TraceFile(self._own_file())
+        self._live = Live(self._own_screen())
+        self._early = EarlyProvider([self._file, self._live], self._when_joined)
 
     @property
     def _is_main(self) -> bool:
@@ -81,29 +85,32 @@ class Session:
         return Screen(sys.stderr, ascii=self._plan.ascii, plain=self._plan.plain or not self._is_main)
 
     def begin(self) -> None:
-        """Instrument, and wait for the first run."""
+        """Instrument; from here on every span is written."""
+        if self._is_main:
+            share(self._screen)
+        self._early.install()
         instrument()
         self._unasked = telemetry.current() if self._plan.content and telemetry.is_inforce() else None
         telemetry.first_run.prepare = self.bind
-        if self._is_main:
-            share(self._screen)
         atexit.register(self.leave)
         on_termination(self._terminate, self._plan.timeout, self._is_busy)
+        before_quick_exit(self._flush_file)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
             )
 
     def _is_busy(self) -> bool:
-        """Tell whether this thread, which a signal has interrupted, is in the middle of something of ours."""
-        own = (self._lock, self._live.lock, self._screen.lock, *(() if self._file is None else (self._file.lock,)))
-        return any(lock._is_owned() for lock in own)  # type: ignore[attr-defined,unused-ignore]
+        """Return whether this thread, which a signal has interrupted, is in the middle of something of ours."""
+        locks: list[Any] = [self._lock, self._live.lock, self._screen.lock]
+        return self._file.is_held or any(lock._is_owned() for lock in locks)
 
     def bind(self) -> None:
-        """Find out where spans go, write them, and show them; once, whoever comes first."""
+        """Prepare the first run, once: whether content is written, and the line that says where."""
         with self._lock:
-            if self._file is not None:
+            if self._bound:
                 return
+            self._bound = True
             try:
                 self._bind()
             except Exception as error:  # noqa: BLE001 - the program runs, traced or not
@@ -112,38 +119,60 @@ class Session:
                 telemetry.first_run.prepare = None
 
     def _bind(self) -> None:
-        self._file = TraceFile(self._own_file())
-        self._file.open()
-        screen = self._own_screen()
-        self._live = Live(screen)
-        self._joined = join([self._file, self._live])
-        # Again: what is registered last goes first, and a provider was made in between.
+        self._early.renew()
+        self._early.join(telemetry.provider())
+        self._file.open_soon()
+        # Again: what is registered last goes first, and the program may have made a provider in between.
+        self._register_again()
+        unasked = self._is_unasked()
+        joined = self._early.joined
+        if unasked and joined.programs is None and not joined.providers and not is_sent():
+            turn_content_on()
+        screen = self._live.screen
+        if screen is not None:
+            if not is_on_loop():
+                self._file.flush(_A_MOMENT)  # the line says what is wrong with the file
+            promised = promise(self._file, joined, shown(self._file.path, screen.look, self._folder), withheld=unasked)
+            screen.say([f"callspan: {promised}"])
+
+    def _is_unasked(self) -> bool:
+        """Return whether nobody has spoken of content: neither a variable nor the program."""
+        return self._unasked is not None and telemetry.current().settings is self._unasked.settings
+
+    def _when_joined(self) -> None:
+        """Write no more content once spans go where the program sends them: nobody has asked for it there."""
+        self._register_again()
+        if self._bound and turn_content_off():
+            screen = self._live.screen
+            if screen is not None:
+                screen.say([f"callspan: from now on without prompts and answers{WITH_THEM}"])
+
+    def _register_again(self) -> None:
         atexit.unregister(self.leave)
         atexit.register(self.leave)
-        unasked = self._unasked is not None and telemetry.current().settings is self._unasked.settings
-        if unasked and self._joined.programs is None and not self._joined.providers:
-            turn_content_on()
-        if screen is not None:
-            promised = promise(self._file, self._joined, screen.look, withheld=unasked)
-            screen.say([f"callspan: {promised}"])
 
     def _own_file(self) -> Path:
         pid = os.getpid()
         return self._plan.main_file(pid) if self._is_main else self._plan.worker_file(pid)
 
     def _own_screen(self) -> Screen | None:
-        """Give where this process shows its runs: two cannot draw on one terminal."""
+        """Return where this process shows its runs: two cannot draw on one terminal."""
+        if self._is_main:
+            return self._screen
         first_draws = not self._plan.plain and self._screen.is_watched and self._plan.main_file(self._main).exists()
-        return self._screen if self._is_main or not first_draws else None
+        return None if first_draws else self._screen
 
     def leave(self) -> None:
-        """End what is open, send what is on its way, and say what there is to say; once."""
+        """End what is open, write and send what is on its way, and say what there is to say; once."""
         with self._lock:
             if self._left:
                 return
             self._left = True
+        until = time.monotonic() + self._plan.timeout
         end_all()
-        done = flush(self._joined.providers, self._plan.timeout)
+        joined = self._early.joined
+        self._file.close(max(0.0, until - time.monotonic()))
+        done = flush([*joined.providers, *joined.flushed], max(0.0, until - time.monotonic()))
         self._live.finish()
         if self._is_main:
             self._say_goodbye(done=done)
@@ -151,8 +180,11 @@ class Session:
     def _terminate(self) -> None:
         """Leave, and send what the program's own provider has: nobody else will."""
         self.leave()
-        if self._joined.programs is not None:
-            flush([self._joined.programs], self._plan.timeout)
+        if self._early.joined.programs is not None:
+            flush([self._early.joined.programs], self._plan.timeout)
+
+    def _flush_file(self) -> None:
+        self._file.flush(self._plan.timeout)
 
     def _say_goodbye(self, *, done: bool) -> None:
         look = self._screen.measure()
@@ -160,36 +192,43 @@ class Session:
         lines: list[str] = []
         if self._live.summary.runs:
             lines += summary_lines(self._live.summary, look)
-        elif self._file is not None:
-            lines.append("callspan: no span was recorded: a sampler does not want them, or nothing has ended")
-        elif not workers:
-            lines.append("callspan: no run of LangChain or LangGraph was seen")
-        if self._file is not None:
-            lines += sending_lines(self._joined, done=done, seconds=self._plan.timeout, look=look)
-            lines += file_lines(self._file, workers, look)
-        elif workers:
-            lines += file_lines(TraceFile(self._own_file()), workers, look)
-        self._screen.say(lines)
+        why = "" if self._live.summary.runs or workers else why_nothing(was_bound=self._bound)
+        joined = self._early.joined
+        if self._bound or self._file.is_there or self._file.why:
+            lines += sending_lines(joined, done=done, seconds=self._plan.timeout, look=look)
+        name = shown(self._file.path, look, self._folder)
+        lines += file_lines(self._file, name, [shown(path, look, self._folder) for path in workers], look)
+        self._screen.say([*lines, *([f"callspan: {why}"] if why else [])])
 
     def _before_fork(self) -> None:
-        if self._file is not None:
-            self._file.hold()
-            self._held.append(self._file)
+        self._holds = self._file.hold()
 
     def _after_fork(self) -> None:
-        if self._held:
-            self._held.pop().release()
+        if self._holds:
+            self._holds = False
+            self._file.release()
 
     def _in_child(self) -> None:
         """Be a worker from now on: with a file of its own, and without the terminal of the first process."""
+        first_draws = not self._plan.plain and self._screen.is_watched and (self._bound or self._live.screen is None)
         self._lock = RLock()
-        self._held.clear()
+        self._holds = False
         self._screen.forget()
         self._screen = self._new_screen()
-        if self._file is not None:
-            self._file.move(self._own_file())
-            self._live.forget(self._own_screen())
-            self._joined.complaints.clear()
+        self._file.move(self._own_file())
+        self._live.forget(None if first_draws else self._screen)
+        self._early.joined.complaints.clear()
+
+
+_A_MOMENT = 0.5
+"""Seconds that the first run waits at most until its file is open."""
+
+
+def _working_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # it has been deleted
+        return None
 
 
 def instrument() -> None:
@@ -201,29 +240,45 @@ def instrument() -> None:
 
 
 def turn_content_on() -> None:
-    """Let spans say what was said: nobody has spoken of it, and they stay on this machine."""
-    os.environ[CONTENT] = "span_only"  # other instrumentations read it too
+    """Have spans say what was said: nobody has spoken of it, and they stay on this machine."""
+    os.environ[CONTENT] = _ON  # other instrumentations read it too
     inforce = telemetry.current()
-    telemetry.put(replace(inforce, settings=replace(inforce.settings, content="span_only")))
+    _unasked_for.append(replace(inforce.settings, content=_ON))
+    telemetry.put(replace(inforce, settings=_unasked_for[-1]))
 
 
-def promise(file: TraceFile, joined: Joined, look: Look, *, withheld: bool) -> str:
-    """Give the first line: what is shown and saved, and where.
+def turn_content_off() -> bool:
+    """Undo `turn_content_on`; returns whether there was anything to undo."""
+    if not _unasked_for or not telemetry.is_inforce() or telemetry.current().settings is not _unasked_for[-1]:
+        return False
+    if os.environ.get(CONTENT) == _ON:
+        del os.environ[CONTENT]
+    inforce = telemetry.current()
+    telemetry.put(replace(inforce, settings=replace(_unasked_for.pop(), content="no_content")))
+    return True
+
+
+_ON = "span_only"
+_unasked_for: list[Settings] = []
+"""The settings that `turn_content_on` has put in force."""
+
+WITH_THEM = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
+
+
+def promise(file: TraceFile, joined: Joined, name: str, *, withheld: bool) -> str:
+    """Return the first line: what is shown and saved, and where.
 
     Args:
         file: The trace file.
         joined: Where spans go.
-        look: How lines look.
+        name: The file's name.
         withheld: Whether content would be on, did spans stay on this machine.
     """
-    name = shown(file.path, look)
     content = telemetry.current().settings.content in ("span_only", "span_and_event")
     saved = f"cannot be saved in {name}: {file.why}" if file.why else f"saved in {name} on this machine"
     others = joined.programs is not None or (joined.providers and is_sent())
     if not content:
-        why = ""
-        if joined.programs is not None and withheld:
-            why = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
+        why = WITH_THEM if joined.programs is not None and withheld else ""
         verb = "" if file.why else "are "
         return f"spans {verb}{saved}, without prompts and answers{why}"
     sent = ", and go where the program and OTEL_* variables send spans" if others else ""

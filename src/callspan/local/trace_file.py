@@ -1,37 +1,21 @@
-"""The trace file of this process: a line for each span as it ends, so that a kill loses only what is open."""
+"""The trace file of this process: a line for each span that has ended, written by a thread of its own."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections import deque
+import stat
 from collections.abc import Sequence
 from pathlib import Path
-from threading import RLock, get_ident
+from threading import get_ident
+from typing import IO
 
 from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExportResult
 
-
-class _Counted(FileSpanExporter):
-    """The official exporter, and how many spans it could not write: once at the end, not a traceback for each."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.lost = 0
-        self._quiet = _Quiet()
-        logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self._quiet.thread = get_ident()
-        try:
-            result = super().export(spans)
-        finally:
-            self._quiet.thread = 0
-        if result is not SpanExportResult.SUCCESS:
-            self.lost += len(spans)
-        return result
+from callspan.local.background import Background
+from callspan.local.private import open_private
 
 
 class _Quiet(logging.Filter):
@@ -44,7 +28,7 @@ class _Quiet(logging.Filter):
 
 
 class TraceFile(SpanProcessor):
-    """Writes the spans of this process into a file, which is made when there is one.
+    """Writes the spans of this process into a file.
 
     Args:
         path: The file; what is in it already stays.
@@ -52,67 +36,85 @@ class TraceFile(SpanProcessor):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._quiet = _Quiet()
+        logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
+        self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
+        self._forget()
+
+    def _forget(self) -> None:
         self.why = ""  # why nothing is written
-        self._exporter: _Counted | None = None
-        self._processor: SimpleSpanProcessor | None = None
-        self._waiting: deque[ReadableSpan] = deque()
-        self.lock = RLock()
-        self._busy = False
+        self.is_late = False  # whether something was still to be written when the time was over
+        self.written = self._refused = 0
+        self._stream: IO[str] | None = None
+        self._exporter: FileSpanExporter | None = None
 
     @property
     def lost(self) -> int:
-        """How many spans could not be written."""
-        return self._lost_before + (0 if self._exporter is None else self._exporter.lost)
+        """How many spans are not in the file, and will not be."""
+        return self._refused + self._background.dropped
 
-    _lost_before = 0
+    @property
+    def dropped(self) -> int:
+        """How many of them came faster than the file took them."""
+        return self._background.dropped
+
+    @property
+    def waiting(self) -> int:
+        """How many spans are still to be written."""
+        return self._background.waiting
 
     @property
     def is_there(self) -> bool:
-        """Whether anything was written."""
-        return self._processor is not None
+        """Whether the file was opened."""
+        return self._exporter is not None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this thread keeps the other one from writing."""
+        return self._background.lock._is_owned()  # type: ignore[attr-defined,no-any-return,unused-ignore]
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Write a span."""
-        if span.context is None or not span.context.trace_flags.sampled:
-            return
-        with self.lock:
-            self._waiting.append(span)
-            if self._busy:  # a generator that was collected while we write has ended one
-                return
-            self._busy = True
-            try:
-                while self._waiting:
-                    self._write(self._waiting.popleft())
-            finally:
-                self._busy = False
+        """Hand a span over to be written."""
+        if span.context is not None and span.context.trace_flags.sampled:
+            self._background.put(span)
 
-    def _write(self, span: ReadableSpan) -> None:
-        if self._processor is None and not self.why:
-            self.open()
-        if self._processor is None:
-            self._lost_before += 1
-        else:
-            self._processor.on_end(span)
+    def open_soon(self) -> None:
+        """Have the file made, though there is nothing to write yet."""
+        self._background.put(None)
 
-    def open(self) -> None:
-        """Make the file; `why` says it if that is not possible."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Prompts are nobody else's business.
-            os.close(os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-            _end_line(self.path)
-            self._exporter = _Counted(self.path)
-            self._processor = SimpleSpanProcessor(self._exporter)
-        except OSError as error:
-            self.why = error.strerror or str(error)
+    def flush(self, seconds: float) -> bool:
+        """Wait until all spans that have ended are in the file.
 
-    def hold(self) -> None:
-        """Wait until nobody writes, and let nobody begin: before a fork."""
-        self.lock.acquire()
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether they are.
+        """
+        return self._background.flush(seconds)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait until all spans that have ended are in the file."""
+        return self.flush(timeout_millis / 1000)
+
+    def close(self, seconds: float) -> None:
+        """Write what waits; what ends from now on is written at once, in the thread that ends it.
+
+        Args:
+            seconds: How long to wait at most.
+        """
+        self.is_late = not self._background.close(seconds)
+
+    def hold(self) -> bool:
+        """Keep the thread from writing, before a fork; returns whether it is not writing.
+
+        A file that takes nothing is not waited for.
+        """
+        return self._background.lock.acquire(timeout=1)
 
     def release(self) -> None:
-        """Let them write again."""
-        self.lock.release()
+        """Let the thread write again."""
+        self._background.lock.release()
 
     def move(self, path: Path) -> None:
         """Go on with a file of its own, in a forked process.
@@ -120,11 +122,50 @@ class TraceFile(SpanProcessor):
         Args:
             path: The file.
         """
-        self.path, self.why, self._busy = path, "", False
-        self.lock = RLock()
-        self._waiting.clear()
-        self._exporter = self._processor = None
-        self._lost_before = 0
+        self.path = path
+        self._background.forget()
+        self._background.dropped = 0
+        self._forget()
+
+    def _write(self, spans: Sequence[ReadableSpan | None]) -> None:
+        """Write spans; only one thread at a time is here."""
+        if self._stream is not None and not _is_same(self._stream, self._file):
+            self._stream = self._exporter = None  # the program has closed it, and the number may be another file's now
+        if self._exporter is None and not self.why:
+            self._open()
+        self._quiet.thread = get_ident()
+        try:
+            for span in spans:
+                if span is not None:
+                    done = self._is_written(span)
+                    self.written, self._refused = self.written + done, self._refused + (not done)
+        finally:
+            self._quiet.thread = 0
+
+    def _is_written(self, span: ReadableSpan) -> bool:
+        return self._exporter is not None and self._exporter.export((span,)) is SpanExportResult.SUCCESS
+
+    def _open(self) -> None:
+        """Make the file; `why` says it if that is not possible."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = open_private(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+            self._file = os.fstat(file)
+            if stat.S_ISREG(self._file.st_mode):
+                _end_line(self.path)
+        except OSError as error:
+            self.why = error.strerror or str(error)
+            return
+        # The number is never closed here: once the program has closed it, it may be that of a file of its own.
+        self._stream = os.fdopen(file, "w", encoding="utf-8", closefd=False)
+        self._exporter = FileSpanExporter(stream=self._stream)
+
+
+def _is_same(stream: IO[str], file: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), file)
+    except (OSError, ValueError):
+        return False
 
 
 def _end_line(path: Path) -> None:

@@ -1,0 +1,196 @@
+"""A thread that writes what the program's threads hand to it, so that none of them waits for a file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Event, RLock, Thread
+from typing import Any, Generic, TypeVar
+
+_log = logging.getLogger("callspan")
+
+Item = TypeVar("Item")
+
+LIMIT = 20_000
+"""Items that may wait."""
+
+_BATCH = 256
+"""Items that are written before somebody who waits for the lock, to fork, has it."""
+
+PAUSE = 0.05
+"""Seconds between two batches: writing each span as it comes would take the program's time. A kill loses this much."""
+
+_PATIENCE = 1.0
+"""Seconds that a thread without an event loop waits for room, before its items are dropped."""
+
+
+def is_on_loop() -> bool:
+    """Return whether an event loop runs in this thread, which must not wait for anything."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class Background(Generic[Item]):
+    """Writes items in a thread of its own, in their order.
+
+    The thread starts with the first item, and is a daemon: whoever ends the process calls `flush` before. Every process
+    has its own: after a fork call `forget` in the child.
+
+    Args:
+        write: Writes some items; it is never called by two threads at once.
+        name: The thread's name.
+        limit: How many items may wait. More are dropped on an event loop; another thread waits for a second first.
+        pause: Seconds between two batches; what comes in that time is written at once.
+    """
+
+    def __init__(
+        self, write: Callable[[list[Item]], None], name: str, limit: int = LIMIT, pause: float = PAUSE
+    ) -> None:
+        self._write, self._name, self._limit, self._pause = write, name, limit, pause
+        self.dropped = 0
+        self._has_complained = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew, in a forked process: what waits is the parent's, and so is its thread."""
+        # Without a lock: an item may come from the destructor of a generator, or from a signal handler, at any moment.
+        self._queue: SimpleQueue[Item | Event] = SimpleQueue()
+        self._hurry = Event()
+        self._thread: Thread | None = None
+        self._direct = self._stuck = False
+        self.lock = RLock()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was handed over in this process."""
+        return self._thread is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait to be written."""
+        return self._queue.qsize()
+
+    def put(self, item: Item) -> None:
+        """Hand over an item.
+
+        Args:
+            item: The item.
+        """
+        if self._queue.qsize() >= self._limit and not self._has_room():
+            self.dropped += 1
+            return
+        self._queue.put(item)
+        if self._thread is None:
+            self._start()
+        elif self._direct:
+            self._write_here()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until everything is written that was handed over before.
+
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether it is written.
+        """
+        if self._thread is None or self._direct:
+            return self._queue.empty() or self._write_here()
+        return self._wait_for(Event(), seconds)
+
+    def close(self, seconds: float) -> bool:
+        """Flush; what comes later is written by the thread that hands it over, as the process ends.
+
+        Args:
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether everything is written.
+        """
+        if self._thread is None or self._direct:
+            return self.flush(seconds)
+        self._direct = self._wait_for(_Last(), seconds)  # if it does not come, the thread still has the lock
+        return self._direct
+
+    def _wait_for(self, mark: Event, seconds: float) -> bool:
+        self._queue.put(mark)
+        self._hurry.set()
+        return mark.wait(seconds)
+
+    def _start(self) -> None:
+        with self.lock:
+            if self._thread is not None:
+                return
+            self._thread = thread = Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is on its way out, or there are too many threads
+            self._direct = True
+            self._write_here()
+
+    def _run(self) -> None:
+        queue, lock = self._queue, self.lock
+        while True:
+            batch = [queue.get()]
+            try:
+                while len(batch) < _BATCH:
+                    batch.append(queue.get_nowait())
+            except Empty:
+                pass
+            with lock:
+                self._write_batch(batch)
+            self._stuck = False
+            if any(isinstance(item, _Last) for item in batch):
+                return
+            if self._pause and len(batch) < _BATCH:
+                self._hurry.wait(self._pause)
+                self._hurry.clear()
+
+    def _write_here(self) -> bool:
+        """Write what waits in this thread."""
+        if not self.lock.acquire(blocking=not is_on_loop()):
+            return False
+        try:
+            while True:
+                self._write_batch([self._queue.get_nowait()])
+        except Empty:
+            return True
+        finally:
+            self.lock.release()
+
+    def _write_batch(self, batch: list[Any]) -> None:
+        items = [item for item in batch if not isinstance(item, Event)]
+        try:
+            if items:
+                self._write(items)
+        except Exception as error:  # noqa: BLE001 - what is written is never in the way of the program
+            self.dropped += len(items)
+            if not self._has_complained:
+                self._has_complained = True
+                _log.warning("callspan cannot write in the background (%s)", self._name, exc_info=error)
+        for item in batch:
+            if isinstance(item, Event):
+                item.set()
+
+    def _has_room(self) -> bool:
+        """Wait for room, if this thread may wait. A file that takes nothing is waited for once."""
+        if self._stuck or is_on_loop():
+            return False
+        until = time.monotonic() + _PATIENCE
+        while self._queue.qsize() >= self._limit:
+            if time.monotonic() > until:
+                self._stuck = True
+                return False
+            self._hurry.set()
+            time.sleep(PAUSE / 10)
+        return True
+
+
+class _Last(Event):
+    """The last thing that the thread takes."""

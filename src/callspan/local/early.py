@@ -1,0 +1,194 @@
+"""A tracer provider from the first moment of the program on, which makes way for the program's own."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from threading import RLock, Thread
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.util import types
+
+from callspan import semconv, telemetry
+from callspan.local.background import is_on_loop
+from callspan.local.joining import Joined, configured
+from callspan.local.plan import is_sent
+from callspan.version import __version__
+
+_log = logging.getLogger("callspan")
+
+_api: Any = trace  # its private names: there is no public way to know of a provider that is set later
+
+_NEEDED = ("_PROXY_TRACER_PROVIDER", "_TRACER_PROVIDER", "_set_tracer_provider")
+
+
+class EarlyProvider(trace.ProxyTracerProvider):
+    """Stands for the provider that nobody has set, as OpenTelemetry's own stand-in does, and records spans.
+
+    `trace.get_tracer_provider()` returns it, and it is a `ProxyTracerProvider`, so a program that asks whether a
+    provider has been set hears no, and sets its own, once, without a warning. From then on its tracers make spans of
+    that provider, which has our processors too. Spans that began before end where they began.
+
+    Args:
+        processors: Receive every span, of this provider and of the program's.
+        when_joined: Is called when a provider of the program's has them.
+    """
+
+    def __init__(self, processors: Sequence[SpanProcessor], when_joined: Callable[[], None]) -> None:
+        self._processors, self._when_joined = processors, when_joined
+        self._lock = RLock()
+        self._known: list[Any] = []  # the program's providers that have our processors
+        self._variables: dict[str, str] | None = None
+        self._is_making = False  # OpenTelemetry's configurator sets a provider that is not the program's
+        self.joined = Joined()
+        self.real: Any = None
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: types.Attributes = None,
+    ) -> trace.Tracer:
+        """Return a tracer of the program's provider if it has set one, else one that looks for it at each span."""
+        asked = (instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+        programs = self.programs()
+        return _EarlyTracer(self, *asked) if programs is None else programs.get_tracer(*asked)
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Add a processor of the program's, as to a provider of its own."""
+        self.real.add_span_processor(span_processor)
+        self.joined.programs = self.real
+        self._when_joined()
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the SDK's provider has: `force_flush`, `resource`, ..."""
+        if name.startswith("__") or "real" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.real, name)
+
+    def install(self) -> None:
+        """Stand in for the provider that nobody has set, and hear of one that the program sets later."""
+        self.renew()
+        if not all(hasattr(_api, name) for name in _NEEDED):  # a later OpenTelemetry: the program cannot set its own
+            trace.set_tracer_provider(self.real)
+            return
+        _api._PROXY_TRACER_PROVIDER = self
+        original = _api._set_tracer_provider
+
+        @wraps(original)
+        def set_tracer_provider(*args: Any, **kwargs: Any) -> None:
+            original(*args, **kwargs)
+            self.join()
+
+        _api._set_tracer_provider = set_tracer_provider
+        self.join()
+
+    def programs(self) -> Any:
+        """Return the provider that the program has set, or None."""
+        found = getattr(_api, "_TRACER_PROVIDER", None)
+        return None if found is self else found
+
+    def join(self, given: Any = None) -> None:
+        """Add our processors to the program's provider, once.
+
+        Args:
+            given: A provider that is not the global one; None: the global one, if the program has set it.
+        """
+        provider = self.programs() if given is None else given
+        if provider is None or provider is self or provider is self.real or self._is_making:
+            return
+        with self._lock:
+            if any(provider is known for known in self._known):
+                return
+            self._known.append(provider)
+        try:
+            self._join(provider)
+        except Exception as error:  # noqa: BLE001 - somebody else's provider: the program goes on, and so do our spans
+            _log.warning("callspan cannot join the program's tracer provider", exc_info=error)
+
+    def _join(self, provider: Any) -> None:
+        if not hasattr(provider, "add_span_processor"):
+            self._keep_ours()
+            return
+        for processor in self._processors:
+            provider.add_span_processor(processor)
+        self.joined.programs = provider
+        self._when_joined()
+
+    def _keep_ours(self) -> None:
+        """Make our own spans with the early provider: that of the program's takes no processors."""
+        if telemetry.is_inforce():
+            tracer = self.real.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
+            telemetry.put(replace(telemetry.current(), tracer=tracer, provider=self.real))
+
+    def renew(self) -> None:
+        """Make the SDK's provider as OpenTelemetry's variables ask for it; again, if the program has changed them.
+
+        On an event loop, which must not wait, that is done beside it: the spans of that moment are only in the file.
+        """
+        if self.programs() is not None and self.real is not None:
+            return
+        now = _variables()
+        if now == self._variables:
+            return
+        self._variables = now
+        if self.real is not None and is_on_loop():
+            Thread(target=self._make, name="callspan-provider", daemon=True).start()
+        else:
+            self._make()
+
+    def _make(self) -> None:
+        with self._lock:
+            self._is_making = True
+            try:
+                made = configured(self.joined) if is_sent() and self.programs() is None else None
+            finally:
+                self._is_making = False
+            if made is None:
+                made = TracerProvider(shutdown_on_exit=False)
+            for processor in self._processors:
+                made.add_span_processor(processor)
+            if made not in self.joined.providers:
+                self.joined.flushed.append(made)
+            self.real = made
+            self._variables = _variables()
+
+
+# Some libraries look at the name.
+EarlyProvider.__name__ = EarlyProvider.__qualname__ = trace.ProxyTracerProvider.__name__
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+
+
+class _EarlyTracer(trace.ProxyTracer):
+    """Makes spans of the program's provider once it has set one, until then of the early one."""
+
+    def __init__(self, provider: EarlyProvider, *asked: Any) -> None:
+        super().__init__(*asked)
+        self._asked, self._provider = asked, provider
+        self._early: tuple[Any, trace.Tracer] = (None, self._noop_tracer)
+
+    @property
+    def _tracer(self) -> trace.Tracer:
+        if self._real_tracer is not None:
+            return self._real_tracer
+        programs = self._provider.programs()
+        if programs is not None:
+            self._provider.join()
+            tracer: trace.Tracer = programs.get_tracer(*self._asked)
+            self._real_tracer = tracer
+            return tracer
+        real, early = self._early
+        if real is not self._provider.real:
+            real = self._provider.real
+            early = real.get_tracer(*self._asked)
+            self._early = (real, early)
+        return early
