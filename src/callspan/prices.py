@@ -85,11 +85,6 @@ def _builtin() -> Price:
         from genai_prices import calc_price
     except ImportError as missing:
         raise PricesError("prices are in the extra `prices`: pip install 'callspan[prices]'") from missing
-    # The package imports its table at the first price. That is now, and not in the middle of the program's first call.
-    try:
-        calc_price(Used(input_tokens=2, output_tokens=1, cache_read_tokens=1), _USUAL, provider_id="openai")
-    except (LookupError, ValueError):  # a table without this model is loaded all the same
-        pass
 
     @lru_cache(maxsize=20_000)
     def ask(model: str, provider: str | None, usage: Counts, day: int, terms: Terms) -> float | None:
@@ -126,11 +121,10 @@ def _builtin() -> Price:
         day = min(at // (_DAY * 1_000_000_000), _LAST_DAY)
         return next((cost for model in models if (cost := ask(model, provider, usage, day, terms)) is not None), None)
 
+    # The package imports its table at the first price. That is now, and not in the middle of the program's first call.
+    ask("gpt-4o", "openai", (2, 1, 1, 0, 0), _LAST_DAY, STANDARD)
     return price
 
-
-_USUAL = "gpt-4o"
-"""A model that the table has."""
 
 _DAY = 86_400
 _LAST_DAY = 365 * 1000
