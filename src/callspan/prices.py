@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -119,11 +119,20 @@ def _builtin() -> Price:
         models: Sequence[str], provider: str | None, usage: Counts, at: int, terms: Terms = STANDARD
     ) -> float | None:
         day = min(at // (_DAY * 1_000_000_000), _LAST_DAY)
-        return next((cost for model in models if (cost := ask(model, provider, usage, day, terms)) is not None), None)
+        names = (*models, *_without_provider(models, provider))
+        return next((cost for model in names if (cost := ask(model, provider, usage, day, terms)) is not None), None)
 
     # The package imports its table at the first price. That is now, and not in the middle of the program's first call.
     ask("gpt-4o", "openai", (2, 1, 1, 0, 0), _LAST_DAY, STANDARD)
     return price
+
+
+def _without_provider(models: Sequence[str], provider: str | None) -> Iterator[str]:
+    """Yield the names that have their provider in front (`bedrock/…`, as LiteLLM's have) without it."""
+    for model in models:
+        word, slash, rest = model.partition("/")
+        if slash and provider is not None and word.replace("_", "") in provider.replace("_", ""):
+            yield rest
 
 
 _DAY = 86_400

@@ -18,7 +18,7 @@ from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
 from callspan.run import CANCELLED, CLOSED, ERROR, WAITING, Run
 from callspan.subscription import BLOCK, PENDING, blocks_of, doors, subscribe_all
-from callspan.text import safe_name
+from callspan.text import name_without_ids, safe_name
 from callspan.totals import Totals
 
 (_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
@@ -221,7 +221,7 @@ def _start_span(
     """Start the span, and tell whether it is recording."""
     row = run.row
     attributes = run.identity = spans.read(row.identity, run)
-    target = safe_name(run.name if row.target is None else attributes.get(row.target))
+    target = name_without_ids(run.name) if row.target is None else safe_name(attributes.get(row.target))
     name = row.word if target is None else f"{row.word} {target}"
     if eager:
         attributes = attributes | spans.read(row.start, run)

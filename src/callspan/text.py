@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from callspan.secret_keys import USUAL
 from callspan.secret_texts import without_keys, without_secrets
@@ -56,6 +57,33 @@ def safe_name(name: object) -> str | None:
     if len(name) <= NAME_LIMIT:
         return _SAFE[name]
     return encodable(cut(without_secrets(cut(name, 4 * NAME_LIMIT), _SAFE.among), NAME_LIMIT))
+
+
+def name_without_ids(name: object) -> str | None:
+    """Return a name fit for a span without the ids in it, or None where nothing is left.
+
+    Some libraries name what they make by its id (Guardrails: `gr-` and a UUID), but a span's name must have few values.
+    """
+    if not isinstance(name, str):
+        return None
+    return safe_name(_without_ids(name) if len(name) <= NAME_LIMIT else name)
+
+
+@lru_cache(maxsize=2048)
+def _without_ids(name: str) -> str:
+    return _IDS.sub("", name)
+
+
+_UUID = "[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
+
+_MIXED = "(?=[0-9a-f]*(?:[0-9][a-f]+[0-9]|[a-f][0-9]+[a-f]))"
+
+# Behind a separator: a UUID, an address, a hash (its digits and letters are mixed), a number that is too long to count.
+_IDS = re.compile(
+    rf"(?:^{_UUID}|[\s_:#./-](?:{_UUID}|0x[0-9a-f]{{6,}}|{_MIXED}[0-9a-f]{{8,}}|[0-9]{{10,}}))"
+    r"(?![0-9a-z])",
+    re.IGNORECASE,
+)
 
 
 def safe_id(text: str) -> str:

@@ -12,7 +12,7 @@ from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, ROOT_ANSWERED, ROOT_ASKED
-from callspan.text import safe_name
+from callspan.text import name_without_ids
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
 _MADE_UP = re.compile(
@@ -30,8 +30,8 @@ def _made_up(name: str) -> bool:
 
 
 def given_name(said: Announcement) -> str | None:
-    """Give the name of a chain or graph, unless LangChain made it up."""
-    return None if _made_up(said.name) else safe_name(said.name)
+    """Give the name of a chain or graph, unless LangChain made it up; without ids, as metrics have it too."""
+    return None if _made_up(said.name) else name_without_ids(said.name)
 
 
 def run_type(said: Announcement) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from callspan import semconv
 from callspan.langchain.announcement import Announcement
+from callspan.langchain.litellm import is_litellm, servers
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -30,6 +31,7 @@ PATHS: tuple[tuple[str, ...], ...] = (
     ("openai_api_base",),
     ("base_url",),
     ("endpoint",),
+    ("api_base",),
 )
 """By attributes, from the model or the embeddings object on to the URL; the first that is there counts."""
 
@@ -70,8 +72,16 @@ def endpoint(subject: object) -> Endpoint | None:
 
 def server(said: Announcement) -> Mapping[str, object] | None:
     """Give the attributes of the server that the announced run asks."""
-    known = endpoint(said.subject)
+    known = _behind_litellm(said) or endpoint(said.subject)
     return None if known is None else {semconv.SERVER_ADDRESS: known.address, semconv.SERVER_PORT: known.port}
+
+
+def _behind_litellm(said: Announcement) -> Endpoint | None:
+    """Return the server that LiteLLM is told to ask: by a call, by the object, or by all deployments of a router."""
+    if not is_litellm(said.subject):
+        return None
+    found = {_server(url) for url in servers(said.subject, said.extra.get("invocation_params"))}
+    return found.pop() if len(found) == 1 else None
 
 
 def _server(url: object) -> Endpoint | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from callspan.langchain.announcement import Announcement
 from callspan.langchain.endpoints import endpoint
+from callspan.langchain.litellm import LIBRARY, is_litellm, provider_behind
 
 AZURE_OPENAI, OPENAI, GOOGLE = "azure.ai.openai", "openai", "gcp.gen_ai"
 
@@ -47,13 +48,16 @@ def conventional(name: object) -> str | None:
     return PROVIDERS.get(name, name) if isinstance(name, str) else None
 
 
-def provider_of(name: object, subject: object) -> str | None:
+def provider_of(name: object, subject: object, parameters: object = None) -> str | None:
     """Give the conventions' name of the provider that an object asks.
 
     Args:
         name: LangChain's name of it.
         subject: The object.
+        parameters: Those of the call, which may name another model.
     """
+    if is_litellm(subject):
+        return provider_behind(subject, parameters) or LIBRARY
     provider = conventional(name)
     if provider == GOOGLE and (server := endpoint(subject)) is not None:
         for domain, service in _GOOGLES.items():
@@ -72,4 +76,4 @@ def standard(said: Announcement, key: str) -> str | None:
 
 def provider(said: Announcement) -> str | None:
     """Give the model's provider."""
-    return provider_of(standard(said, "ls_provider"), said.subject)
+    return provider_of(standard(said, "ls_provider"), said.subject, said.extra.get("invocation_params"))
