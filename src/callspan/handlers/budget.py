@@ -43,7 +43,8 @@ class Budget(Callback):
 
     The caller gets an `OverBudget`, a `callspan.Stop` that says which limit, what was stopped and what is left. Calls
     that run at once share the account; each has counted as a call before it is made. Tokens are known when a call has
-    ended; until then those of a streamed answer are estimated from what has come of it, and stay so if it is cut short.
+    ended; until then those of a streamed answer are estimated from what has come of it. If it is cut short, the larger
+    of the estimate and the provider's own count stays.
 
     Args:
         tokens: How many tokens may be used, of input and output.

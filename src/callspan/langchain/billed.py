@@ -15,9 +15,13 @@ from typing import Any
 
 from callspan.errors import Origin, origin
 from callspan.langchain.responses import once
+from callspan.langchain.usage import from_provider
 from callspan.run import Run
 
-_LARGEST = 4_000_000
+_HINTS = (b"usage", b"eval_count", b"billed_units")
+"""One of these is in a body that reports what was used."""
+
+_LARGEST = 1_000_000
 """Bytes of a body that are parsed at most."""
 
 _CAUSES = 4
@@ -26,17 +30,8 @@ _CAUSES = 4
 _REMEMBERED = 256
 """How many billed exceptions are remembered."""
 
-_USAGES = ("usage", "usageMetadata", "usage_metadata")
-
-# Google's REST API in the words of its Python client; OpenAI's Responses in the words of Chat Completions.
-_RENAMED = {
-    "promptTokenCount": "prompt_token_count",
-    "candidatesTokenCount": "candidates_token_count",
-    "cachedContentTokenCount": "cached_content_token_count",
-    "thoughtsTokenCount": "thoughts_token_count",
-    "input_tokens_details": "prompt_tokens_details",
-    "output_tokens_details": "completion_tokens_details",
-}
+_USAGES = ("usage", "usageMetadata", "usage_metadata", "meta")
+_OLLAMA = ("prompt_eval_count", "eval_count")
 
 _seen: OrderedDict[Origin, int] = OrderedDict()
 _lock = Lock()
@@ -78,7 +73,9 @@ def _answers(error: BaseException, given: Sequence[Any]) -> Iterator[Any]:
 def _body(response: Any) -> Any:
     """Return the JSON of an HTTP response of httpx or requests that has been read; None of any other."""
     content = (getattr(response, "__dict__", None) or {}).get("_content")
-    if not isinstance(content, bytes) or len(content) > _LARGEST or b"sage" not in content:
+    if not isinstance(content, bytes) or len(content) > _LARGEST:
+        return None
+    if not any(hint in content for hint in _HINTS):
         return None
     try:
         return json.loads(content)
@@ -87,17 +84,11 @@ def _body(response: Any) -> Any:
 
 
 def _usage(answer: Any) -> dict[str, Any] | None:
-    for name in _USAGES:
-        usage = _plain(_get(answer, name))
-        if usage is None:
-            continue
-        found: dict[str, Any] = {_RENAMED.get(key, key): _plain(value) or value for key, value in usage.items()}
-        if "prompt_tokens_details" in found and "input_tokens" in found:
-            found |= {"prompt_tokens": found["input_tokens"], "completion_tokens": found.get("output_tokens")}
-        if thoughts := found.get("thoughts_token_count"):  # Google counts them beside the answer
-            found["candidates_token_count"] = (found.get("candidates_token_count") or 0) + thoughts
-        if any(type(count) is int and count > 0 for count in found.values()):
-            return found
+    """Return the provider's own counts, if there are any."""
+    counts = {name: count for name in _OLLAMA if (count := _get(answer, name)) is not None}  # beside the answer
+    for given in (counts, *(_get(answer, name) for name in _USAGES)):
+        if (usage := _plain(given)) and any(from_provider(usage) or ()):
+            return usage
     return None
 
 
@@ -142,9 +133,12 @@ def _get(answer: Any, name: str) -> Any:
 
 
 def _plain(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a mapping or of a client's record, and of what is in it."""
     if isinstance(value, Mapping):
         return dict(value)
-    return dict(vars(value)) if hasattr(type(value), "model_fields") else None
+    if not hasattr(type(value), "model_fields"):
+        return None
+    return {name: _plain(field) or field for name, field in vars(value).items()}
 
 
 def _is_billed(run: Run, error: BaseException) -> bool:
