@@ -11,6 +11,7 @@ from types import CoroutineType
 from typing import Any, Protocol
 
 from callspan import telemetry
+from callspan.callers_loop import CALLERS_LOOP, CallersLoop, without_loop
 
 _log = logging.getLogger("callspan")
 
@@ -90,20 +91,33 @@ async def _over() -> None: ...
 def settle(pending: Pending | None) -> None:
     """Run the rest of the hooks to their end here: the call is synchronous, and a guard that is skipped is a hole.
 
-    Where an event loop is running in this thread, they run in another one, which is waited for.
+    If the thread runs a plain function of an asynchronous call, they run in the event loop that awaits it. Else they
+    run in a loop of their own: here, or in another thread where a loop runs here, which the call blocks.
     """
     if pending is None:
         return
+    caller, is_loops_thread = CALLERS_LOOP.get(), _loop_is_running()
+    if caller is not None and not is_loops_thread and caller.run(Surely(pending)):
+        return
     if telemetry.once("async hook"):
         _log.warning(
-            "an async hook of a callback is run to its end within a synchronous call, in an event loop of its own; "
-            "a plain `def` hook costs a hundredth of that"
+            "an async hook of a callback is run to its end within a synchronous call, in an event loop of its own: "
+            "no loop of the program is reachable, %s. A plain `def` hook costs a hundredth of that",
+            _why(caller, is_loops_thread=is_loops_thread),
         )
-    if not _loop_is_running():  # outside of that `except`, so that a stop has no context of ours
+    if not is_loops_thread:  # outside of that `except`, so that a stop has no context of ours
         _run(pending)
         return
     with ThreadPoolExecutor(1, "callspan") as pool:
         pool.submit(copy_context().run, _run, pending).result()
+
+
+def _why(caller: CallersLoop | None, *, is_loops_thread: bool) -> str:
+    if is_loops_thread:
+        return "for the call blocks the one of this thread (await `ainvoke` or `astream` instead)"
+    if caller is None:
+        return "for none awaits this thread (in asynchronous code await `ainvoke` or `astream`)"
+    return "for the one that awaits this thread is blocked or closed"
 
 
 def _loop_is_running() -> bool:
@@ -117,4 +131,4 @@ def _loop_is_running() -> bool:
 def _run(pending: Pending) -> None:
     # With a factory the runner leaves the thread's own event loop, which is the program's, where it is.
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(pending)
+        runner.run(pending, context=without_loop())

@@ -28,6 +28,7 @@ FLOORS = {
     "ending": 1,
     "subscription": 1,
     "settling": 1,
+    "callers_loop": 1,
     "shared_calls": 1,
     "compat": 0,
     "identity": 1,

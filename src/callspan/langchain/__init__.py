@@ -12,6 +12,7 @@ from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.pauses import paused, resumed
+from callspan.langchain.threads import loop_noted
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
 
@@ -85,6 +86,8 @@ _TIME_LIMITS = [
     Patch("langgraph.pregel._executor", "AsyncBackgroundExecutor.__aexit__", before(step_timed_out)),
 ]
 
+_THREADS = [Patch("langchain_core.runnables.config", "partial", loop_noted)]
+
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -146,6 +149,7 @@ PATCHES: tuple[Patch, ...] = (
     *_HANDLED_ERRORS,
     *_TIME_LIMITS,
     *_CONFIG_BODIES,
+    *_THREADS,
     *_MODEL_BODIES,
     *_SCOPES,
 )
