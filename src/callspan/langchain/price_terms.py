@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callspan import semconv
 from callspan.kinds import count
-from callspan.langchain.responses import Answer, once, openai, raw_usages
+from callspan.langchain.responses import Answer, once, openai
 from callspan.langchain.usage import FOR_AN_HOUR, mapping, passes
 from callspan.prices import tier_of
 
 _TIERS = ("priority", "flex")
 """OpenAI's tiers that LangChain writes into the names of the details."""
+
+_IN_USAGE = frozenset({"service_tier", "traffic_type", "speed", "cache_creation", "iterations"})
+_IN_DETAILS = frozenset({*_TIERS, FOR_AN_HOUR})
+"""What in a provider's usage, and in LangChain's details of the input, can mean another price than the standard one."""
+
+_NOTHING: Mapping[str, object] = {}
 
 _COMPACTION = "compaction"
 
@@ -24,7 +30,15 @@ def price_terms(answer: Answer) -> Mapping[str, object]:
     """Return the attributes of what an answer is billed by; nothing where that is the standard price of its tokens."""
     usage: Any = getattr(answer.message, "usage_metadata", None)
     details = mapping(mapping(usage).get("input_token_details"))
-    raw = list(raw_usages(answer))
+    raw = answer.usages
+    if (
+        _IN_DETAILS.isdisjoint(details)
+        and all(_IN_USAGE.isdisjoint(usage) for usage in raw)
+        and answer.get("service_tier") is None
+        and answer.get("serviceTier") is None
+        and type(getattr(answer.message, "content", None)) is not list
+    ):
+        return _NOTHING  # nearly always
     # OpenAI's tier has an attribute of its own.
     named = (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
     tier = None if named else next((one for said in _tiers(answer, details, raw) if (one := tier_of(said))), None)
@@ -36,7 +50,7 @@ def price_terms(answer: Answer) -> Mapping[str, object]:
     }
 
 
-def _tiers(answer: Answer, details: Mapping[str, Any], raw: list[Mapping[str, Any]]) -> Iterator[object]:
+def _tiers(answer: Answer, details: Mapping[str, Any], raw: Sequence[Mapping[str, Any]]) -> Iterator[object]:
     """Yield what is said of the tier, by the response first."""
     yield once(answer.get("service_tier"))
     yield mapping(answer.get("serviceTier")).get("type")  # Bedrock's
@@ -54,7 +68,7 @@ def _for_an_hour(usage: Mapping[str, Any]) -> int:
     return max(count(beside) or 0, sum(count(one) or 0 for one in each))
 
 
-def _is_incomplete(answer: Answer, raw: list[Mapping[str, Any]]) -> bool:
+def _is_incomplete(answer: Answer, raw: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether the counts are not all that this model is paid for: a stream leaves out what compaction used."""
     each = [one for usage in raw for one in passes(usage)]
     if each:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from callspan import semconv, telemetry
@@ -24,7 +24,7 @@ class Answer:
         tokens: What it used, if that is known already.
     """
 
-    __slots__ = ("generations", "info", "message", "metadata", "output", "tokens")
+    __slots__ = ("_usages", "generations", "info", "message", "metadata", "output", "tokens")
 
     def __init__(
         self, generations: Sequence[Any], output: Mapping[str, Any] = _EMPTY, tokens: TokenCounts | None = None
@@ -34,6 +34,7 @@ class Answer:
         self.message: Any = getattr(first, "message", None)  # completion models have none
         self.metadata = _mapping(self.message, "response_metadata")
         self.info = _mapping(first, "generation_info")
+        self._usages: Sequence[Mapping[str, Any]] | None = None
 
     def get(self, name: str) -> Any:
         """Give what the provider said under this name: of the message, of the choice, or beside them."""
@@ -41,6 +42,20 @@ class Answer:
             if (value := source.get(name)) is not None:
                 return value
         return None
+
+    @property
+    def usages(self) -> Sequence[Mapping[str, Any]]:
+        """What the provider itself reports as used, wherever the integration puts it; looked for once."""
+        if self._usages is None:
+            beside: Any = getattr(self.message, "additional_kwargs", None)
+            self._usages = [
+                said
+                for source in (self.output, self.metadata, self.info, beside)
+                if source and isinstance(source, Mapping)
+                for name in _COUNTED_UNDER
+                if name in source and (said := mapping(source[name]))
+            ]
+        return self._usages
 
     @property
     def streamed(self) -> bool:
@@ -87,7 +102,7 @@ def counts(answer: Answer) -> TokenCounts:
 
 def _counted(answer: Answer) -> TokenCounts:
     found = _reported(answer)
-    for usage in raw_usages(answer):
+    for usage in answer.usages:
         if "iterations" in usage:
             return over_passes(found, usage)
     return found
@@ -99,18 +114,10 @@ def _reported(answer: Answer) -> TokenCounts:
         found = from_usage_metadata(usage)
         if found.input_tokens is not None or found.output_tokens is not None:
             return found
-    for usage in raw_usages(answer):
+    for usage in answer.usages:
         if (said := from_provider(usage)) is not None:
             return said
     return from_provider(answer.metadata or answer.info) or NOTHING_COUNTED
-
-
-def raw_usages(answer: Answer) -> Iterator[Mapping[str, Any]]:
-    """Yield what the provider itself reports as used, wherever the integration puts it."""
-    for source in (answer.output, answer.metadata, answer.info, _mapping(answer.message, "additional_kwargs")):
-        for name in _COUNTED_UNDER if source else ():
-            if said := mapping(source.get(name)):
-                yield said
 
 
 _COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics", "token_count", "meta")
