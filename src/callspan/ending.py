@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from asyncio import CancelledError
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import time_ns
@@ -12,11 +13,24 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
-from callspan import bills, capture, compat, errors, lease, logs, registry, semconv, shared_calls, spans, telemetry
-from callspan.delivery import Call, Telling, calls_of, hooks
+from callspan import (
+    bills,
+    capture,
+    compat,
+    errors,
+    lease,
+    logs,
+    registry,
+    semconv,
+    shared_calls,
+    spans,
+    suspended,
+    telemetry,
+)
+from callspan.delivery import Call, Telling, calls_of, hooks, together
 from callspan.isolation import quietly
 from callspan.kinds import MODEL_CALLS, Subscriber, TokenCounts
-from callspan.run import ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
+from callspan.run import CLOSED, ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
 
 if TYPE_CHECKING:
     from callspan.metrics import Instruments
@@ -69,21 +83,48 @@ def end(
         registry.forget(run)
         if run.row.name not in _WITHOUT_CHILDREN:
             registry.keep(run)
+        below = () if run.streams is None else _end_streams(run)  # before it counts what they used
         measured = run.row.operation is not None and not run.watched and outcome != SKIPPED
         meters = telemetry.instruments() if measured else None
         if outputs is NOTHING and run.partial is not None:
             outputs = _so_far(run, meters)
         attributes = _report(run, outputs, meters)
-        if run.subscribers:
-            run.outputs = None if outputs is NOTHING else outputs
-            calls = calls_of(run, run.subscribers, events_of_end(run))
-            if calls or outcome == PAUSED:  # what tells of a pause comes before
-                return Telling(calls, _stopped, partial(_close, run, attributes, meters))
+        calls = _calls_of_end(run, outputs) if run.subscribers else ()
+        if calls or below or outcome == PAUSED:  # what tells of a pause comes before
+            return together([*below, Telling(calls, _stopped, partial(_close, run, attributes, meters))])
         _close(run, attributes, meters)
     except BaseException:
         _give_up(run)
         raise
     return None
+
+
+def _calls_of_end(run: Run, outputs: Any) -> Sequence[Call]:
+    """Return the hooks that hear the end, and let them see the result."""
+    run.outputs = None if outputs is NOTHING else outputs
+    return calls_of(run, run.subscribers, events_of_end(run))
+
+
+def _end_streams(run: Run) -> Sequence[Telling]:
+    """End the streams that the run leaves half read, as closed; return who hears it.
+
+    Only an exception leaves them so. A sync stream that is closed reads the step before it to its end.
+    """
+    if run.error is None or type(run.error) is errors.ToolError:
+        return ()
+    tellings: list[Telling] = []
+    streams = suspended.left_in(run)
+    try:
+        for stream in streams:
+            outcome = CLOSED if stream.paused is None else PAUSED
+            told = end(stream, error=GeneratorExit(), outcome=outcome, at=run.ended_at)
+            if told is not None:
+                tellings.append(told)
+    except BaseException:
+        for stream in streams:
+            _give_up(stream)
+        raise
+    return tellings
 
 
 def _so_far(run: Run, meters: Instruments | None) -> Any:

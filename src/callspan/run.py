@@ -51,9 +51,9 @@ class Run:
         "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error", "extra",
         "extra_at_end", "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned",
         "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused",
-        "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started",
-        "stopper", "streamed", "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched",
-        "who",
+        "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started",
+        "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted",
+        "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -72,6 +72,12 @@ class Run:
     """What stands for its result, as the call would give it, if a hook skips it."""
     wanted: Any
     """What a parser inside is to make of a model's answer."""
+    partial: Callable[[], Any] | None
+    """Gives what had come of its result, where that is not reported."""
+    streams: list[weakref.ref[Run]] | None
+    """The streams in it that somebody reads."""
+    reader: weakref.ref[Any] | int | None
+    """Of a stream: the task or thread that reads it, as `suspended` knows them."""
 
     def __init__(
         self,
@@ -140,9 +146,9 @@ class Run:
         self.failures: Any
         self.paused: tuple[Any, ...] | None
         self.seen: deque[tuple[errors.Origin, int]] | None
-        self.partial: Callable[[], Any] | None
         self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
         self.totals = self.failures = self.paused = self.seen = self.asked = self.partial = None
+        self.streams = self.reader = None
 
     def __repr__(self) -> str:
         return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"

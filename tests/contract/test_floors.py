@@ -33,6 +33,7 @@ FLOORS = {
     "compat": 0,
     "identity": 1,
     "registry": 1,
+    "suspended": 1,
     "parents": 1,
     "totals": 1,
     "bills": 1,

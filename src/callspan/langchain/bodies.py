@@ -14,7 +14,7 @@ from weakref import ReferenceType, ref
 
 from opentelemetry.context import Context
 
-from callspan import shared_calls
+from callspan import shared_calls, suspended
 from callspan.delivery import Telling, together
 from callspan.ending import end
 from callspan.frame import Frame, Opener, put
@@ -22,6 +22,7 @@ from callspan.frame import current as current_context
 from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import is_started_by
+from callspan.langchain.chains import is_step
 from callspan.langchain.failures import given_up
 from callspan.langchain.partial import note_body, note_events, note_result, note_stream
 from callspan.langchain.pauses import outcome_of_run
@@ -141,7 +142,7 @@ class Scope(Frame):
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("arguments", "body", "first", "name", "outside", "owner", "run", "settled", "streams",
+    __slots__ = ("arguments", "body", "first", "is_read", "name", "outside", "owner", "run", "settled", "streams",
                  "subject")  # fmt: skip
 
     unwinds = True
@@ -154,8 +155,10 @@ class Scope(Frame):
         self.owner: Any = None
         self.outside: Context | None = None
         self.body: ReferenceType[Any] | None = None
+        self.is_read = False  # whether it is a stream
 
     def holds(self, body: Any) -> None:
+        self.is_read = True
         if self.streams:
             self.body = ref(body)  # who drops a stream closes it
 
@@ -172,6 +175,8 @@ class Scope(Frame):
         self.run, self.owner, run.outside = run, owner, self.outside
         if self.body is not None:
             note_stream(run, self.body)
+        if self.is_read and (above := run.parent) is not None:
+            suspended.note(run, above, is_step=is_step(run, above))
         context = run.context
         if context is None:  # it has ended, perhaps in another thread's `uninstrument()`
             return

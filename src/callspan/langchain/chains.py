@@ -12,6 +12,7 @@ from callspan import semconv
 from callspan.kinds import Kind
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, ROOT_ANSWERED, ROOT_ASKED
+from callspan.run import Run
 from callspan.text import name_without_ids
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
@@ -22,6 +23,10 @@ _MADE_UP = re.compile(
       | Conversational\w*Chain | LLM\w+Chain | \w*RouterChain""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+_STEPS = ("seq:step:", "map:key:")
+_COMPOSED = ("RunnableBranch", "RunnableWithFallbacks")
 
 
 @lru_cache(maxsize=512)
@@ -37,6 +42,13 @@ def given_name(said: Announcement) -> str | None:
 def run_type(said: Announcement) -> str:
     """Give LangChain's type of a chain run: `chain`, `prompt`, `parser` or `llm`."""
     return str(said.extra.get("run_type") or "chain")
+
+
+def is_step(run: Run, above: Run) -> bool:
+    """Return whether LangChain itself reads this stream: as one of a sequence, beside others, or for the run above."""
+    if type(above.subject).__name__ in _COMPOSED or above.name.startswith("RunnableAssign"):
+        return True
+    return any(type(tag) is str and tag.startswith(_STEPS) for tag in run.tags)
 
 
 CHAIN = Kind(

@@ -8,7 +8,7 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, get_current
 
-from callspan import lease
+from callspan import lease, suspended
 from callspan.delivery import Telling
 from callspan.ending import NOTHING, cut_short, end
 from callspan.kinds import Cause, Kind, Subscriber
@@ -16,7 +16,7 @@ from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
-from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, run_type
+from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, is_step, run_type
 from callspan.langchain.failures import error_of, given_up
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
@@ -81,9 +81,17 @@ def begin(
         causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
     run_manager.__dict__[lease.SLOT] = lease.Lease(run)  # first: whatever interrupts us from here on, somebody owns it
     start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
+    if above is not None and type(run.inputs) is dict and _is_deferred(run.inputs):
+        suspended.note(run, above, is_step=is_step(run, above))
     if manager.handlers:
         _lift(run, run_manager, manager, parent)
     return run, None
+
+
+def _is_deferred(inputs: dict[Any, Any]) -> bool:
+    """Return whether this is what LangChain announces the run of a stream with, before it has any input."""
+    given = inputs.get("input") if len(inputs) == 1 else None
+    return type(given) is str and not given
 
 
 def _lift(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Subscriber]:
