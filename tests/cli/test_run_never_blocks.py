@@ -130,3 +130,68 @@ def test_langgraph_dev_is_recorded_from_its_first_call_on(tmp_path, program):
         process.communicate()
     assert done.names() == ["invoke_workflow agent", "  node answer", "    chat"] * 2
     assert b"Blocking call" not in done.out + done.err.encode()
+
+
+ODD = """
+import asyncio, os, signal, sys
+import callspan
+from blockbuster import BlockBuster
+from langchain_core.runnables import RunnableLambda
+
+def named(name, does=lambda x: x):
+    return RunnableLambda(does).with_config(run_name=name)
+
+class Other:
+    def __init__(self, stream):
+        self.write, self.flush = stream.write, stream.flush
+
+async def work(x):
+    await named("inner").ainvoke(1)
+    if sys.argv[1] == "SIGTERM":
+        os.kill(os.getpid(), signal.SIGTERM)
+    elif sys.argv[1] == "quick":
+        os._exit(5)
+    elif sys.argv[1] == "fork" and os.fork() == 0:
+        asyncio._set_running_loop(None)
+        named("child").invoke(1)
+        os._exit(0)
+    elif sys.argv[1] == "stderr":
+        sys.stderr = Other(sys.stderr)
+        BlockBuster().activate()
+        await named("again").ainvoke(1)
+    elif sys.argv[1] == "handlers":
+        recorder = callspan.Recorder("calls.jsonl", kinds=["chain"])
+        with callspan.callbacks(recorder, callspan.Console()):
+            await named("async").ainvoke(1)
+            named("sync").invoke(1)
+        recorder.close()
+
+async def main():
+    BlockBuster().activate()
+    await named("work", work).ainvoke(1)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
+@pytest.mark.parametrize(
+    ("what", "code", "names"),
+    [
+        ("SIGTERM", -signal.SIGTERM, ["invoke_workflow work", "  chain inner"]),
+        ("quick", 5, ["did not end", "  chain inner"]),
+        ("fork", 0, ["invoke_workflow work", "  chain inner", "  chain child"]),
+        ("stderr", 0, ["invoke_workflow work", "  chain inner", "  chain again"]),
+        ("handlers", 0, ["invoke_workflow work", "  chain inner", "  chain async", "  chain sync"]),
+    ],
+)
+def test_what_programs_do_on_their_loop_is_recorded_where_blocking_raises(run, what, code, names):
+    pytest.importorskip("blockbuster")
+    done = run(ODD, "--plain", args=(what,), CALLSPAN_TRACE_FILE="t.jsonl")
+    assert done.code == code, done.err
+    assert done.names(*done.folder.glob("t*.jsonl")) == names
+    assert "Blocking call" not in done.err
+    assert "without prompts" not in done.err
+    if what == "handlers":
+        calls = (done.folder / "calls.jsonl").read_text().splitlines()
+        assert [json.loads(call)["name"] for call in calls] == ["async", "sync"]

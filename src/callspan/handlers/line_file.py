@@ -257,25 +257,11 @@ def flush_lines(seconds: float = 2.0) -> bool:
     return _background.flush(seconds)
 
 
-def _before_fork() -> None:
-    _held.append(_background.lock.acquire(timeout=1))
-
-
-def _in_parent() -> None:
-    if _held.pop():
-        _background.lock.release()
-
-
-_held: list[bool] = []
-
-
 def _after_fork() -> None:
-    _held.clear()
     _exits.clear()
-    _background.forget()
     for one in list(_all):
         one.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_after_fork)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import select
+import socket
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Event, RLock, Thread
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 _log = logging.getLogger("callspan")
 
@@ -36,11 +40,31 @@ def is_on_loop() -> bool:
     return True
 
 
+def waited(is_done: Callable[[], bool], seconds: float) -> bool:
+    """Wait where an event loop runs: the process ends, or the program asks for it. Locks might be refused there.
+
+    Args:
+        is_done: Returns whether there is nothing to wait for any more.
+        seconds: How long to wait at most.
+
+    Returns:
+        Whether it is done.
+    """
+    until = time.monotonic() + seconds
+    pause, _ = socket.socketpair()  # nothing ever comes; `time.sleep` might be refused too
+    with pause, _:
+        while not is_done():
+            if time.monotonic() > until:
+                return False
+            select.select([pause], [], [], 0.005)
+    return True
+
+
 class Background(Generic[Item]):
     """Writes items in a thread of its own, in their order.
 
-    The thread starts with the first item, and is a daemon: whoever ends the process calls `flush` before. Every process
-    has its own: after a fork call `forget` in the child.
+    The thread starts with the first item, and is a daemon: whoever ends the process calls `flush` before. A forked
+    process has its own, and what waits is written by its parent.
 
     Args:
         write: Writes some items; it is never called by two threads at once.
@@ -56,6 +80,7 @@ class Background(Generic[Item]):
         self.dropped = 0
         self._has_complained = False
         self.forget()
+        _all.add(self)
 
     def forget(self) -> None:
         """Start anew, in a forked process: what waits is the parent's, and so is its thread."""
@@ -121,7 +146,7 @@ class Background(Generic[Item]):
     def _wait_for(self, mark: Event, seconds: float) -> bool:
         self._queue.put(mark)
         self._hurry.set()
-        return mark.wait(seconds)
+        return waited(mark.is_set, seconds) if is_on_loop() else mark.wait(seconds)
 
     def _start(self) -> None:
         with self.lock:
@@ -194,3 +219,28 @@ class Background(Generic[Item]):
 
 class _Last(Event):
     """The last thing that the thread takes."""
+
+
+_all: WeakSet[Background[Any]] = WeakSet()
+_held: list[Any] = []
+
+
+def _before_fork() -> None:
+    """Have no thread write while this one forks: the child would have half of it in its memory."""
+    locks = [one.lock for one in list(_all)]
+    _held.extend(lock for lock in locks if lock.acquire(timeout=_PATIENCE))  # what takes nothing is not waited for
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+def _in_child() -> None:
+    _held.clear()
+    for one in list(_all):
+        one.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)

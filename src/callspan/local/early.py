@@ -42,6 +42,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
     def __init__(self, processors: Sequence[SpanProcessor], when_joined: Callable[[], None]) -> None:
         self._processors, self._when_joined = processors, when_joined
         self._lock = RLock()
+        self._added: list[SpanProcessor] = []
         self._known: list[Any] = []  # the program's providers that have our processors
         self._variables: dict[str, str] | None = None
         self._is_making = False  # OpenTelemetry's configurator sets a provider that is not the program's
@@ -62,9 +63,12 @@ class EarlyProvider(trace.ProxyTracerProvider):
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Add a processor of the program's, as to a provider of its own."""
-        self.real.add_span_processor(span_processor)
-        self.joined.programs = self.real
-        self._when_joined()
+        with self._lock:
+            self._added.append(span_processor)
+            self.real.add_span_processor(span_processor)
+        if not type(span_processor).__module__.startswith("callspan."):  # ours send nothing away
+            self.joined.programs = self.real
+            self._when_joined()
 
     def __getattr__(self, name: str) -> Any:
         """Return what else the SDK's provider has: `force_flush`, `resource`, ..."""
@@ -152,7 +156,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
                 self._is_making = False
             if made is None:
                 made = TracerProvider(shutdown_on_exit=False)
-            for processor in self._processors:
+            for processor in (*self._processors, *self._added):
                 made.add_span_processor(processor)
             if made not in self.joined.providers:
                 self.joined.flushed.append(made)

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread, Timer, current_thread, main_thread
 from typing import Any, NoReturn
 
+from callspan.local.background import waited
 from callspan.local.joining import Joined
 from callspan.local.plan import TIMEOUT
 from callspan.local.printable import one_line
@@ -149,7 +150,7 @@ def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[
         # In a thread of its own: the one that was interrupted may hold a lock of somebody else's.
         thread = Thread(target=leave, name="callspan-leave", daemon=True)
         thread.start()
-        thread.join(seconds + 1)
+        waited(lambda: not thread.is_alive(), seconds + 1)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

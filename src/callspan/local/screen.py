@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import IO, Any
 
+from callspan.local.background import Background, is_on_loop
 from callspan.local.tree_line import cells
 from callspan.local.tree_look import Look, is_terminal, look_of, size_of
 
@@ -32,6 +33,7 @@ class Screen:
         self._typing = 0
         self._stopped = self._withdrawn = False
         self.when_cleared: Callable[[], None] | None = None
+        self._later: Background[tuple[IO[str], str]] = Background(_write_texts, "callspan-screen", pause=0)
         self.look = self._look()
 
     def _look(self) -> Look:
@@ -143,11 +145,24 @@ class Screen:
     def _write(self, text: str) -> None:
         if not text or self._stream is None:
             return
+        on_loop = is_on_loop()
+        if self._later.has_begun and not on_loop:
+            self._later.flush(1)
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            _write_texts([(self._stream, text)])
+        except Exception:  # a detector of blocking calls, for a stream that is not the program's stderr any more
+            if not on_loop:
+                raise
+            self._later.put((self._stream, text))
+
+
+def _write_texts(texts: Sequence[tuple[IO[str], str]]) -> None:
+    for stream, text in texts:
+        try:
+            stream.write(text)
+            stream.flush()
         except (OSError, ValueError):  # nobody reads it any more: the program goes on
-            self._drawn = []
+            return
 
 
 class Stand:

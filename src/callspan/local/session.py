@@ -69,7 +69,6 @@ class Session:
         self._began = time.time()
         self._folder = _working_folder()
         self._lock = RLock()
-        self._holds = False  # whether this thread keeps the file's from writing, for a fork
         self._bound = self._left = False
         self._unasked: telemetry.Telemetry | None = None  # what is in force as long as nobody has spoken of content
         self._screen = self._new_screen()
@@ -96,9 +95,7 @@ class Session:
         on_termination(self._terminate, self._plan.timeout, self._is_busy)
         before_quick_exit(self._flush_file)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
-            )
+            os.register_at_fork(after_in_child=self._in_child)
 
     def _is_busy(self) -> bool:
         """Return whether this thread, which a signal has interrupted, is in the middle of something of ours."""
@@ -192,7 +189,8 @@ class Session:
         lines: list[str] = []
         if self._live.summary.runs:
             lines += summary_lines(self._live.summary, look)
-        why = "" if self._live.summary.runs or workers else why_nothing(was_bound=self._bound)
+        is_recorded = bool(self._live.summary.runs or workers or (self._bound and self._file.written))
+        why = "" if is_recorded else why_nothing(was_bound=self._bound)
         joined = self._early.joined
         if self._bound or self._file.is_there or self._file.why:
             lines += sending_lines(joined, done=done, seconds=self._plan.timeout, look=look)
@@ -200,19 +198,10 @@ class Session:
         lines += file_lines(self._file, name, [shown(path, look, self._folder) for path in workers], look)
         self._screen.say([*lines, *([f"callspan: {why}"] if why else [])])
 
-    def _before_fork(self) -> None:
-        self._holds = self._file.hold()
-
-    def _after_fork(self) -> None:
-        if self._holds:
-            self._holds = False
-            self._file.release()
-
     def _in_child(self) -> None:
         """Be a worker from now on: with a file of its own, and without the terminal of the first process."""
         first_draws = not self._plan.plain and self._screen.is_watched and (self._bound or self._live.screen is None)
         self._lock = RLock()
-        self._holds = False
         self._screen.forget()
         self._screen = self._new_screen()
         self._file.move(self._own_file())

@@ -105,17 +105,6 @@ class TraceFile(SpanProcessor):
         """
         self.is_late = not self._background.close(seconds)
 
-    def hold(self) -> bool:
-        """Keep the thread from writing, before a fork; returns whether it is not writing.
-
-        A file that takes nothing is not waited for.
-        """
-        return self._background.lock.acquire(timeout=1)
-
-    def release(self) -> None:
-        """Let the thread write again."""
-        self._background.lock.release()
-
     def move(self, path: Path) -> None:
         """Go on with a file of its own, in a forked process.
 
