@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from opentelemetry.trace import INVALID_SPAN
 
 import callspan
 from callspan import telemetry
+from callspan.testing import record
 
 
 def test_a_workflow_does_nothing():
@@ -35,3 +38,58 @@ def test_a_wrong_name_of_a_callback_leaves_nothing_in_force():
         callspan.CallspanInstrumentor().instrument(callbacks=["nowhere:Nobody"])
     assert not telemetry.is_inforce()
     assert not callspan.CallspanInstrumentor().is_instrumented_by_opentelemetry
+
+
+def in_block() -> None:
+    with callspan.callbacks(callspan.Usage()):
+        RunnableLambda(str).invoke(1)
+
+
+async def _in_coroutine() -> None:
+    in_block()
+
+
+def in_coroutine() -> None:
+    asyncio.run(_in_coroutine())
+
+
+def read_tokens() -> None:
+    with callspan.TokenStream():
+        pass
+
+
+def in_process() -> None:
+    callspan.add_callback(callspan.Budget(calls=1))()
+
+
+@pytest.mark.may_log
+@pytest.mark.parametrize("use", [in_block, in_coroutine, read_tokens, in_process])
+def test_callbacks_are_warned_of_once(use: Any, caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(telemetry, "_said", set())
+    use()
+    use()
+    (said,) = caplog.messages
+    assert "callspan.instrument()" in said
+    caplog.clear()
+    with record():
+        use()
+        use()
+    assert caplog.messages == []
+
+
+@pytest.mark.may_log
+def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any) -> None:
+    runs: list[str] = []
+    undo = callspan.add_callback(callspan.Listen(lambda run: runs.append(run.name)))
+    try:
+        with record():
+            RunnableLambda(str, name="after").invoke(1)
+    finally:
+        undo()
+    assert runs == ["after"]
+
+
+def test_a_block_without_callbacks_is_not_warned_of(monkeypatch: Any) -> None:
+    monkeypatch.setattr(telemetry, "_said", set())
+    with callspan.callbacks():  # type: ignore[call-overload]
+        pass

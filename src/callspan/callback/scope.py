@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast, overload
@@ -10,17 +11,21 @@ from typing import Any, TypeVar, cast, overload
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 
+from callspan import telemetry
 from callspan.callback.forward import Forward, as_callback, put_bus
 from callspan.frame import attached
 from callspan.subscription import BLOCK, doors
+
+_log = logging.getLogger("callspan")
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
 
 
 def add_callback(processor: SpanProcessor) -> Callable[[], None]:
-    """Let a callback, or any span processor, hear the whole process from now on; `instrument()` may come later.
+    """Let a callback, or any span processor, hear the whole process from now on.
 
-    A run keeps those whom it found at its start until its end.
+    If nothing is instrumented yet that is logged once, and it hears what runs after `instrument()`. A run keeps those
+    whom it found at its start until its end.
 
     Args:
         processor: An instance of a class of `Callback`, or of any `SpanProcessor`.
@@ -32,6 +37,7 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
         TypeError: It is no span processor.
     """
     callback = as_callback(processor)
+    _warn_if_idle("callspan.add_callback")
     doors.prepare = put_bus
     put_bus()
     doors.add(callback)
@@ -57,7 +63,8 @@ def callbacks(
 def callbacks(*processors: SpanProcessor) -> Generator[Any]:
     """Let callbacks, or any span processors, hear the runs that start in this block, and all that they call.
 
-    It follows whatever the spans follow: into threads, tasks and generators that are begun in the block.
+    It follows whatever the spans follow: into threads, tasks and generators that are begun in the block. If nothing is
+    instrumented, that is logged once.
 
     Args:
         *processors: Instances of classes of `Callback`, or of any `SpanProcessor`.
@@ -69,10 +76,22 @@ def callbacks(*processors: SpanProcessor) -> Generator[Any]:
         TypeError: One is no span processor.
     """
     given = tuple(as_callback(processor) for processor in processors)
+    if given:
+        _warn_if_idle("callspan.callbacks")
     put_bus()
     here: Any = get_current()
     with attached(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)})):
         yield processors[0] if len(processors) == 1 else processors
+
+
+def _warn_if_idle(scope: str) -> None:
+    """Log once for each scope that its callbacks receive nothing of LangChain, for nothing is instrumented."""
+    if not telemetry.is_inforce() and telemetry.once(f"idle {scope}"):
+        _log.warning(
+            "%s: nothing is instrumented, so its callbacks receive no events of LangChain, and guards guard nothing; "
+            "call callspan.instrument() first",
+            scope,
+        )
 
 
 def flush(timeout: float) -> bool:
