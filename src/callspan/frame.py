@@ -172,8 +172,12 @@ class Frame:
         """Put the caller's context back, and keep the frame's own for the next step."""
         if self.context is None:
             return
-        self.context = current()
-        restore(before)
+        self.context = now = current()
+        if now is not before:
+            try:
+                put(before)
+            except Exception as error:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
+                self.watch.failed(error)
         if not self.settled:
             self.watch.run(self.settle)
 
