@@ -30,12 +30,14 @@ def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None =
     if span.attempt is not None:
         path += f" (try {span.attempt})"
     parts = [f"{_clock(span)} {path}", time_text(span.duration or 0)]
+    if (
+        span.failure is None and span.outcome is None
+    ) or span.usage is not None:  # a call that broke off used tokens too
+        parts += _numbers(span, total, look)
     if span.failure is not None:
         parts.append(f"ERROR {failure_of(span, look)}")
     elif span.outcome is not None:
         parts.append(look.shown(one_line(span.outcome, 40)))
-    else:
-        parts += _numbers(span, total, look)
     return "  ".join(parts)
 
 
