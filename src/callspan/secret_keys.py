@@ -6,9 +6,19 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+PASSWORDS = (
+    *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pass", "passwort", "kennwort"),
+    *("password_hash", "password_digest", "password_salt", "passwd_hash", "pwd_hash", "pass_hash", "passwordhash"),
+    *("password_confirmation", "password_confirm", "password_repeat", "password_again"),
+)
+"""Keys of what people make up, which need not look like a secret."""
+
 DENIED_KEYS = (
-    *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "secret_key"),
+    *PASSWORDS,
+    *("secret", "secrets", "secret_key", "secret_string"),
     *("private_key", "api_key", "api_keys", "access_key", "account_key", "signing_key", "encryption_key"),
+    *("subscription_key", "functions_key", "master_key", "shared_key", "storage_key", "admin_key"),
+    *("service_role_key", "service_key", "consumer_key", "hmac_key", "symmetric_key"),
     *(
         "access_token",
         "refresh_token",
@@ -58,16 +68,44 @@ def is_denied(key: str, among: frozenset[str] = USUAL) -> bool:
         among: The words that are denied.
     """
     found = words(key[-_LONGEST:])
-    if found.endswith(_OPEN):
+    if found.endswith(_OPEN) or _OPEN_PASS.search(found):
         return False
     if any(found == one or found.endswith(f"_{one}") for one in among):
         return True
     squeezed = found.replace("_", "")
+    if _SQUEEZED_PASS.fullmatch(squeezed):
+        return True
     return any(len(one) >= _SQUEEZED and squeezed.endswith(one.replace("_", "")) for one in among)
 
 
-_OPEN = ("page_token", "next_token", "continuation_token", "sync_token")
-"""Last words of keys that only sound like it."""
+_OPEN = (
+    *("page_token", "next_token", "continuation_token", "sync_token", "first_token", "last_token", "per_token"),
+    *("pad_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token", "unk_token", "stop_token"),
+    *("start_token", "end_token", "special_token", "image_token", "audio_token", "prev_token", "current_token"),
+    *(
+        "public_key_token",
+        "input_token",
+        "output_token",
+        "prompt_token",
+        "completion_token",
+        "reasoning_token",
+        "cached_token",
+    ),
+)
+"""Last words of keys that only sound like it: of lists in pages, and of what models read and write."""
+
+_OPEN_PASS = re.compile(
+    r"(?:^|_)(?:(?:first|second|third|last|next|prev|previous|single|double|multi|one|two|each|every|final|initial)"
+    r"|(?:low|high|band|all|by|must|should|will|did|does|can|to|is|has|tests?|checks?|builds?|render|depth|shadow|color"
+    r"|boarding|season|day|week|hall|forward|backward|warmup|training|compiler|optimi[sz]ation))_pass$"
+)
+"""Keys that end with `pass` and mean a round, a filter, a ticket or a success."""
+
+_SQUEEZED_PASS = re.compile(
+    r"(?:\w*[\W_])?(?:db|database|pg|postgres|mysql|mongo|redis|sql|smtp|imap|pop|mail|email|ftp|sftp|ssh|ldap|http|proxy"
+    r"|user|usr|admin|root|my|login|auth|wifi|wlan|key|keystore|truststore|ssl|tls|rabbit|amqp|mqtt|ansible|sudo|vault)pass"
+)
+"""The same where no sign stands before `pass`."""
 
 _LONGEST = 128
 """Characters of a key that are looked at, its last ones."""
@@ -77,7 +115,17 @@ def is_secret(key: str, value: object) -> bool:
     """Tell whether a value under a denied key is a secret: nothing, a switch and a count of tokens are none."""
     if value is None or value == "" or isinstance(value, (bool, float)):
         return False
-    return not (isinstance(value, int) and words(key).endswith("token"))
+    last = words(key).rpartition("_")[2]
+    if isinstance(value, int):  # counts of tokens; of tests that pass
+        return last != "token" and not (last == "pass" and value < _SMALLEST_PIN)
+    return not (last == "pass" and isinstance(value, str) and value.strip().lower() in _VERDICTS)
+
+
+_SMALLEST_PIN = 1000
+_VERDICTS = frozenset(
+    {"yes", "no", "ok", "true", "false", "pass", "passed", "fail", "failed", "n/a", "skip", "skipped"}
+)
+"""What stands under `pass` where something was tested."""
 
 
 @lru_cache(maxsize=64)

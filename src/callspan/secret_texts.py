@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from callspan.secret_keys import USUAL
-from callspan.secret_values import PRINTED, elements, values
+from callspan.secret_values import PRINTED, elements, netrc, options, spoken, values
 
 _SHORTEST = 6
 
@@ -41,6 +41,12 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
         text = _replaced(text, _addresses)
     if b":" in data or b"=" in data:
         text = _replaced(text, values, among)
+    if b" -" in data or data.startswith(b"-") or b"\n-" in data:
+        text = _replaced(text, options, among)
+    if b" is " in data:
+        text = _replaced(text, spoken)
+    if b"login " in data:
+        text = _replaced(text, netrc)
     if b"</" in data:
         text = _replaced(text, elements, among)
     if _CARDS in data.translate(_NUMBERS, b" -\xc2\xa0"):
@@ -81,36 +87,68 @@ _LONGEST_WORD = 20
 # Keys
 
 _PREFIXES = r"""
-    lsv2_[a-z]{2}_ | ls__ | gh[opsur]_ | github_pat_ | gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-
-  | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | pypi- | dckr_pat_ | dop_v1_ | shp(?:at|ca|pa|ss)_ | sq0[a-z]{3}- | whsec_
-  | glsa_ | lin_api_ | ntn_ | sbp_ | hvs\. | GOCSPX- | ya29\. | PMAK- | ATATT
+    lsv2_[a-z]{2}_ | ls__ | gh[opsur]_ | github_pat_ | gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-
+  | GR1348941 | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | pypi- | dckr_[op]at_ | do[opr]_v1_
+  | shp(?:at|ca|pa|ss)_ | sq0[a-z]{3}- | whsec_ | gl(?:sa|c)_ | lin_api_ | ntn_ | sbp_ | sb_secret_ | hv[brs]\.
+  | GOCSPX- | ya29\. | PMAK- | ATATT | ATCTT | api_org_ | sntry[su]_ | pscale_(?:tkn|pw|oauth)_ | rubygems_
+  | rdme_ | xkeysib- | xsmtpsib- | shippo_(?:live|test)_ | EZ[AT]K | NR(?:AK|JS|II|AA)- | dt0[a-z][0-9]{2}\.
+  | dp\.(?:pt|st|ct|sa|scim|audit)\. | duffel_(?:test|live)_ | FLWSECK | fio-u- | fo1_ | fm[12][ar]?_ | HRKU-
+  | CLOJARS_ | p8e- | pnu_ | tfp_ | figd_ | CCIPAT_ | bkua_ | CFPAT- | tskey- | napi_ | tgp_v1_
+  | AGE-SECRET-KEY- | wandb_v1_ | bedrock-api-key- | ops_eyJ | sgp_ | phx_ | vercel_blob_rw_
+  | pat-(?:na|eu)[0-9]- | EAA[AMC][A-Za-z0-9]{40}
 """
 """What the keys of providers begin with; a digit or great length tells them from words."""
 
 _SHORT_PREFIXES = r"""
     gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | npm_ | pcsk_ | dapi
+  | esecret_ | LTAI | AKCp
 """
 """The same, but names of models, tools and packages begin so too: what follows must look like nothing else."""
+
+_WHOLE = r"""
+    re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,32} | ico-[A-Za-z0-9]{32} | pul-[0-9a-f]{40} | sq[apu]_[A-Za-z0-9]{40}
+  | secret_[A-Za-z0-9]{43} | key-[0-9a-f]{32} | pat[A-Za-z0-9]{14}\.[0-9a-f]{64}
+"""
+"""Keys that begin as words do: the whole of them is looked for."""
 
 _KEY = rf"""
       sk[-_](?:proj|ant|or|svcacct|admin|lf|live|test|prod)[-_][\w\-*]{{6,}}
     | [prs]k[-_](?:live|test|prod|lf)[-_][\w\-*]{{6,}}
-    | (?:sk[-_] | {_PREFIXES}) (?: (?=[\w\-*.]*[0-9*])[\w\-*]{{8,}} | [\w\-*]{{20,}} ) [\w\-*.]*
-    | (?:{_SHORT_PREFIXES}) (?:dev-|prod-)? (?=[\w\-]{{0,64}}[0-9])
-      (?: [A-Za-z0-9]{{16,}} | (?=[\w\-]{{0,64}}[A-Z])(?=[\w\-]{{0,64}}[a-z])[\w\-]{{28,}} ) [\w\-]*
-    | (?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}
-    | AIza[\w\-]{{20,}}
-    | SG\.[\w\-]{{16,}}\.[\w\-]{{16,}}
-    | eyJ[\w\-]{{6,}}\.[\w\-]{{6,}}(?:\.[\w\-]*)*
-    | hooks\.slack\.com/services/[\w/]{{8,}}
+    | (?:sk[-_] | {_PREFIXES}) (?: (?=[\w\-*.]{{0,128}}[0-9*])[\w\-*]{{8,}} | [\w\-*]{{20,}} ) [\w\-*.]*
+    | (?:{_SHORT_PREFIXES}) (?:dev-|prod-)? (?:
+          (?=[\w\-]{{0,64}}[0-9])
+          (?: [A-Za-z0-9]{{16,}} | (?=[\w\-]{{0,64}}[A-Z])(?=[\w\-]{{0,64}}[a-z])[\w\-]{{28,}} ) [\w\-]*
+        | (?=[a-z]{{0,64}}[A-Z])(?=[A-Z]{{0,64}}[a-z])[A-Za-z]{{24,}}
+      )
+    | (?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{{16}}
+    | ABSK[A-Za-z0-9+/]{{32,}}={{0,2}}
+    | AIza[\w\-]{{20,}} | AQ\.[\w\-]{{36,}} | 1//0[\w\-]{{24,}} | SK[0-9a-f]{{32}} | {_WHOLE}
+    | SG\.[\w\-]{{16,64}}\.[\w\-]{{16,64}}
+    | eyJ[\w\-]{{6,1024}}+\.[\w\-]{{6,}}(?:\.[\w\-]*)*
+    | hooks\.slack\.com/(?:services|workflows|triggers)/[\w/]{{8,}}
+    | discord(?:app)?\.com/api/webhooks/[0-9]{{10,24}}/[\w\-]{{20,}}
+    | [\w\-]{{1,64}}\.webhook\.office\.com/webhookb2/[\w@/\-]{{20,}}
+    | [MNO][A-Za-z0-9_\-]{{22,27}}\.[\w\-]{{6}}\.[\w\-]{{27,40}}
+    | [0-9]{{8,10}}:AA[\w\-]{{32,36}}
+    | [0-9a-f]{{32}}-us[0-9]{{1,2}}(?![A-Za-z0-9])
+    | (?:pat|sat)\.[\w\-]{{22}}\.[0-9a-f]{{24}}\.[A-Za-z0-9]{{20}}
+    | [A-Za-z0-9]{{14}}\.atlasv1\.[\w\-]{{60,70}}
+    | [A-Za-z0-9]{{40,52}}JQQJ99[A-Za-z0-9]{{20,40}}
+    | [\w.~]{{3}}[0-9]Q~[\w.~\-]{{31,34}}
+    | sha256~[\w\-]{{43}} | oy2[a-z0-9]{{43}} | A3-[A-Z0-9]{{6}}-(?:[A-Z0-9]{{5,11}}-){{3,5}}[A-Z0-9]{{5}}
 """
 
-_SCHEME = r"(?i:bearer)\s+(?=\S*[0-9._~+/=\-]|\S{20})[\w.~+/\-]{8,}=*"
+_SCHEME = r"(?i:bearer)\s{1,64}(?=[^\s]{0,256}(?:[0-9]|[.~+=][A-Za-z])|[A-Za-z_]{24})[\w.~+/\-]{8,}=*"
 
 _SIGN = re.compile(
-    rf"sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | AIza | SG\. | eyJ | hooks\.slack"
-    rf"| {_PREFIXES} | {_SHORT_PREFIXES}"
-    r"| Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s",
+    rf"""
+    sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | A3T | ABSK | AIza | AQ\. | SG\. | SK[0-9a-f] | eyJ
+  | hooks\.slack | 1//0 | :AA | -us[0-9] | pat\. | sat\. | JQQJ99 | {"|".join(f"{digit}Q~" for digit in range(10))}
+  | sha256~ | oy2 | A3- | api/webhooks | webhookb2 | \.atlasv1
+  | M[\w-]{{22,27}}\. | N[\w-]{{22,27}}\. | O[\w-]{{22,27}}\.
+  | Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s
+  | {_WHOLE} | {_PREFIXES} | {_SHORT_PREFIXES}
+    """,
     re.VERBOSE,
 )
 """All alternatives begin with a letter of their own, which makes it as fast as it can be."""
@@ -145,7 +183,7 @@ def _without_basic(found: re.Match[str]) -> str:
 _IN_URL = re.compile(r"(?<=://)(?:[^\s/?#\"'<>\\]*:[^\s/?#\"'<>\\]*|[^\s/?#\"'<>\\:@]{16,})(?=@)")
 
 _DOMAIN = re.compile(r"@(?:[\w-]+\.)+[^\W\d_]{2,}")
-_LOCAL = re.compile(r"[\w.+%'*-]+\Z")
+_LOCAL = re.compile(r"[\w.+%*-][\w.+%'*-]*\Z")
 _LONGEST_LOCAL = 128
 
 
@@ -153,8 +191,14 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
     for found in _DOMAIN.finditer(text):
         at = found.start()
         local = _LOCAL.search(text, max(at - _LONGEST_LOCAL, 0), at)
-        if local is not None and local[0] != "git":  # git@github.com:owner/repository
+        if local is None or local[0] == "git":  # git@github.com:owner/repository
+            continue
+        if not _LOGIN.search(text, max(local.start() - _LONGEST_LOCAL, 0), local.start()):
             yield local.start(), found.end()
+
+
+_LOGIN = re.compile(r"\b(?:ssh|scp|sftp|rsync|mosh)[ ][^\n|;&]*\Z")
+"""Before the address of a computer: `ssh deploy@host.example`."""
 
 
 # Cards

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from callspan.secret_keys import is_denied, stems, words
+from callspan.secret_literals import Telling, is_literal, is_placeholder, may_hold
 
 PRINTED = "[redacted]"
 """Stands for a secret."""
@@ -18,7 +19,7 @@ _KEY_BACKWARDS = re.compile(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edo
 """A key as it is met from its end: a word, or one like `api key`."""
 
 _LONGEST_KEY = 128
-_SIGNS = re.compile(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]*)")
+_SIGNS = re.compile(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]{0,64}(?:\*{1,2}[ \t]{1,8})?)")
 
 
 def values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -32,19 +33,36 @@ def values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
     for at in _telling_signs(text, among):
         if at < done:
             continue
-        before = text[max(at - _LONGEST_KEY, 0) : at].rstrip(" \t").rstrip("\"'`\\])")
+        all_before = text[max(at - _LONGEST_KEY, 0) : at].rstrip(" \t")
+        before = all_before.rstrip("\"'`*\\])")
         found = _KEY_BACKWARDS.match(before[::-1])
         if found is None:
             continue
         key = found[0][::-1]
-        in_url = before[: -len(key)].endswith(("?", "&")) and words(key).endswith(("sig", "signature"))
-        if in_url or is_denied(key, among):
+        outside = before[: -len(key)]
+        in_url = outside.endswith(("?", "&"))
+        if is_denied(key, among) or (in_url and words(key).endswith(("sig", "signature"))):
             sign = _SIGNS.match(text, at)
-            opened = before[: -len(key)][-1:]
-            start, end = _value(text, at + 1 if sign is None else sign.end(), key, opened)
+            began = at + 1 if sign is None else sign.end()
+            line = outside.rpartition("\n")[2]
+            if _ends_text(text, began, line, all_before):
+                continue
+            own = in_url or outside.endswith(";") or not is_denied(key)
+            start, end = _value(text, began, Telling(key, text[at:began], outside[-1:], line, own))
             if start < end and text[start:end] != PRINTED:
                 done = end
                 yield start, end
+
+
+def _ends_text(text: str, at: int, line: str, before: str) -> bool:
+    """Return whether a text ends where a value might begin, as in `input("Password: ")`."""
+    quote = text[at : at + 9].lstrip("\\")[:1]
+    if quote not in ("'", '"', "`") or before.rstrip("])").endswith(quote):
+        return False
+    return _APOSTROPHE.sub("", line).count(quote) % 2 == 1
+
+
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 
 
 @lru_cache(maxsize=16)
@@ -68,27 +86,52 @@ def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
             yield at
 
 
-_CODE = re.compile(r"""(?:[\w.\[\]| ]{1,64}=\s{0,8})?(?:[\w.]{1,64}\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
+_CODE = re.compile(r"""(?:[\w.\[\]|&<>? ]{1,64}=\s{0,8})?(?:([\w.:]{1,64})\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
 """What stands between a key and its value in a program: a type, a call, a letter before the quotes."""
 
 _TRIPLE = re.compile(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
 _ESCAPED = re.compile(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
-_WORD = re.compile(r"""(?:(?i:bearer|basic|digest|token|negotiate)\s+)?[^\s"'`&,;)}\]<>\\]+""")
+_END_OF_WORD = re.compile(r"""[^\s"'`&,;)}\]<>\\]+""")
+_WORD = re.compile(
+    r"""(?:(?i:bearer|basic|digest|token|negotiate)[ ]{1,4}(?=\S{0,64}[0-9]))?[^\s"'`&,;)}\]<>\\]{1,256}"""
+)
+"""A value without quotes: enough of it to tell what it is, as there may be many of them in one word."""
 _LINE = {"": re.compile(r"[^\r\n]+"), **{one: re.compile(rf"[^\r\n\\{one}]+") for one in "\"'`"}}
 """The rest of a header, by the quotes that it stands in."""
 
+_PLAIN = re.compile(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
 _SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")
 """Keys under which a number of a few digits is a secret."""
 
-_PLAIN = re.compile(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
+_HEADER = re.compile(
+    r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|\S*[0-9])"
+)
+"""How the value of a header begins, if it is one."""
 
 
-def _value(text: str, at: int, key: str, opened: str) -> tuple[int, int]:
-    """Give the place of a value: in quotes, in brackets, the rest of a header, or a word."""
-    header = words(key).endswith(("cookie", "authorization"))
-    if not header and (code := _CODE.match(text, at)):
-        at = code.end()
+def _value(text: str, at: int, telling: Telling) -> tuple[int, int]:
+    """Return the place of a value: in quotes, in brackets, the rest of a header, or a word."""
+    header = words(telling.key).endswith(("cookie", "authorization"))
+    code = None if header else _CODE.match(text, at)
+    at = at if code is None else code.end()
+    quoted = _in_quotes(text, at)
+    if quoted is not None:
+        literal = text[quoted[0] : quoted[1]]
+        held = code is None or code[1] is None or may_hold(code[1], literal)
+        return quoted if telling.own or (held and not is_placeholder(literal)) else (at, at)
+    if text.startswith(("{", "[", "("), at):
+        return _in_brackets(text, at, telling)
+    if header and not _PLACE.match(text, at) and _HEADER.match(text, at):
+        line = _LINE.get(telling.opened, _LINE[""]).match(text, at)
+        return at, at if line is None else line.end()
+    return _bare(text, at, telling)
+
+
+_PLACE = re.compile(r"(?i:(?:bearer|basic|token)\s+)?(?:\$|\{|<|%s)")
+
+
+def _in_quotes(text: str, at: int) -> tuple[int, int] | None:
     if triple := _TRIPLE.match(text, at):
         return at + 3, max(triple.end() - 3, at + 3)
     if quoted := _QUOTED.match(text, at):
@@ -97,25 +140,100 @@ def _value(text: str, at: int, key: str, opened: str) -> tuple[int, int]:
         quote = escaped[1]
         closed = escaped.end() - at >= 2 * len(quote) and escaped[0].endswith(quote)
         return at + len(quote), escaped.end() - (len(quote) if closed else 0)
-    if text.startswith(("{", "[", "("), at):
+    return None
+
+
+_LITERALS = re.compile(r"""[\[({]\s{0,64}(?:\\*["'](?!type\\*["']\s*:)|[0-9])""")
+"""How brackets begin that hold literals; others hold code, or the schema of a value."""
+
+
+def _in_brackets(text: str, at: int, telling: Telling) -> tuple[int, int]:
+    if telling.own or _LITERALS.match(text, at):
         return at, _closed(text, at)
-    if header:
-        line = _LINE.get(opened, _LINE[""]).match(text, at)
-        return at, at if line is None else line.end()
-    return _bare(text, at, words(key))
+    return at, at
 
 
-def _bare(text: str, at: int, key: str) -> tuple[int, int]:
-    """Give the place of a value without quotes; what is plainly no secret has none."""
+def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
+    """Return the place of a value without quotes; what is plainly no secret has none."""
     plain = _WORD.match(text, at)
+    key = words(telling.key)
     if plain is None or (key == "pwd" and plain[0].startswith(("/", "~"))):
         return at, at
-    if key.endswith(_SHORT_NUMBERS):
+    if key.endswith(_SHORT_NUMBERS) and plain[0].isdigit():
         return at, plain.end()
     is_count = key.endswith("token") and (plain[0].isdigit() or len(plain[0]) == 1)  # 8 a token, a token: a unit
     if is_count or _PLAIN.fullmatch(plain[0]):
         return at, at
-    return at, plain.end()
+    rest = text[plain.end() : plain.end() + _REST].partition("\n")[0]
+    if not is_literal(plain[0], rest, telling):
+        return at, at
+    whole = _END_OF_WORD.match(text, plain.end())
+    return at, plain.end() if whole is None else whole.end()
+
+
+_REST = 120
+"""Characters behind a value that tell whether it is one of a sentence."""
+
+
+def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Return the places of what is given to the options of commands: `--password x`, `mysql -px`.
+
+    Args:
+        text: The text.
+        among: The words of the keys whose values are secrets.
+    """
+    for found in _OPTION.finditer(text):
+        if found[1] is None:
+            yield found.span(2) if found[2] is not None else found.span(3)
+            continue
+        if not is_denied(found[1], among):
+            continue
+        start, end = _value(text, found.end(), Telling(found[1], " ", "", "", not is_denied(found[1])))
+        if start < end and not text.startswith("-", start):
+            yield start, end
+
+
+_OPTION = re.compile(
+    r"""
+      (?<![\w-])--?([A-Za-z][\w-]{2,40})[ ]{1,4}(?=[^\s-])
+    | (?<!\w)(?:mysql(?:dump|admin)?|mariadb(?:-dump)?|sshpass|(?:docker|podman|helm\ registry)\ login)
+      [ ][^\n|;&]{0,200}?(?<=[ ])-p[ ]?([^\s$<{-][^\s]{2,128})
+    | (?<!\w)(?:curl|wget|http)[ ][^\n|;&]{0,200}?(?<=[ ])(?:-u|--user)[ =]["']?([^\s:"'$<{]{1,64}:[^\s"'$<{]{1,128})
+    """,
+    re.VERBOSE,
+)
+
+_SPOKEN = re.compile(r"""["'`]?(?=[^\s"'`]{0,64}[0-9])(?=[^\s"'`]{0,64}[A-Za-z])([^\s"'`,;]{6,128})""")
+_KEYS_SPOKEN = ("password", "passphrase", "passcode", "passwd", "secret", "token", "api key", "access key")
+
+
+def spoken(text: str) -> Iterator[tuple[int, int]]:
+    """Return the places of what a sentence says that a password is: `the password is hunter2`.
+
+    Args:
+        text: The text.
+    """
+    at = 0
+    for part in text.split(_IS)[:-1]:
+        at += len(part) + len(_IS)
+        if part[-12:].lower().endswith(_KEYS_SPOKEN) and (found := _SPOKEN.match(text, at)):
+            word = found[1].rstrip(".!?)")
+            yield found.start(1), found.start(1) + len(word)
+
+
+_IS = " is "
+
+
+def netrc(text: str) -> Iterator[tuple[int, int]]:
+    """Return the places of passwords as `.netrc` has them.
+
+    Args:
+        text: The text.
+    """
+    return (found.span(1) for found in _NETRC.finditer(text))
+
+
+_NETRC = re.compile(r"\blogin\s{1,8}\S{1,128}\s{1,8}password\s{1,8}(\S{2,128})")
 
 
 _ELEMENT = re.compile(r"<([\w:.-]{1,64})>([^<>]{1,4096})</\1>")
@@ -128,7 +246,11 @@ def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
         text: The text.
         among: The words of the keys whose values are secrets.
     """
-    return (found.span(2) for found in _ELEMENT.finditer(text) if is_denied(found[1], among))
+    return (
+        found.span(2)
+        for found in _ELEMENT.finditer(text)
+        if is_denied(found[1], among) and (not is_denied(found[1]) or not is_placeholder(found[2]))
+    )
 
 
 _BRACKET = re.compile(r"""[\[\]{}()]|"(?:[^"\\]|\\.)*+(?:"|\Z)""", re.DOTALL)

@@ -49,6 +49,8 @@ FLOORS = {
     "shortening": 0,
     "blobs": 0,
     "secret_keys": 0,
+    "secret_literals": 0,
+    "secret_words": 0,
     "secret_texts": 0,
     "secret_values": 0,
     "parts": 1,
