@@ -213,3 +213,19 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     assert doctor._as_text(found) == plain
     assert doctor._as_text([]) == "\nall is well"
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_on"),
+    [
+        ({"LANGSMITH_OTEL_ONLY": "true"}, True),
+        ({"LANGCHAIN_OTEL_ENABLED": "true"}, True),
+        ({"LANGSMITH_TRACING_MODE": "hybrid"}, True),
+        ({"LANGSMITH_TRACING_MODE": "langsmith", "LANGSMITH_OTEL_ENABLED": "true"}, False),
+        ({}, False),
+    ],
+)
+def test_langsmiths_mode_is_found_by_all_its_variables(variables, is_on):
+    environment = {"LANGSMITH_TRACING": "true", **variables}
+    found = [one.what for one in others._of_langsmith(Case(environment=environment))]
+    assert bool(found) is is_on

@@ -13,6 +13,7 @@ from callspan.errors import ToolError
 from callspan.isolation import isolate
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
+from callspan.langchain.others import warn_of_handlers
 from callspan.langchain.rerankers import RERANKER
 from callspan.langchain.workflows import NAMED
 from callspan.run import UNREPORTED, Run
@@ -54,6 +55,7 @@ class FromLangChain(Callback):
 
     def __init__(self, handler: Any) -> None:
         _check(handler)
+        warn_of_handlers((handler,))
         self.handler = handler
         self.raise_error = bool(handler.raise_error)
         self.callspan_heard = frozenset(

@@ -96,6 +96,7 @@ def _is_deferred(inputs: dict[Any, Any]) -> bool:
 
 def _lift(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Subscriber]:
     """Let the callbacks in LangChain's lists hear the run."""
+    others.warn_of_handlers(manager.handlers, type(manager))
     lifted = lift(run, run_manager, manager.handlers)
     if any(subscriber.callspan_spans for subscriber in lifted):
         tell_of_span(run, lifted, Context({**parent, PENDING: run}))

@@ -102,10 +102,18 @@ def _off(case: Case, active: str) -> str:
 
 
 def _of_langsmith(case: Case) -> Iterable[Finding]:
-    on = any(case.switched(name) for name in ("LANGSMITH_OTEL_ENABLED", "OTEL_ENABLED"))
+    legacy = any(case.switched(name) for name in _LANGSMITHS_MODE)
+    mode = case.variable("LANGSMITH_TRACING_MODE") or case.variable("LANGCHAIN_TRACING_MODE")
+    on = mode.lower() in ("otel", "hybrid") if mode else legacy  # the mode decides where it is set
     tracing = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
     if on and any(case.switched(name) for name in tracing):
         yield Finding(PROBLEM, f"{LANGSMITH.title} is on: each call has two spans", LANGSMITH.off)
+
+
+_LANGSMITHS_MODE = (
+    *("LANGSMITH_OTEL_ENABLED", "LANGSMITH_OTEL_ONLY", "LANGCHAIN_OTEL_ENABLED", "LANGCHAIN_OTEL_ONLY"),
+    "OTEL_ENABLED",
+)
 
 
 def _of_providers(case: Case) -> Iterable[Finding]:
