@@ -68,10 +68,11 @@ def end(
     Returns:
         The hooks that hear it; the span ends after them. None: nobody hears it, and it has ended.
     """
+    is_ours = False
     try:
         if run.ended:
             return None
-        run.ended = True  # another thread may be at it too; between these two lines none can come
+        run.ended = is_ours = True  # another thread may be at it too; between these two lines none can come
         run.ended_at = at or time_ns()
         if outcome is None:
             outcome = OK if error is None else ERROR
@@ -94,7 +95,7 @@ def end(
             return together([*below, Telling(calls, _stopped, partial(_close, run, attributes, meters))])
         _close(run, attributes, meters)
     except BaseException:
-        _give_up(run)
+        _interrupted(run, outcome or (OK if error is None else ERROR), is_ours=is_ours)
         raise
     return None
 
@@ -150,6 +151,22 @@ def cut_short(run: Run, error: BaseException, outcome: str) -> None:
     told = end(run, error=error, outcome=outcome)
     if told is not None:
         told.go_quietly()
+    _give_up(run)
+
+
+def _interrupted(run: Run, outcome: str, *, is_ours: bool) -> None:
+    """Let those who heard the start of a run hear its end, which an exception interrupted, and end its span.
+
+    Args:
+        run: The run.
+        outcome: What would have been its outcome.
+        is_ours: Whether its end had begun, and nobody else is at it.
+    """
+    if not is_ours:
+        return
+    run.outcome = run.outcome or outcome
+    if run.subscribers and not run.closed:
+        Telling(calls_of(run, run.subscribers, events_of_end(run))).go_quietly()
     _give_up(run)
 
 
@@ -256,7 +273,7 @@ def _streamed(run: Run) -> dict[str, Any]:
 
 def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
     """Write how it went, measure it, and end the span. What was interrupted may be repeated."""
-    if run.closed:
+    if run.closed or (run.context is None and not run.span.is_recording()):
         return
     try:
         if run.outcome != OK or meters is not None:

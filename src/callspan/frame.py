@@ -6,7 +6,8 @@ two steps the caller's context is untouched.
 
 Ctrl-C and timers raise between any two lines, also between two of ours. So whoever enters a frame remembers the
 caller's context *before* (`current`), and puts exactly that back (`restore`) on every way out. Each clean-up stands
-inside a second `try`, whose handler repeats it: one exception cannot hit both, and repeating does no harm.
+inside a second `try`, whose handler repeats it: one exception cannot hit both, and repeating does no harm. Both begin
+before anything is done: in CPython 3.11 an exception at the line of an inner `try:` passes by the outer handlers.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 
 from callspan.frame import Frame, Opener, Watch, current
 from callspan.settling import Pending, Surely, Told, settle
-from callspan.skipping import Answer, Answered
+from callspan.skipping import Answered
 from callspan.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -190,19 +190,15 @@ def _function(opened: Opener) -> Replacement:
             return ours.__wrapped__(*args, **kwargs)
         before = current()
         try:
-            try:
+            try:  # no further `try` inside: an exception at its line would pass by those around it (CPython 3.11)
                 frame.enter()
-                answer: Answer | None = None
-                try:
-                    if frame.told is not None:
-                        tell(frame)
-                    result = ours.__wrapped__(*args, **kwargs)
-                except Answered as answered:
-                    result, answer = None, frame.instead(answered)
-                    if answer is None:
-                        raise
-                if answer is not None:
-                    result = answer.told()
+                if frame.told is not None:
+                    tell(frame)
+                result = ours.__wrapped__(*args, **kwargs)
+            except Answered as answered:
+                if (answer := frame.instead(answered)) is None:
+                    raise
+                result = answer.told()
             except BaseException as error:
                 frame.finish(before, error)
                 raise

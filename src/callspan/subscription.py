@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, create_key
@@ -40,7 +40,7 @@ class Doors:
         self.handler: type | None = None
         self.check: Callable[[Any], None] | None = None
         self.prepare: Callable[[], None] | None = None
-        self._lock = Lock()
+        self._lock = RLock()
 
     def add(self, subscriber: Subscriber) -> None:
         """Let it in by the door of the process."""

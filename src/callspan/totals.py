@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from threading import RLock
 
 from callspan import semconv
 from callspan.kinds import MODEL_CALLS, TokenCounts
 
-_lock = Lock()  # runs end in several threads at once, and a sum is read before it is written
+# Runs end in several threads at once, and a sum is read before it is written. A signal handler that makes calls comes
+# in the middle of that in the same thread.
+_lock = RLock()
 
 
 class Totals:
@@ -45,19 +47,22 @@ class Totals:
             cost: What it cost, in US dollars, as far as that is known.
             unpriced: Whether there should be a cost and is none.
         """
-        with _lock:
-            if calls is not None:
-                if calls == MODEL_CALLS:
-                    self.own_model_calls += 1
-                else:
-                    self.own_tool_calls += 1
-            one: Totals | None = self
-            while one is not None:
-                one._take(calls, tokens)
-                one.has_gaps = one.has_gaps or unpriced
-                if cost is not None:
-                    one.known_cost = (one.known_cost or 0.0) + cost
-                one = one.outer
+        # One line: between two an exception may come, also at the end of a `with`, and the lock would stay taken.
+        with _lock: self._add(calls, tokens, cost, unpriced=unpriced)  # noqa: E701  # fmt: skip
+
+    def _add(self, calls: str | None, tokens: TokenCounts | None, cost: float | None, *, unpriced: bool) -> None:
+        if calls is not None:
+            if calls == MODEL_CALLS:
+                self.own_model_calls += 1
+            else:
+                self.own_tool_calls += 1
+        one: Totals | None = self
+        while one is not None:
+            one._take(calls, tokens)
+            one.has_gaps = one.has_gaps or unpriced
+            if cost is not None:
+                one.known_cost = (one.known_cost or 0.0) + cost
+            one = one.outer
 
     def _take(self, calls: str | None, tokens: TokenCounts | None) -> None:
         if calls is not None:

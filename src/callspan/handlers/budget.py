@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import RLock
 from time import time_ns
 from types import MappingProxyType
 from typing import Any, Literal
@@ -81,7 +81,7 @@ class Budget(Callback):
         self._price = price_of(prices)
         self._keep = whole("keep", keep)
         self._accounts: OrderedDict[Any, Account] = OrderedDict()
-        self._lock = Lock()
+        self._lock = RLock()
         if not any(name != "calls" for name, _ in self.limits.given()):
             self.callspan_heard = self.callspan_heard - {"on_llm_new_token", "on_stream_event"}
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from opentelemetry.trace import SpanContext
@@ -72,7 +72,7 @@ class Collect(Callback):
     def __init__(self, *, keep: int = 1000, prices: str | None = None) -> None:
         self._runs: deque[Collected] = deque(maxlen=whole("keep", keep))
         self._price = price_of(prices)
-        self._lock = Lock()
+        self._lock = RLock()
 
     def on_run_start(self, run: Run) -> None:
         above = run.parent

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from threading import Lock
+from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
@@ -77,7 +77,7 @@ class Latency(Callback):
 
     def __init__(self, *, slowest: int = 10, names: int = 500) -> None:
         self._most, self._room = whole("slowest", slowest, 0), whole("names", names, 0)
-        self._lock = Lock()
+        self._lock = RLock()
         self._clear()
 
     def _clear(self) -> None:

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 from callspan.local.background import Background, is_on_loop
 from callspan.local.private import NotAFile, open_private
@@ -39,7 +39,7 @@ class LineFile:
     def __init__(self, path: Path, max_bytes: int, files: int) -> None:
         self.path, self._max_bytes, self._files = path, max_bytes, files
         self._file: int | None = None
-        self._lock = Lock()
+        self._lock = RLock()
         _all.add(self)
 
     def write(self, line: bytes) -> None:
@@ -134,7 +134,7 @@ class LineFile:
 
     def after_fork(self) -> None:
         """Have a lock that no thread of the parent holds, in the child."""
-        self._lock = Lock()
+        self._lock = RLock()
 
 
 @contextmanager

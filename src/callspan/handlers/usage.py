@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
@@ -58,7 +58,7 @@ class Usage(Callback):
     def __init__(self, *, prices: str | None = None, keep: int = 1000) -> None:
         self._keep = whole("keep", keep)
         self._price = price_of(prices)
-        self._lock = Lock()
+        self._lock = RLock()
         self._clear()
 
     def _clear(self) -> None:

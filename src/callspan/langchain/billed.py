@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from threading import Lock
+from threading import RLock
 from time import time_ns
 from typing import Any
 
@@ -34,7 +34,7 @@ _USAGES = ("usage", "usageMetadata", "usage_metadata", "meta")
 _OLLAMA = ("prompt_eval_count", "eval_count")
 
 _seen: OrderedDict[Origin, int] = OrderedDict()
-_lock = Lock()
+_lock = RLock()
 
 
 def facts_of(run: Run, error: BaseException, given: Sequence[Any]) -> dict[str, Any]:

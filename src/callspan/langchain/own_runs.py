@@ -84,6 +84,10 @@ class OwnRun(Frame):
     def over(self, error: BaseException | None) -> Told | None:
         """End the run as the body ended."""
         run = self.run
-        told = None if run is None else end(run, self.outputs, error, outcome_of(error))
+        told = None
+        if run is not None:
+            if hasattr(run, "span"):
+                told = end(run, self.outputs, error, outcome_of(error))
+            run.ended = True  # also if an exception came before it was started
         self.run = None
         return told

@@ -7,7 +7,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
-from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN
 
 from callspan import semconv, telemetry
@@ -32,6 +31,35 @@ NAMED: Kind = replace(
 """A workflow whose name the program gave: none of those that LangChain makes up."""
 
 
+class _Block:
+    """A block that was entered, with what takes its context away again.
+
+    Args:
+        frame: The frame of its run.
+    """
+
+    __slots__ = ("frame", "token")
+
+    def __init__(self, frame: OwnRun) -> None:
+        self.frame = frame
+        self.token: Any = None
+
+    def leave(self) -> None:
+        """Put the caller's context back."""
+        reset(self.token)
+
+    def cut_short(self, error: BaseException) -> None:
+        """Do what is left to do: an exception came while the block was left."""
+        reset(self.token)
+        self.frame.interrupted(None, error)
+
+    def __del__(self, _current: Any = current, _reset: Any = reset) -> None:
+        """Put the caller's context back if an exception came before the first line of `__exit__`."""
+        run = self.frame.run
+        if run is not None and _current().get(RUN) is run:
+            _reset(self.token)
+
+
 class workflow:  # noqa: N801 - used as a function
     """Make a block, or each call of a function, one run: what runs inside nests under its `invoke_workflow` span.
 
@@ -47,7 +75,7 @@ class workflow:  # noqa: N801 - used as a function
     def __init__(self, name: str, *, metadata: Mapping[str, Any] | None = None, tags: Sequence[str] = ()) -> None:
         self._name, self._metadata, self._tags = name, metadata, tuple(tags)
         self._sentry = Sentry(f"workflow {name}")
-        self._open: list[tuple[OwnRun, Any]] = []
+        self._open: list[_Block] = []
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate a function: each call of it is a run."""
@@ -55,55 +83,52 @@ class workflow:  # noqa: N801 - used as a function
         return decorated
 
     def __enter__(self) -> Run:
-        before, frame = current(), self._prepared()
+        before, block = current(), self._prepared()
         try:
-            self._open.append((frame, frame.enter()))
-            tell(frame)
-            return self._run_of(frame)
+            block.token = block.frame.enter()
+            tell(block.frame)
+            self._open.append(block)
+            return self._run_of(block.frame)
         except BaseException as error:
-            self._give_up(frame, before, error)
+            block.frame.interrupted(before, error)
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        opened = frame, token = self._last()
+        block = None
         try:
-            try:
-                reset(token)
-                settle(frame.close(error))
-            finally:
-                self._open.remove(opened)
+            block = self._left()
+            block.leave()
+            settle(block.frame.close(error))
         except BaseException as raised:
-            reset(token)
-            frame.interrupted(None, raised)
+            (block or self._left()).cut_short(raised)
             raise
 
     async def __aenter__(self) -> Run:
-        before, frame = current(), self._prepared()
+        before, block = current(), self._prepared()
+        frame = block.frame
         try:
-            self._open.append((frame, frame.enter()))
+            block.token = frame.enter()
             told, frame.told = frame.told, None
             if told is not None and (pending := told.go()) is not None:
                 await pending
+            self._open.append(block)
             return self._run_of(frame)
         except BaseException as error:
-            self._give_up(frame, before, error)
+            frame.interrupted(before, error)
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        opened = frame, token = self._last()
+        block = None
         try:
-            try:
-                reset(token)
-                pending = frame.close(error)
-            finally:
-                self._open.remove(opened)
+            block = self._left()
+            block.leave()
+            pending = block.frame.close(error)
         except BaseException as raised:
-            reset(token)
-            frame.interrupted(None, raised)
+            (block or self._left()).cut_short(raised)
             raise
         if pending is not None:
             await pending
@@ -113,25 +138,19 @@ class workflow:  # noqa: N801 - used as a function
             return None
         return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 
-    def _prepared(self) -> OwnRun:
+    def _prepared(self) -> _Block:
         frame = self._frame()
         unwatched = frame is None
         frame = frame or OwnRun(self._name, NAMED)
         frame.prepare(self._sentry)
         frame.begun = unwatched  # then there is nothing to put in place
-        return frame
+        return _Block(frame)
 
-    def _give_up(self, frame: OwnRun, before: Context, error: BaseException) -> None:
-        """End a block that an exception kept from beginning."""
-        frame.interrupted(before, error)
-        for opened in [opened for opened in self._open if opened[0] is frame]:
-            self._open.remove(opened)
-
-    def _last(self) -> tuple[OwnRun, Any]:
+    def _left(self) -> _Block:
         """Give what was entered last in this context: several tasks and threads may be in blocks of one object."""
         here: Any = current().get(RUN)
-        place = next((place for place in reversed(range(len(self._open))) if self._open[place][0].run is here), -1)
-        return self._open[place]
+        place = next((place for place in reversed(range(len(self._open))) if self._open[place].frame.run is here), -1)
+        return self._open.pop(place)
 
     def _run_of(self, frame: OwnRun) -> Run:
         if frame.run is not None:

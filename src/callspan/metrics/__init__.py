@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.metrics import (
@@ -130,7 +130,7 @@ class Meters:
         self._given = given
         self._found: tuple[Any, Instruments | None] = (None, None)
         self._unset = False  # whether the global provider was asked for, and none was set
-        self._lock = Lock()
+        self._lock = RLock()
 
     def instruments(self) -> Instruments | None:
         """Give the instruments; None as long as nobody measures."""
