@@ -49,6 +49,10 @@ _WITHOUT_CHILDREN = ("llm", "embedding")
 """The kinds of runs whose managers make no configs for others: no child names them."""
 
 
+class Unread(GeneratorExit):
+    """What ends a stream that nobody reads any longer, since the run around it failed."""
+
+
 def end(
     run: Run,
     outputs: Any = NOTHING,
@@ -109,16 +113,17 @@ def _calls_of_end(run: Run, outputs: Any) -> Sequence[Call]:
 def _end_streams(run: Run) -> Sequence[Telling]:
     """End the streams that the run leaves half read, as closed; return who hears it.
 
-    Only an exception leaves them so. A sync stream that is closed reads the step before it to its end.
+    Only an exception that somebody may hold leaves them so. LangChain itself closes what a closed stream has read from,
+    or reads it to its end.
     """
-    if run.error is None or type(run.error) is errors.ToolError:
+    if run.error is None or type(run.error) in (GeneratorExit, errors.ToolError):
         return ()
     tellings: list[Telling] = []
     streams = suspended.left_in(run)
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED
-            told = end(stream, error=GeneratorExit(), outcome=outcome, at=run.ended_at)
+            told = end(stream, error=Unread(), outcome=outcome, at=run.ended_at)
             if told is not None:
                 tellings.append(told)
     except BaseException:

@@ -8,7 +8,7 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.ending import ABANDONED
+from callspan.ending import ABANDONED, Unread
 from callspan.errors import ToolError
 from callspan.isolation import isolate
 from callspan.langchain.announcement import NO_DICT
@@ -41,8 +41,9 @@ class FromLangChain(Callback):
 
     So it hears a process or a block, and a `Stop` of its methods ends the call. Methods that are no coroutine functions
     are called where the call is made, never in a thread. Other than by LangChain it is told of a model's call that is
-    cancelled in `agenerate`, and of a `callspan.workflow`, as the chain group that it is; runs inside it are its
-    children. Of embeddings, rerankers and the spans of other instrumentations it is told nothing.
+    cancelled in `agenerate`, of the streams that a failed chain leaves half read, before the chain's end, and of a
+    `callspan.workflow`, as the chain group that it is; runs inside it are its children. Of embeddings, rerankers and
+    the spans of other instrumentations it is told nothing.
 
     Args:
         handler: An instance of a class of `BaseCallbackHandler` or `AsyncCallbackHandler`.
@@ -103,6 +104,8 @@ class FromLangChain(Callback):
             return self.on_run_end(run)  # LangChain has an answer
         kind = _kind(run)
         said = _without(run.extra_at_end, "error")
+        if type(run.error) is Unread and run.kind == "llm":
+            said["response"] = run.outputs  # as LangChain tells it when it closes the stream, which may be never
         return self._tell(f"on_{kind}_error", _IGNORED[kind], run.error, **said, **self._which(run))
 
     def on_llm_new_token(self, run: Run, token: Any, chunk: Any, more: Mapping[str, Any] = _NOTHING) -> Told:

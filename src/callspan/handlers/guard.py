@@ -88,7 +88,8 @@ class Guard(Callback):
     def on_run_end(self, run: Run) -> Any:
         if not self._outputs or run.outputs is None or (run.notes and self in run.notes):
             return None
-        if run.error is not None or run.outcome == UNREPORTED:  # a call that broke off cannot be stopped any more
+        broke_off = run.error is not None and type(run.error) is not ToolError
+        if broke_off or run.outcome == UNREPORTED:  # it cannot be stopped any more
             return None
         return self._look(run, "output", words_answered)
 

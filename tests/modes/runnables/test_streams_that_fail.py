@@ -233,6 +233,22 @@ def test_callbacks_hear_the_inner_ends_first(form: str, ends: Any) -> None:
     assert str(held) == "refused"
 
 
+@pytest.mark.parametrize("form", ["stream", "astream"])
+def test_langchains_handlers_hear_what_the_model_had_said(form: str) -> None:
+    """LangChain would tell it when the exception is gone, and in a sync stream never."""
+    from langchain_core.callbacks import BaseCallbackHandler
+
+    class Handler(BaseCallbackHandler):
+        def on_llm_error(self, error: BaseException, *, response: Any = None, **kwargs: Any) -> None:
+            assert isinstance(error, GeneratorExit)
+            heard.append(response.generations[0][0].text)
+
+    heard: list[str] = []
+    with record(callbacks=[callspan.FromLangChain(Handler())]):
+        held = consume(with_a_generator(), form, "hi")
+    assert (heard, str(held)) == (["one"], "refused")
+
+
 def test_without_a_span_they_are_heard_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     callback = Ends()
