@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from callspan.spans import attempt
+
 LIBRARY = "litellm"
 """The provider where nobody says who is behind."""
 
@@ -103,7 +105,8 @@ def _requests(subject: object, parameters: object) -> list[Mapping[str, Any]]:
     fields: Any = getattr(subject, "__dict__", None) or _NO_FIELDS
     own = {**fields, **({"model": fields["model_name"]} if fields.get("model_name") else {})}
     request = {**own, **_given(fields.get("model_kwargs")), **_given(parameters)}
-    deployments = getattr(fields.get("router"), "__dict__", _NO_FIELDS).get("model_list")
+    router = fields.get("router")  # where it is a property it gives a copy, which is cheap
+    deployments = None if router is None else attempt("a router's models", getattr, router, "model_list", None)
     if not isinstance(deployments, list):
         return [request]
     behind = [
