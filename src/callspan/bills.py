@@ -8,7 +8,7 @@ from typing import Any
 
 from callspan import semconv, spans
 from callspan.kinds import TokenCounts, count
-from callspan.prices import STANDARD, Price, Terms, tier_of
+from callspan.prices import STANDARD, TIERS, Price, Terms, tier_of
 
 BILLED = ("llm", "embedding")
 """The kinds of runs that use tokens."""
@@ -99,8 +99,8 @@ def terms_in(said: Mapping[str, Any]) -> Terms:
     Args:
         said: The attributes.
     """
-    tier = tier_of(said.get(semconv.SERVICE_TIER) or said.get(semconv.OPENAI_RESPONSE_SERVICE_TIER))
-    return Terms(tier, count(said.get(semconv.CACHE_WRITE_1H_TOKENS)) or 0)
+    tier = next((said[name] for name in TIERS if said.get(name)), None)
+    return Terms(tier_of(tier), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)) or 0)
 
 
 _BILLED_BY = (semconv.RESPONSE_MODEL, semconv.CACHE_HIT, "openai.response.*", "langchain.usage.*")
@@ -115,7 +115,18 @@ def bill_of(run: Any) -> Bill:
     """
     answer = run.answer
     if answer is None and run.outputs is not None:
-        answer = spans.attempt("a result", run.row.answer, run.outputs)
+        answer = run.taken_apart(run.outputs)
     wanted = tuple(line for line in run.row.end if line[0] in _BILLED_BY)
     said = {} if answer is None else spans.read(wanted, answer)
-    return bill({**run.identity, **said}, run.usage, run.started, run.outcome)
+    return bill(billed_by(run, said), run.usage, run.started, run.outcome)
+
+
+def billed_by(run: Any, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that a bill is made from.
+
+    Args:
+        run: The run, which has not been closed.
+        said: Those of its answer.
+    """
+    tier = spans.attempt("a service tier", run.row.tier, run)
+    return {semconv.OPENAI_REQUEST_SERVICE_TIER: tier, **run.identity, **said}

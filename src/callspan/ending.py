@@ -221,7 +221,7 @@ def _report(run: Run, outputs: Any, meters: Instruments | None) -> dict[str, Any
     written = recording or meters is not None or run.watched
     answered = outputs is not NOTHING and run.outcome != SKIPPED  # nobody was asked
     if row.end and answered and (written or run.into is not None):
-        run.answer = spans.attempt("a result", row.answer, outputs)
+        run.answer = run.taken_apart(outputs)
     attributes = spans.read(row.end, run.answer) if run.answer is not None and written else {}
     if run.shared is not None:
         spans.attempt("what others know of a call", _share, run, attributes)
@@ -249,7 +249,7 @@ def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
     price = telemetry.current().settings.prices
     if price is None:
         return None, False
-    billed = bills.bill({**run.identity, **attributes}, _tokens(run), run.started, run.outcome)
+    billed = bills.bill(bills.billed_by(run, attributes), _tokens(run), run.started, run.outcome)
     cost = billed.cost(price)
     # An answer of which nobody says the tokens costs something too. A failed call may have cost nothing, and
     # embeddings seldom say theirs.

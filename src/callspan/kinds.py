@@ -135,6 +135,7 @@ class Kind:
         end: Attributes read from what `answer` gives; read when the span records.
         answer: Takes what LangChain reported as the result apart, once for all readers of `end`.
         tokens: What the call used, from what `answer` gives.
+        tier: The service tier that a run asks for, if it does; what the answer says of it counts more.
         calls: What the totals of the runs around it count it as.
         totals: Whether it has totals of its own also where it is no root.
         operation: The conventions' operation, if it has one.
@@ -155,6 +156,7 @@ class Kind:
     end: Table = ()
     answer: Callable[[Any], Any] = _itself
     tokens: Callable[[Any], TokenCounts | None] = _nothing
+    tier: Callable[[Any], str | None] = _nothing
     calls: str | None = None
     totals: bool = False
     operation: str | None = None

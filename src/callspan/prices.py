@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from callspan import semconv
+
 Counts = tuple[int, int, int, int, int]
 """Tokens: input, output, cache read, cache write, reasoning."""
 
@@ -30,9 +32,23 @@ class Terms(NamedTuple):
 STANDARD = Terms()
 
 _STANDARD_TIERS = frozenset(
-    {"", "auto", "default", "standard", "on_demand", "not_available", "unspecified", "traffic_type_unspecified"}
+    {
+        "",
+        "auto",
+        "default",
+        "standard",
+        "standard_only",
+        "on_demand",
+        "not_available",
+        "unspecified",
+        "traffic_type_unspecified",
+    }
 )
 """What providers call the tier that everybody gets."""
+
+
+TIERS = (semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER, semconv.OPENAI_REQUEST_SERVICE_TIER)
+"""The attributes of the service tier: what answered counts more than what was asked for."""
 
 
 def tier_of(said: object) -> str | None:

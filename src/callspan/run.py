@@ -47,13 +47,13 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "by_sdk", "closed", "content",
-        "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error", "extra",
-        "extra_at_end", "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key", "learned",
-        "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial", "paused",
-        "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning", "started",
-        "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted",
-        "watched", "who",
+        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "beside", "by_sdk", "closed",
+        "content", "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error",
+        "extra", "extra_at_end", "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key",
+        "learned", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial",
+        "paused", "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning",
+        "started", "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
+        "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -68,6 +68,8 @@ class Run:
     """The record that it shares with other instrumentations of the same call; `watched`: theirs, and so is the span."""
     learned: TokenCounts | None
     """What those inside counted."""
+    beside: Mapping[str, Any] | None
+    """What the provider reported of what it used, and the integration leaves out of its answer."""
     skipped: tuple[Any] | None
     """What stands for its result, as the call would give it, if a hook skips it."""
     wanted: Any
@@ -131,7 +133,7 @@ class Run:
         self.context: Context | None
         self.outside: Context | None
         self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
-        self.context = self.outside = self.shared = self.learned = self.wanted = None
+        self.context = self.outside = self.shared = self.learned = self.beside = self.wanted = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
         # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, the
         # exceptions that they passed on, and what returns the answer up to now of a call that has no result.
@@ -207,9 +209,20 @@ class Run:
             return _NOTHING
         answer = self.answer
         if answer is None and self.outputs is not None:
-            answer = spans.attempt("a result", self.row.answer, self.outputs)
+            answer = self.taken_apart(self.outputs)
         found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
         return shared_calls.completed(found, self.learned) or _NOTHING
+
+    def taken_apart(self, outputs: Any) -> Any:
+        """Return what LangChain reported as the result as the tables of attributes read it, or None.
+
+        Args:
+            outputs: The result.
+        """
+        answer: Any = spans.attempt("a result", self.row.answer, outputs)
+        if self.beside is not None and answer is not None:
+            answer.beside = self.beside
+        return answer
 
     @property
     def state(self) -> dict[Any, Any]:

@@ -8,6 +8,7 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from tests.handlers.billed_agents import ASKED, FORMS, INPUT, OUTPUT, Around, agent, prices
 from tests.modes.models.calls import call
 from tests.modes.models.chat_models import ChatNative
@@ -72,6 +73,7 @@ class Counted(ChatNative):
     """A model that says what it used in a provider's words."""
 
     used: Any = None
+    service_tier: str | None = None
 
     def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
         message = AIMessage("yes", response_metadata={"model_name": "gpt-5-mini", **self.used})
@@ -144,6 +146,27 @@ TWO = {"prompt_tokens": 3, "completion_tokens": 2}
 def test_a_tier_has_its_price_or_none(used, cost, tmp_path):
     flex = {"flex": {"input": 1_000_000, "output": 0}}
     assert billed(used, tmp_path, tiers=flex) == (cost, cost, cost is not None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "known"),
+    [
+        ("flex", None, False),
+        ("flex", "default", True),
+        ("auto", None, True),
+        ("standard_only", None, True),
+        ("auto", "priority", False),
+    ],
+)
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF])
+def test_what_answered_counts_more_than_what_was_asked_for(asked, answered, known, sampler, tmp_path):
+    usage = callspan.Usage()
+    used = {"token_usage": TWO, "model_provider": "openai", **({"service_tier": answered} if answered else {})}
+    file = prices(tmp_path, **{"gpt-5-mini": {"input": 1}})
+    with record(prices=file, callbacks=[usage], sampler=sampler):
+        Counted(used=used, service_tier=asked).invoke("a")
+
+    assert usage.total.is_whole is known
 
 
 @pytest.mark.parametrize(("price", "cost"), [({}, None), ({"cache_write_1h": 4_000_000}, 3 + 2 * 4 + 10)])

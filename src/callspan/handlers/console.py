@@ -116,7 +116,7 @@ def _finish(shown: Any, run: Run) -> None:
         said[semconv.ERROR_TYPE] = errors.error_type(run.error)
         shown.status = Status(StatusCode.ERROR, spans.attempt("the text of an error", errors.error_text, run.error))
     if run.outcome != SKIPPED:
-        answer = None if run.outputs is None else spans.attempt("a result", run.row.answer, run.outputs)
+        answer = None if run.outputs is None else run.taken_apart(run.outputs)
         said.update(spans.read(run.row.end, answer) if answer is not None and run.row.end else {})
     if run.outcome != OK and run.outcome not in FAILED:
         said[semconv.RUN_OUTCOME] = str(run.outcome)

@@ -13,6 +13,7 @@ from callspan.langchain.failures import handled, step_timed_out, timed_attempt
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.pauses import paused, resumed
 from callspan.langchain.threads import loop_noted
+from callspan.langchain.usage import passes_reported
 from callspan.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.shapes import Weave, after, around, before
 
@@ -88,6 +89,16 @@ _TIME_LIMITS = [
 
 _THREADS = [Patch("langchain_core.runnables.config", "partial", loop_noted)]
 
+# The one place where what Anthropic reports of its passes is whole, in a stream too.
+_USAGE = [
+    Patch(module, "_create_usage_metadata", after(passes_reported))
+    for module in (
+        "langchain_anthropic.chat_models",
+        "langchain_google_vertexai.model_garden",
+        "langchain_google_vertexai._anthropic_utils",
+    )
+]
+
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -148,6 +159,7 @@ PATCHES: tuple[Patch, ...] = (
     *_EVENTS,
     *_HANDLED_ERRORS,
     *_TIME_LIMITS,
+    *_USAGE,
     *_CONFIG_BODIES,
     *_THREADS,
     *_MODEL_BODIES,

@@ -16,7 +16,7 @@ from callspan.langchain.answers import chat_result
 from callspan.langchain.endpoints import server
 from callspan.langchain.price_terms import price_terms
 from callspan.langchain.providers import provider, standard
-from callspan.langchain.requests import api_type, parameters, previous_response
+from callspan.langchain.requests import api_type, parameters, previous_response, requested_tier
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 from callspan.langchain.structured import schema
@@ -57,6 +57,7 @@ CHAT = Kind(
     operation=semconv.CHAT,
     calls=MODEL_CALLS,
     tokens=counts,
+    tier=requested_tier,
     word=semconv.CHAT,
     span_kind=SpanKind.CLIENT,
     depth=0,

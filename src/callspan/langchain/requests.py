@@ -151,6 +151,14 @@ def parameters(said: Announcement) -> Mapping[str, object]:
     return found
 
 
+def requested_tier(said: Announcement) -> str | None:
+    """Return the service tier that a call asks for, of whatever provider."""
+    params = said.extra.get("invocation_params")
+    tier = params.get("service_tier") if isinstance(params, Mapping) else None
+    tier = getattr(said.subject, "__dict__", _NOTHING).get("service_tier") if tier is None else tier
+    return tier if isinstance(tier, str) else None
+
+
 def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Mapping[str, object], depth: int = 2) -> None:
     """Read the parameters that are given.
 

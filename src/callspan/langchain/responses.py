@@ -24,12 +24,13 @@ class Answer:
         tokens: What it used, if that is known already.
     """
 
-    __slots__ = ("_usages", "generations", "info", "message", "metadata", "output", "tokens")
+    __slots__ = ("_usages", "beside", "generations", "info", "message", "metadata", "output", "tokens")
 
     def __init__(
         self, generations: Sequence[Any], output: Mapping[str, Any] = _EMPTY, tokens: TokenCounts | None = None
     ) -> None:
         self.generations, self.output, self.tokens = generations, output, tokens
+        self.beside = _EMPTY  # what the provider reported and the integration left out
         first = generations[0] if generations else None
         self.message: Any = getattr(first, "message", None)  # completion models have none
         self.metadata = _mapping(self.message, "response_metadata")
@@ -49,11 +50,14 @@ class Answer:
         if self._usages is None:
             beside: Any = getattr(self.message, "additional_kwargs", None)
             self._usages = [
-                said
-                for source in (self.output, self.metadata, self.info, beside)
-                if source and isinstance(source, Mapping)
-                for name in _COUNTED_UNDER
-                if name in source and (said := mapping(source[name]))
+                *([self.beside] if self.beside else ()),
+                *(
+                    said
+                    for source in (self.output, self.metadata, self.info, beside)
+                    if source and isinstance(source, Mapping)
+                    for name in _COUNTED_UNDER
+                    if name in source and (said := mapping(source[name]))
+                ),
             ]
         return self._usages
 

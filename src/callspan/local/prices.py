@@ -33,7 +33,7 @@ def price_from(where: str) -> Price | None:
 
 
 def _terms(said: dict[str, Any]) -> prices.Terms:
-    tier = text_in(said, semconv.SERVICE_TIER) or text_in(said, semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    tier = next((tier for name in prices.TIERS if (tier := text_in(said, name)) is not None), None)
     return prices.Terms(prices.tier_of(tier), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)) or 0)
 
 

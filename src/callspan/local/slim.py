@@ -18,6 +18,7 @@ from callspan.local.kind import HTTP, OTHERS_NAMES, kind_of
 from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace, traces_of
 from callspan.local.usage import COSTS, cost_in, counts_in
+from callspan.prices import TIERS
 from callspan.text import cut
 
 _SPAN = Struct("<16s8s8sqqId6qd")
@@ -29,13 +30,13 @@ _TEXTS = (
     *(semconv.OPERATION, semconv.RUN_TYPE, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, semconv.PROVIDER),
     *(semconv.TOOL_NAME, semconv.AGENT_NAME, semconv.WORKFLOW_NAME, semconv.DATA_SOURCE_ID, semconv.RUN_NAME),
     *(semconv.RUN_OUTCOME, semconv.ERROR_TYPE, *OTHERS_NAMES),
-    *(semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER),
+    *TIERS,
 )
 """Attributes that are kept as they are; a few texts, which come again with every call."""
 
 _FEW_TEXTS = (
     *(semconv.OPERATION, semconv.RUN_TYPE, semconv.RUN_OUTCOME, *OTHERS_NAMES),
-    *(semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER),
+    *TIERS,
 )
 """Those that are kept of what is new once there are too many different things."""
 
