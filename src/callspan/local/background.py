@@ -18,7 +18,7 @@ _log = logging.getLogger("callspan")
 
 Item = TypeVar("Item")
 
-LIMIT = 20_000
+LIMIT = 10_000
 """Items that may wait."""
 
 _BATCH = 256

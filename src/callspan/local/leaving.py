@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread, Timer, current_thread, main_thread
 from typing import Any, NoReturn
 
+from callspan.local.amounts import many_text
 from callspan.local.background import waited
 from callspan.local.joining import Joined
 from callspan.local.plan import TIMEOUT
@@ -65,14 +66,17 @@ def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -
     """
     lines: list[str] = []
     if file.why:
-        unsaved = f"{file.lost + file.waiting} spans are not saved"
-        lines.append(f"{name} cannot be written: {file.why}; {unsaved}")
+        lost = file.lost + file.waiting
+        lines.append(
+            f"{name} cannot be written: {file.why}; {many_text(lost, 'span')} {'is' if lost == 1 else 'are'} not saved"
+        )
     elif file.is_late:
-        lines.append(f"{name} takes no more: {file.waiting} spans could not be written in time ({TIMEOUT})")
+        waiting = many_text(file.waiting, "span")
+        lines.append(f"{name} takes no more: {waiting} could not be written in time ({TIMEOUT})")
     elif file.lost:
-        slow = f", {file.dropped} of them as they came too fast" if file.dropped else ""
-        lines.append(f"{name} lacks {file.lost} spans that could not be written{slow}")
-    names = [*([name] if file.written else []), *workers[:_NAMED]]
+        fast = f", {file.dropped:,} of them as they came too fast" if file.dropped else ""
+        lines.append(f"{name} lacks {many_text(file.lost, 'span')} that could not be written{fast}")
+    names = [*([name] if file.written and file.is_regular else []), *workers[:_NAMED]]
     if workers:
         also = f"{len(workers)} worker processes wrote files" if len(workers) > 1 else "1 worker process wrote a file"
         lines.append(f"{also} too")

@@ -64,6 +64,11 @@ class TraceFile(SpanProcessor):
         return self._background.waiting
 
     @property
+    def is_regular(self) -> bool:
+        """Whether it is a file that can be read again, and no pipe or device."""
+        return self.is_there and stat.S_ISREG(self._file.st_mode)
+
+    @property
     def is_there(self) -> bool:
         """Whether the file was opened."""
         return self._exporter is not None
