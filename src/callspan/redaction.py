@@ -86,6 +86,8 @@ class Secrets:
             if part.keys() == _TEXT and part["type"] == "text" and not schema:  # nearly all of them
                 return {"type": "text", "content": self._clean(part["content"])}
             under = self._described if schema else self._under
+            if "value" in part and not schema and is_denied(_name_in(part), self.denied):
+                part = {**part, "value": PRINTED}
             return {safe_to_say(key, self.denied): under(key, value) for key, value in part.items()}
         if isinstance(part, list):
             return [self._clean(one, schema=schema) for one in part]
@@ -103,6 +105,12 @@ class Secrets:
         if is_denied(key, self.denied) and is_secret(key, value):
             return PRINTED
         return self._clean(value, schema=True)
+
+
+def _name_in(part: dict[str, Any]) -> str:
+    """Return what an object of a list of variables or headers is called: `{"name": "DB_PASSWORD", "value": "x"}`."""
+    name = part.get("name", part.get("key"))
+    return name if isinstance(name, str) else ""
 
 
 _TEXT = {"type", "content"}

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from callspan.secret_keys import PASSWORDS, is_denied, words
-from callspan.secret_words import COMMON, PLAIN
+from callspan.secret_words import COMMON, PLAIN, WEAK
 
 
 class Telling(NamedTuple):
@@ -63,7 +63,7 @@ _ENDINGS = ("password", "passwords", "passwd", "passphrase", "passcode", "passwo
 _NUMBERS = ("cvv", "cvc", "otp", "passcode", "ssn", "card_number", "credit_card")
 
 _PLACE = r"""
-    <[^<>\n]{1,80}> | \{\{?\{?[^{}\n]{0,80}\}\}?\}? | \$\{[^\n]{0,200} | \$\([^\n]{0,200}
+    <[^<>\n]{1,80}> | \{\{\{?[^{}\n]{0,80}\}\}\}? | \{[\w.\[\]()!:]{0,80}\} | \$\{[^\n]{0,200} | \$\([^\n]{0,200}
   | \$\$?[A-Z_][A-Z0-9_]* | \$[0-9@*#] | %[A-Za-z_]\w*% | %[sdrq@v] | %\(\w{1,64}\)s | \?{1,3}
   | \[[A-Z][A-Z _-]{2,40}\] | \[[a-z_ -]{3,40}\] | @[A-Za-z_]{1,64} | \.{3} | …
   | \#\{[^{}\n]{0,80}\} | :[a-z_]\w{0,64} | ~
@@ -71,7 +71,7 @@ _PLACE = r"""
 
 _PLACEHOLDER = re.compile(
     rf"""
-    (?: (?i:bearer|basic|token|digest)\s+ )? (?: {_PLACE} ) [\w.:@/-]{{0,2}}
+    (?: (?i:bearer|basic|token|digest)\s+ )? (?: {_PLACE} ) [.:@/]{{0,2}}
   | [*x•.…_#-]{{3,}} | [*•…] | X{{3,}}
   | (?i: (?: your | insert | replace | enter | put | paste | dummy | fake ) [-_ ] [\w' -]{{0,80}}
       | (?:redacted|masked|hidden|filtered|removed|omitted|censored|scrubbed|placeholder|n/a|tbd|todo|none\ given)
@@ -98,21 +98,28 @@ _OPAQUE, _MIXED, _COUNT = 6, 20, 9
 """Characters of a word with digits, of one without, and of a number, that may be a key."""
 
 
-def is_placeholder(literal: str) -> bool:
+def is_placeholder(literal: str, key: str) -> bool:
     """Return whether a quoted value only stands for a secret, names a type, or is a sentence.
 
     Args:
         literal: What stands between the quotes.
+        key: The key before it.
     """
     if len(literal) > _LONGEST:
         return False
     text = literal.strip()
-    if not text or text.lower() in PLAIN or _PLACEHOLDER.fullmatch(text) or _SIGNS.fullmatch(text):
+    if not text or _is_plain(text, key, quoted=True) or _PLACEHOLDER.fullmatch(text) or _SIGNS.fullmatch(text):
         return True
     if _VARIABLE.fullmatch(text) and is_denied(text):
         return True
     parts = text.lower().replace(",", " ").replace(".", " ").split()
     return len(parts) >= 3 and sum(part.strip("':;!?()") in COMMON for part in parts) >= 2  # noqa: PLR2004 - a sentence
+
+
+def _is_plain(word: str, key: str, *, quoted: bool) -> bool:
+    """Return whether a word is one of code, schemas or logs; some are weak passwords."""
+    lower = word.lower()
+    return lower in PLAIN and not (quoted and lower in WEAK and _sort(key) == "password")
 
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -122,7 +129,7 @@ _LONGEST = 400
 """Characters of a value that may be a sentence."""
 
 _LOOKUP = re.compile(
-    r"(?:get|find|fetch|read|load|lookup|query|select|require|prompt|input|ask|print|log|format|pop|open|has|is|use|expect)"
+    r"(?i:get|find|fetch|read|load|lookup|query|select|require|prompt|input|ask|print|log|format|pop|open|has|is|use|expect)"
     r"(?:(?=[A-Z_])\w*)?|getenv|env|environ|getpass|getattr|config|headers?|t|_|gettext|cast|isinstance|fixture|describe|it|test"
     r"|\w*(?:Error|Exception|Header|Field|Column|Depends|Query|Form|Option|Argument|argument|Label\w*)"
 )
@@ -154,17 +161,38 @@ def is_literal(word: str, rest: str, telling: Telling) -> bool:
         telling: The key before it.
     """
     bare = word.rstrip(".,;:!?*") or word
-    if telling.own:
-        return True
+    if telling.own or not any(map(str.isalnum, bare)):
+        return telling.own
     if telling.sort == "number":
-        return any(sign.isdigit() for sign in bare)
-    if bare.lower() in PLAIN or _PLACEHOLDER.fullmatch(bare) or _REFERENCE.fullmatch(bare):
+        return any(map(str.isdigit, bare))
+    set_here = telling.is_variable or _is_setting(rest, telling)
+    if _is_plain(bare, telling.key, quoted=set_here) or _PLACEHOLDER.fullmatch(bare) or _REFERENCE.fullmatch(bare):
         return False
-    if telling.is_variable:
+    if set_here:
         return not (_CALL.match(word) or (telling.sort == "key" and len(bare) < _COUNT and _DATE.fullmatch(bare)))
     if _is_code(bare, word, rest, telling):
         return False
     return _is_password(bare, rest, telling) if telling.sort == "password" else _is_key(bare, rest, telling)
+
+
+def is_phrase(text: str, telling: Telling) -> bool:
+    """Return whether several words to the end of a line are a pass phrase: those of a sentence have other words.
+
+    Args:
+        text: The words.
+        telling: The key before them.
+    """
+    if telling.sort != "password" or telling.sign == " ":
+        return False
+    found = text.replace("-", " ").split()
+    return COMMON.isdisjoint(found) and sum(word in PLAIN for word in found) < 2  # noqa: PLR2004 - `invalid user name`
+
+
+def _is_setting(rest: str, telling: Telling) -> bool:
+    """Return whether this is a line of settings, or a field of a form: `secret=x` alone, `access_token=x&expires=3`."""
+    if telling.sign != "=":
+        return False
+    return (rest.startswith("&") and not rest.startswith("&&")) or (not rest.strip() and not telling.line.strip())
 
 
 def _is_code(bare: str, word: str, rest: str, telling: Telling) -> bool:

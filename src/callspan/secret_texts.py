@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from callspan.secret_keys import USUAL
-from callspan.secret_values import PRINTED, elements, netrc, options, spoken, values
+from callspan.secret_values import PRINTED, elements, named_values, netrc, options, short_options, spoken, values
 
 _SHORTEST = 6
 
-_IN_RUNS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+*")
+_IN_RUNS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+*~")
 _RUNS = bytes(120 if byte in _IN_RUNS else 32 for byte in range(256))
 _LONG = b"x" * 12
 """Keys are long words: this is what one looks like after `translate`."""
@@ -41,17 +41,23 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
         text = _replaced(text, _addresses)
     if b":" in data or b"=" in data:
         text = _replaced(text, values, among)
-    if b" -" in data or data.startswith(b"-") or b"\n-" in data:
-        text = _replaced(text, options, among)
-    if b" is " in data:
+    if b" -" in data or b"--" in data:
+        text = _replaced(_replaced(text, options, among), short_options)
+    if b" is " in data and any(part in data for part in _SPOKEN_OF):
         text = _replaced(text, spoken)
     if b"login " in data:
         text = _replaced(text, netrc)
+    if b"alue" in data:
+        text = _replaced(text, named_values, among)
     if b"</" in data:
         text = _replaced(text, elements, among)
     if _CARDS in data.translate(_NUMBERS, b" -\xc2\xa0"):
         text = _replaced(text, _cards)
     return text
+
+
+_SPOKEN_OF = (b"assw", b"oken is ", b"ecret is ", b"key is ", b"assphrase", b"asscode")
+"""Parts of the words for a password: nearly all sentences have none."""
 
 
 def without_keys(text: str) -> str:
@@ -61,9 +67,17 @@ def without_keys(text: str) -> str:
 
 def _without_shapes(text: str, data: bytes) -> str:
     runs = data.translate(_RUNS)
-    if _LONG in runs and (b"PRIVATE KEY" in data or _SIGN.search(_long_words(data, runs))):
+    if _LONG in runs and (b"PRIVATE KEY" in data or _holds_keys(_long_words(data, runs))):
         text = _without_keys(text)
     return _IN_URL.sub(PRINTED, text) if b"@" in data else text
+
+
+def _holds_keys(long_words: str) -> bool:
+    """Return whether there is a key among them: those with a sign of one are few, and the whole text is long."""
+    if _SIGN.search(long_words) is None:
+        return False
+    signed = "\n".join(word for word in long_words.split("\n") if _SIGN.search(word))
+    return "webhookb2" in signed or _KEYS.search(signed) is not None or _BASIC.search(signed) is not None
 
 
 def _long_words(data: bytes, runs: bytes) -> str:
@@ -75,10 +89,13 @@ def _long_words(data: bytes, runs: bytes) -> str:
         end = len(runs) if end < 0 else end
         word = data[at:end].strip(b"./-*")
         if len(word) >= _LONGEST_WORD or not word.isalpha() or not (word[1:].islower() or word.isupper()):
-            found.add(data[max(at - 8, 0) : end])
+            found.add(data[max(at - _BEFORE, 0) : end])
         at = runs.find(_LONG, end)
     return b"\n".join(found).decode("utf-8", "replace")
 
+
+_BEFORE = 12
+"""Characters before a word: `Bearer `, or the number of a bot."""
 
 _LONGEST_WORD = 20
 """Letters of a word that may be one of a language."""
@@ -192,6 +209,8 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
         at = found.start()
         local = _LOCAL.search(text, max(at - _LONGEST_LOCAL, 0), at)
         if local is None or local[0] == "git":  # git@github.com:owner/repository
+            continue
+        if text.startswith("$", local.start() - 1):  # https://$TOKEN@github.com
             continue
         if not _LOGIN.search(text, max(local.start() - _LONGEST_LOCAL, 0), local.start()):
             yield local.start(), found.end()

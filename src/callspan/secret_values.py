@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from callspan.secret_keys import is_denied, stems, words
-from callspan.secret_literals import Telling, is_literal, is_placeholder, may_hold
+from callspan.secret_literals import Telling, is_literal, is_phrase, is_placeholder, may_hold
 
 PRINTED = "[redacted]"
 """Stands for a secret."""
@@ -119,7 +119,7 @@ def _value(text: str, at: int, telling: Telling) -> tuple[int, int]:
     if quoted is not None:
         literal = text[quoted[0] : quoted[1]]
         held = code is None or code[1] is None or may_hold(code[1], literal)
-        return quoted if telling.own or (held and not is_placeholder(literal)) else (at, at)
+        return quoted if telling.own or (held and not is_placeholder(literal, telling.key)) else (at, at)
     if text.startswith(("{", "[", "("), at):
         return _in_brackets(text, at, telling)
     if header and not _PLACE.match(text, at) and _HEADER.match(text, at):
@@ -164,12 +164,16 @@ def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
     is_count = key.endswith("token") and (plain[0].isdigit() or len(plain[0]) == 1)  # 8 a token, a token: a unit
     if is_count or _PLAIN.fullmatch(plain[0]):
         return at, at
+    if (phrase := _PHRASE.match(text, at)) and is_phrase(phrase[0], telling):
+        return at, phrase.end()
     rest = text[plain.end() : plain.end() + _REST].partition("\n")[0]
     if not is_literal(plain[0], rest, telling):
         return at, at
     whole = _END_OF_WORD.match(text, plain.end())
     return at, plain.end() if whole is None else whole.end()
 
+
+_PHRASE = re.compile(r"[a-z]{3,16}(?:[ -][a-z]{3,16}){2,7}(?=[ \t]*(?:\n|\Z))")
 
 _REST = 120
 """Characters behind a value that tell whether it is one of a sentence."""
@@ -183,9 +187,6 @@ def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
         among: The words of the keys whose values are secrets.
     """
     for found in _OPTION.finditer(text):
-        if found[1] is None:
-            yield found.span(2) if found[2] is not None else found.span(3)
-            continue
         if not is_denied(found[1], among):
             continue
         start, end = _value(text, found.end(), Telling(found[1], " ", "", "", not is_denied(found[1])))
@@ -194,11 +195,30 @@ def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
 
 
 _OPTION = re.compile(
+    r"""-(?<![^\s"'`(\[,]-)-?([A-Za-z][\w-]{2,40})(?:[ ]{1,4}|\\*["'],\s?(?=\\*["']))(?=[^\s-])""", re.ASCII
+)
+"""Begins with the sign itself: then the search is a fast one."""
+
+
+def short_options(text: str) -> Iterator[tuple[int, int]]:
+    """Return the places of what is given to the short options of some commands: `mysql -px`, `curl -u ada:x`.
+
+    Args:
+        text: The text.
+    """
+    if any(command in text for command in _COMMANDS):
+        for found in _SHORT_OPTION.finditer(text):
+            yield next(found.span(group) for group in (1, 2, 3) if found[group] is not None)
+
+
+_COMMANDS = ("mysql", "mariadb", "sshpass", " login", "curl", "wget", "redis-cli")
+
+_SHORT_OPTION = re.compile(
     r"""
-      (?<![\w-])--?([A-Za-z][\w-]{2,40})[ ]{1,4}(?=[^\s-])
-    | (?<!\w)(?:mysql(?:dump|admin)?|mariadb(?:-dump)?|sshpass|(?:docker|podman|helm\ registry)\ login)
+    (?:mysql(?:dump|admin)?|mariadb(?:-dump)?|sshpass|(?:docker|podman|helm\ registry)\ login)
       [ ][^\n|;&]{0,200}?(?<=[ ])-p[ ]?([^\s$<{-][^\s]{2,128})
-    | (?<!\w)(?:curl|wget|http)[ ][^\n|;&]{0,200}?(?<=[ ])(?:-u|--user)[ =]["']?([^\s:"'$<{]{1,64}:[^\s"'$<{]{1,128})
+  | (?:curl|wget)[ ][^\n|;&]{0,200}?(?<=[ ])(?:-u|--user)[ =]["']?([^\s:"'$<{]{1,64}:[^\s"'$<{]{1,128})
+  | redis-cli[ ][^\n|;&]{0,200}?(?<=[ ])-a[ ]([^\s$<{-][^\s]{2,128})
     """,
     re.VERBOSE,
 )
@@ -236,7 +256,7 @@ def netrc(text: str) -> Iterator[tuple[int, int]]:
 _NETRC = re.compile(r"\blogin\s{1,8}\S{1,128}\s{1,8}password\s{1,8}(\S{2,128})")
 
 
-_ELEMENT = re.compile(r"<([\w:.-]{1,64})>([^<>]{1,4096})</\1>")
+_ELEMENT = re.compile(r"<([\w:.-]{1,64})(?:\s[^<>]{0,256})?>([^<>]{1,4096})</\1>")
 
 
 def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -249,8 +269,27 @@ def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
     return (
         found.span(2)
         for found in _ELEMENT.finditer(text)
-        if is_denied(found[1], among) and (not is_denied(found[1]) or not is_placeholder(found[2]))
+        if is_denied(found[1], among) and (not is_denied(found[1]) or not is_placeholder(found[2], found[1]))
     )
+
+
+_VALUE = re.compile(r"""[vV]alue\\*["']?\s?[:=]\s?""")
+_NAMED = re.compile(r"""(?:[nN]ame|[kK]ey)\\*["']?\s?[:=]\s?\\*["']?([\w.-]{3,64})\\*["']?,?\s{0,64}\\*["']?\Z""")
+
+
+def named_values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Return the places of values whose name stands before them: `{"name": "DB_PASSWORD", "value": "x"}`, in YAML too.
+
+    Args:
+        text: The text.
+        among: The words of the keys whose values are secrets.
+    """
+    for found in _VALUE.finditer(text):
+        named = _NAMED.search(text, max(found.start() - _LONGEST_KEY, 0), found.start())
+        if named is not None and is_denied(named[1], among):
+            start, end = _value(text, found.end(), Telling(named[1], ":", "", "", not is_denied(named[1])))
+            if start < end:
+                yield start, end
 
 
 _BRACKET = re.compile(r"""[\[\]{}()]|"(?:[^"\\]|\\.)*+(?:"|\Z)""", re.DOTALL)

@@ -31,6 +31,7 @@ PLAIN = _words(
 
 COMMON = _words(
     """
+    too very quite rather still already
     a an the this that these those my your his her its our their some any all each every no not only also just
     never always please must should shall can could may might will would is are was were be been being has have
     had do does did to of for from by with without within at in on into onto under over about between through
@@ -44,3 +45,6 @@ COMMON = _words(
     """
 )
 """Words that begin a sentence, or are in one."""
+
+WEAK = _words("secret secrets password passwords admin anonymous guest user username example sample demo default pass")
+"""Those of the former that people take for a password."""

@@ -192,3 +192,80 @@ INNOCENT = [
 @pytest.mark.parametrize("text", INNOCENT)
 def test_what_only_begins_like_a_key_stays(text):
     assert without_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        *(
+            (key, True)
+            for key in ("pass", "DB_PASS", "smtp-pass", "dbpass", "userPass", "passwordHash", "password_hash")
+        ),
+        *((key, True) for key in ("password_confirmation", "masterKey", "master-key", "Ocp-Apim-Subscription-Key")),
+        *((key, True) for key in ("subscription_key", "x-functions-key", "SecretString", "pgpassword")),
+        *((key, False) for key in ("passed", "bypass", "passenger", "compass", "pass_rate", "passing", "passport")),
+        *(
+            (key, False)
+            for key in ("first_pass", "low_pass", "renderPass", "pad_token", "eosToken", "max_tokens", "keyboard")
+        ),
+    ],
+)
+def test_keys_for_passwords_are_denied_and_words_that_sound_like_it_are_not(key, secret):
+    assert is_denied(key) is secret
+
+
+@pytest.mark.parametrize("value", [12, True, None, "", "yes", "ok", 0.97])
+def test_what_a_test_says_of_its_passes_is_no_password(value):
+    assert Secrets(denied())({"pass": value}, Place("outputs")) == {"pass": value}
+    assert Secrets(denied())({"pass": "letmein"}, Place("outputs")) == {"pass": "[redacted]"}
+
+
+NAMED = [
+    '[{"name": "DB_PASSWORD", "value": "tr0ub4dor"}]',
+    "env:\n  - name: DB_PASSWORD\n    value: tr0ub4dor",
+    '{\\"key\\": \\"api_key\\", \\"value\\": \\"tr0ub4dor\\"}',
+]
+
+
+@pytest.mark.parametrize("before", ["password: ", "Password=", "passphrase: ", "my password: "])
+def test_a_pass_phrase_is_replaced_as_a_whole_and_a_sentence_is_not(before):
+    assert without_secrets(f"{before}correct horse battery staple") == f"{before}[redacted]"
+    for sentence in ("reset link sent", "invalid user name", "use a long one", "must not be empty"):
+        assert without_secrets(f"{before}{sentence}") == f"{before}{sentence}"
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_a_value_whose_name_stands_beside_it_is_replaced(text):
+    assert "tr0ub4dor" not in without_secrets(text)
+
+
+def test_a_value_whose_name_stands_beside_it_is_replaced_in_objects_too():
+    given = [
+        {"name": "DB_PASSWORD", "value": "x"},
+        {"key": "Authorization", "value": "y"},
+        {"name": "city", "value": "Rome"},
+    ]
+    assert Secrets(denied())(given, Place("inputs")) == [
+        {"name": "DB_PASSWORD", "value": "[redacted]"},
+        {"key": "Authorization", "value": "[redacted]"},
+        {"name": "city", "value": "Rome"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql -u root -ptr0ub4dor app",
+        "curl -u ada:tr0ub4dor https://example.org",
+        "redis-cli -a tr0ub4dor ping",
+        "app --password tr0ub4dor",
+        '["app", "--password", "tr0ub4dor"]',
+        "machine example.org login ada password tr0ub4dor",
+        "the password is tr0ub4dor.",
+        "secret=tr0ub4dor",
+        "access_token=tr0ub4dor&expires=3",
+        "**Password:** tr0ub4dor",
+    ],
+)
+def test_secrets_of_commands_sentences_and_settings_are_replaced(text):
+    assert "tr0ub4dor" not in without_secrets(text)
