@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from callspan import telemetry
 from callspan.kinds import Subscriber
+from callspan.signals import is_from_handler
 
 if TYPE_CHECKING:
     from callspan.run import Run
@@ -57,7 +58,7 @@ def guard(subscriber: Subscriber, event: str, function: Callable[..., None], *ar
 
 def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseException) -> bool:
     """Tell whether what a hook raised reaches nobody: an accident, which is noted, or a stop that comes too late."""
-    if isinstance(error, _CONTROL):
+    if isinstance(error, _CONTROL) or is_from_handler(error):
         return False
     if isinstance(error, Exception) and not isinstance(error, Stop) and not subscriber.raise_error:
         isolate(subscriber, event, error)
@@ -73,7 +74,12 @@ def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseExcepti
 
 
 def isolate(subscriber: Subscriber, event: str, error: Exception) -> None:
-    """Note what a hook failed with: the call goes on, and who fails too often is dropped."""
+    """Note what a hook failed with: the call goes on, and who fails too often is dropped.
+
+    What a signal handler raised is let out.
+    """
+    if is_from_handler(error):
+        raise error
     name = type(subscriber).__name__
     count(subscriber, subscriber.callspan_failures + 1)
     if telemetry.once(f"hook {type(subscriber).__module__}.{name}.{event}"):

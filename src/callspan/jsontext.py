@@ -14,6 +14,7 @@ from typing import Any
 from callspan.blobs import binary
 from callspan.sealed import SIGNS, unsealed
 from callspan.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
+from callspan.signals import is_from_handler
 from callspan.text import encodable
 
 _NODES = 100_000
@@ -91,7 +92,9 @@ class _Reading:
             return value
         try:
             return self._read(value, cls, depth)
-        except Exception:  # noqa: BLE001 - the user's objects, or one that another thread changes: it costs this value
+        except Exception as error:  # the user's objects, or one that another thread changes: it costs this value
+            if is_from_handler(error):
+                raise
             return _name(value)
 
     def _text(self, value: str) -> str:

@@ -17,6 +17,7 @@ from callspan.errors import error_type
 from callspan.jsontext import Message, plain
 from callspan.redaction import FAILED, Place, Redact, Secrets, everything
 from callspan.secret_texts import without_secrets
+from callspan.signals import is_from_handler
 from callspan.text import safe_name
 
 _log = logging.getLogger("callspan")
@@ -135,7 +136,9 @@ def _checked(redact: Redact, part: Any, place: Place) -> Any:
         safe = redact(_described(part), place)
         why = None if safe is None else _fault(safe, part, place)
         safe = None if safe is None or why is not None else _described(plain(safe))
-    except Exception as error:  # noqa: BLE001 - the user's redactor: it costs the content, which never leaks
+    except Exception as error:  # the user's redactor: it costs the content, which never leaks
+        if is_from_handler(error):
+            raise
         safe, why = None, f"raised {error_type(error)}{_place_of(error)}"
     if why is None:
         return {**safe, "content": ""} if isinstance(safe, dict) and safe.get("type") == "blob" else safe

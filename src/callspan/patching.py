@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import wrapt
@@ -265,8 +266,35 @@ def woven(function: Any, weave: Weave, sentry: Sentry) -> Any:
 
 
 def _dressed(original: Any, function: Any) -> Any:
-    """Make our function look like the original, which it finds in its `__wrapped__`."""
+    """Make our function look like the original, which it finds in its `__wrapped__`.
+
+    `inspect.getfile` and `inspect.getsourcefile` look at the code alone: so our code is said to stand in the first line
+    of the original. A traceback has that line twice: once for us.
+    """
+    code = getattr(inspect.unwrap(original), "__code__", None)
+    if isinstance(code, CodeType):
+        function.__code__ = function.__code__.replace(
+            co_filename=code.co_filename,
+            co_firstlineno=code.co_firstlineno,
+            co_linetable=_one_line(len(function.__code__.co_code)),
+            co_name=code.co_name,
+            co_qualname=code.co_qualname,
+        )
     return functools.update_wrapper(function, original)
+
+
+_NO_COLUMN = 0x80 | 13 << 3
+"""Begins an entry of a code's table of lines, without columns; the lowest bits are its instructions less one."""
+
+_INSTRUCTIONS = 8
+"""How many one entry is for at most; each has two bytes."""
+
+
+def _one_line(size: int) -> bytes:
+    """Return a table of lines that puts code of so many bytes into its first line (CPython 3.11 and newer)."""
+    whole, rest = divmod(size // 2, _INSTRUCTIONS)
+    table = bytes((_NO_COLUMN | _INSTRUCTIONS - 1, 0)) * whole  # 0: as many lines on as the entry before
+    return table + (bytes((_NO_COLUMN | rest - 1, 0)) if rest else b"")
 
 
 def try_wrap(owner: Any, name: str, weave: Weave) -> Undo:

@@ -16,6 +16,7 @@ from callspan.isolation import quietly
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.registry import RUN
 from callspan.run import CANCELLED, CLOSED, ERROR, WAITING, Run
+from callspan.signals import is_from_handler
 from callspan.subscription import BLOCK, PENDING, blocks_of, doors, subscribe_all
 from callspan.text import name_without_ids, safe_name
 from callspan.totals import Totals
@@ -72,7 +73,8 @@ def start(
             run.subscribers = ()  # nobody has heard of it yet
             end_alone(run, None)
     except BaseException as error:
-        cut_short(run, error, ABANDONED if isinstance(error, Exception) else CANCELLED)
+        ours = isinstance(error, Exception) and not is_from_handler(error)
+        cut_short(run, error, ABANDONED if ours else CANCELLED)
         raise
 
 
@@ -228,12 +230,12 @@ def _start_span(
     links = spans.links(causes) if causes else None
     try:  # straight into the run: what stood in a variable here an interrupt would take along
         run.span = inforce.tracer.start_span(name, parent, row.span_kind, attributes, links, run.started)
-    except Exception as fault:  # noqa: BLE001 - the SDK lets every processor's exception through (#5624 there)
+    except BaseException as fault:  # the SDK lets every processor's exception through (#5624 there)
+        if not isinstance(fault, Exception) or is_from_handler(fault):
+            spans.end_half_started(run.started, fault)
+            raise
         telemetry.refused("start a span", fault)
         run.span = spans.hidden_span(parent)  # with us in the way it would break a call that used to work
-    except BaseException as interrupt:
-        spans.end_half_started(run.started, interrupt)
-        raise
     span = run.span
     recording = span.is_recording()
     if recording:

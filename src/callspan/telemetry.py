@@ -14,6 +14,7 @@ from callspan.kinds import VISIBLE
 from callspan.redaction import Redact, redactor
 from callspan.secret_keys import USUAL, denied
 from callspan.settings import Settings
+from callspan.signals import is_from_handler
 from callspan.text import deny
 
 if TYPE_CHECKING:
@@ -137,8 +138,10 @@ def once(what: str) -> bool:
 def failed(where: str, error: BaseException) -> None:
     """Log a failure of our own once per place; in strict mode it raises.
 
-    Call it from an `except` block: the user's call goes on after it.
+    Call it from an `except` block: the user's call goes on after it. What a signal handler raised is let out.
     """
+    if is_from_handler(error):
+        raise error
     if _current is not None and _current.settings.strict:
         raise error
     if once(f"failed {where}"):
@@ -146,6 +149,11 @@ def failed(where: str, error: BaseException) -> None:
 
 
 def refused(what: str, error: BaseException) -> None:
-    """Log once that somebody else's part of OpenTelemetry raised: a processor, a sampler, an exporter."""
+    """Log once that somebody else's part of OpenTelemetry raised: a processor, a sampler, an exporter.
+
+    What a signal handler raised is let out.
+    """
+    if is_from_handler(error):
+        raise error
     if once(f"refused {what}"):
         _log.warning("OpenTelemetry failed to %s; the call goes on without it", what, exc_info=error)

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "callspan"
 FLOORS = {
     # F0: frozen settings, names, records, safe text
     "settings": 0,
+    "signals": 0,
     "semconv": 0,
     "kinds": 0,
     "prices": 0,

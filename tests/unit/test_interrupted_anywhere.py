@@ -175,12 +175,17 @@ class Interrupter:
 
     def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
         module = str(frame.f_globals.get("__name__"))
-        return self._line if module.startswith("callspan.") and not module.startswith("callspan.testing") else None
+        if not module.startswith("callspan.") or module.startswith("callspan.testing"):
+            return None
+        frame.f_trace_opcodes = "callspan" not in frame.f_code.co_filename  # what stands in one line of LangChain's
+        return self._line
 
     def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
-        here = (frame.f_code.co_filename, frame.f_lineno)
+        if event not in ("line", "opcode") or (event == "line") == frame.f_trace_opcodes:
+            return self._line
+        here = (frame.f_code.co_filename, frame.f_lasti if event == "opcode" else frame.f_lineno)
         self.passed.setdefault(here)
-        if event == "line" and here == self.at and self.error is None:
+        if here == self.at and self.error is None:
             self.error = Interrupt()
             raise self.error
         return self._line

@@ -5,15 +5,21 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import inspect
 import pickle
+import pydoc
 import sys
 import threading
+import traceback
+from importlib import import_module
 from types import ModuleType
 
 import pytest
 import wrapt
+from langchain_core.language_models import FakeListChatModel
 
 from callspan import patching
+from callspan.langchain import PATCHES
 from callspan.patching import Patch, install, wrap
 from callspan.shapes import after, around, before
 
@@ -271,3 +277,51 @@ def test_a_module_that_another_thread_is_importing_is_waited_for(tmp_path, monke
     assert len(calls) == 1
     undos[0]()
     sys.modules.pop("slow_library")
+
+
+def others():
+    """Find the functions of LangChain that are patched now."""
+    for patch in PATCHES:
+        module = sys.modules.get(patch.module)
+        owner, name = (None, "") if module is None else patching._place(module, patch)
+        if owner is not None and inspect.isfunction(vars(owner).get(name)):
+            yield patch.path, getattr(owner, name)
+
+
+def test_whoever_inspects_a_patched_function_finds_langchains_file_and_text(recording):
+    """Plain functions and wrapper objects alike."""
+    import_module("langgraph.pregel.main")
+    seen = 0
+    for path, function in others():
+        original = inspect.unwrap(function)
+        for look in (inspect.getfile, inspect.getsourcefile, inspect.getsource, inspect.getmodule, inspect.signature):
+            assert look(function) == look(original), (path, look)
+        assert function.__code__.co_filename == original.__code__.co_filename, path
+        for is_kind in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+            assert is_kind(function) == is_kind(original), (path, is_kind)
+        assert function.__name__ in pydoc.render_doc(function)
+        seen += 1
+    assert seen > 40
+
+
+def test_a_traceback_has_the_first_line_of_the_original_for_us(recording):
+    """It reads as if nobody stood in between, and the line that it shows is one of LangChain's."""
+
+    class Failing(FakeListChatModel):
+        def _call(self, *args, **kwargs):
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        Failing(responses=["x"]).invoke("x")
+    frames = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if frame.name == "generate"]
+    assert [frame.line for frame in frames] == ["def generate(", "self._generate_with_cache("]
+    assert len({frame.filename for frame in frames}) == 1
+
+
+@pytest.mark.parametrize("size", [2, 14, 16, 18, 160])
+def test_all_code_of_a_wrapper_is_in_one_line(size):
+    """Whatever its size."""
+    code = compile("x = 1\ny = 2\n", "here", "exec").replace(co_firstlineno=7, co_linetable=patching._one_line(size))
+    code = code.replace(co_code=bytes((9, 0)) * (size // 2))
+    assert [line for _, _, line in code.co_lines()] == [7] * len(list(code.co_lines()))
+    assert {position[0] for position in code.co_positions()} == {7}
