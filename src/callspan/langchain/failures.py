@@ -12,16 +12,22 @@ from callspan.ending import write_exception
 from callspan.errors import ToolError
 from callspan.frame import Frame
 from callspan.langchain.announcement import suppressed, task_id, tool_call_id
+from callspan.langchain.calls import from_json
 from callspan.langchain.causes import remember
 from callspan.langchain.graphs import NODE
 from callspan.langchain.values import fields_of, sort_of
 from callspan.registry import RUN, open_now
 from callspan.run import ERROR, Run
 
+_UNKNOWN_TOOL = "InvalidTool"
+"""The class of the tool that classic agents call in the place of one that is not there."""
+
 _NODE_TIMEOUT = "NodeTimeoutError"
 
 _EXIT = 3
 """`__aexit__` has four arguments: the object, then class, exception and traceback."""
+
+_MCP_FLAG = "isError"
 
 _LATEST = 64
 """How many messages of a list are looked at, from its end: a command may hand over a whole conversation."""
@@ -49,6 +55,8 @@ def error_of(run: Run, outputs: Any) -> ToolError | None:
         return None  # a refusal by a callback
     if type(run.error) is ToolError:
         return run.error
+    if type(run.subject).__name__ == _UNKNOWN_TOOL:
+        return ToolError(_text(outputs))
     if type(outputs) in (str, int, float, bool, type(None)):
         return None
     return next(_errors_in(outputs, tool_call_id(run), _DEPTH), None)
@@ -58,12 +66,13 @@ def _errors_in(value: Any, call: str | None, depth: int) -> Iterator[ToolError]:
     """Yield the errors in what a tool returned: messages and commands, alone or in lists, and results of MCP."""
     sort = sort_of(value)
     if sort == "message":
-        if getattr(value, "status", None) == "error" or _is_mcp_error(getattr(value, "artifact", None)):
+        artifact = getattr(value, "artifact", None)
+        if getattr(value, "status", None) == "error" or _is_mcp_error(artifact) or _is_mcp_text(value.content):
             yield ToolError(_text(value.content))
     elif sort == "command":
         yield from _errors_in_update(value.update, call, depth)
     elif _is_mcp_error(value):
-        yield ToolError("")
+        yield ToolError(_text(value["content"] if isinstance(value, dict) else getattr(value, "content", None)))
     elif isinstance(value, (list, tuple)) and depth:
         for one in value[-_LATEST:]:
             if sort_of(one) in ("message", "command"):
@@ -146,8 +155,17 @@ def given_up(run: Run) -> BaseException | None:
 def _is_mcp_error(value: Any) -> bool:
     """Return whether this is a result of MCP's `tools/call` that says `isError`, as an object or as its JSON."""
     if isinstance(value, dict):
-        return value.get("isError") is True and "content" in value
-    return type(value).__name__ == "CallToolResult" and getattr(value, "isError", None) is True
+        return value.get(_MCP_FLAG) is True and "content" in value
+    return type(value).__name__ == "CallToolResult" and getattr(value, _MCP_FLAG, None) is True
+
+
+def _is_mcp_text(content: Any) -> bool:
+    """Return whether a message has such a result as its text: as JSON, or as Python prints the object."""
+    if type(content) is not str or _MCP_FLAG not in content:
+        return False
+    if content.startswith("{"):
+        return _is_mcp_error(from_json(content, None))
+    return content.startswith("meta=") and content.endswith(f"{_MCP_FLAG}=True")
 
 
 def _text(content: Any) -> str:
@@ -155,5 +173,12 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     blocks = content if isinstance(content, (list, tuple)) else ()
-    texts = (block.get("text") if isinstance(block, dict) else block for block in blocks)
+    texts = (
+        block.get("text")
+        if isinstance(block, dict)
+        else block
+        if isinstance(block, str)
+        else getattr(block, "text", None)
+        for block in blocks
+    )
     return "\n".join(text for text in texts if isinstance(text, str))

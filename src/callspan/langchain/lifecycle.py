@@ -195,7 +195,7 @@ def ended(outputs_name: str) -> Hook:
             return _finish(run, outputs, answered, ERROR)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
-        if (time_out := given_up(run)) is not None:
+        if run.error is not None and (time_out := given_up(run)) is not None:
             return _finish(run, outputs, time_out, ERROR)  # its graph does not wait for it any longer
         outcome = OK if run.skipped is None else SKIPPED
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
@@ -246,7 +246,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     if run is None or run.ended:
         return None
     run.extra_at_end = kwargs
-    if (time_out := given_up(run)) is not None:
+    if run.error is not None and (time_out := given_up(run)) is not None:
         return _finish(run, NOTHING, time_out, ERROR)
     error = _argument(args, kwargs, 1, "error")
     if run.row.name == "llm":

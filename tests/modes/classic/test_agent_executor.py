@@ -200,6 +200,12 @@ def test_an_answer_that_is_read_again(call: Fn, executor: Fn, tree: Fn) -> None:
     assert tree().endswith(PLAN)
 
 
+def test_a_tool_that_is_not_there(call: Fn, executor: Fn, tree: Fn) -> None:
+    """What the executor answers instead is an error that the model reads."""
+    call(executor("Action: fly\nAction Input: up", ENDS), ASKED)
+    assert "  execute_tool invalid_tool !tool_error\n" in tree()
+
+
 async def test_cancelled(classic: Fn, speaker: Fn, http: Fn, tree: Fn) -> None:
     """An executor that is cancelled in a tool ends the tool and itself as cancelled."""
     waits = asyncio.Event()

@@ -135,6 +135,25 @@ def test_an_artifact_of_mcp_says_it(tree: Callable[..., str]) -> None:
     assert tree() == "execute_tool order !tool_error\n"
 
 
+MCP_TEXTS = {
+    "JSON": ({"content": [{"type": "text", "text": NO}], "isError": True}, "tool_error"),
+    "JSON that is well": ({"content": [], "isError": False}, None),
+    "what Python prints": (f"meta=None content=[TextContent(text='{NO}')] isError=True", "tool_error"),
+    "a text about it": ("check for isError=True", None),
+    "JSON about it": ('{"rows": [{"isError": true}]}', None),
+    "no JSON": ('{"isError": true', None),
+}
+
+
+@pytest.mark.parametrize("form", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("what", MCP_TEXTS)
+def test_a_result_of_mcp_that_became_a_message(what: str, form: str, recording: Any) -> None:
+    """LangChain makes a text of what it does not know."""
+    answer, error = MCP_TEXTS[what]
+    call(form, tool_that_returns(answer), {"type": "tool_call", "id": "1", "name": "order", "args": {"x": "1"}})
+    assert recording.named("execute_tool order").attributes.get("error.type") == error
+
+
 def test_errors_of_other_calls_do_not_count(tree: Callable[..., str]) -> None:
     """A command may hand over a whole conversation, in which an earlier tool failed."""
     answer = Command(update={"messages": [refusal("earlier"), refusal("1", "success")]})
