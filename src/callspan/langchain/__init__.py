@@ -89,16 +89,6 @@ _TIME_LIMITS = [
 
 _THREADS = [Patch("langchain_core.runnables.config", "partial", loop_noted)]
 
-# The one place where what Anthropic reports of its passes is whole, in a stream too.
-_USAGE = [
-    Patch(module, "_create_usage_metadata", after(passes_reported))
-    for module in (
-        "langchain_anthropic.chat_models",
-        "langchain_google_vertexai.model_garden",
-        "langchain_google_vertexai._anthropic_utils",
-    )
-]
-
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -159,12 +149,23 @@ PATCHES: tuple[Patch, ...] = (
     *_EVENTS,
     *_HANDLED_ERRORS,
     *_TIME_LIMITS,
-    *_USAGE,
     *_CONFIG_BODIES,
     *_THREADS,
     *_MODEL_BODIES,
     *_SCOPES,
 )
+
+
+# The one place where what Anthropic reports of its passes is whole, in a stream too.
+INTEGRATIONS: tuple[Patch, ...] = tuple(
+    Patch(module, "_create_usage_metadata", after(passes_reported))
+    for module in (
+        "langchain_anthropic.chat_models",
+        "langchain_google_vertexai.model_garden",
+        "langchain_google_vertexai._anthropic_utils",
+    )
+)
+"""What is patched of integrations of providers."""
 
 
 def install_all() -> Undo:
@@ -176,6 +177,7 @@ def install_all() -> Undo:
     return undo_all(
         [
             install(PATCHES),
+            install(INTEGRATIONS),
             when_imported("langchain_core.embeddings.embeddings", embeddings.watch),
             when_imported("langchain_core.documents.compressor", rerankers.watch),
         ]

@@ -120,7 +120,10 @@ def test_without_passes_the_counts_of_a_compaction_are_not_all(passes: Any) -> N
     assert (span.attributes or {})["langchain.usage.incomplete"] is True
 
 
-def test_the_integrations_function_gives_what_it_gave() -> None:
+def test_the_integrations_function_gives_what_it_gave_and_is_put_back(integration: Any) -> None:
+    original = integration._create_usage_metadata
     with record():
-        made = sys.modules[MODULE]._create_usage_metadata(Reported(iterations=PASSES))
+        assert integration._create_usage_metadata is not original
+        made = integration._create_usage_metadata(Reported(iterations=PASSES))
+    assert integration._create_usage_metadata is original
     assert made == {"input_tokens": 20, "output_tokens": 9, "total_tokens": 29}
