@@ -113,13 +113,16 @@ def _calls_of_end(run: Run, outputs: Any) -> Sequence[Call]:
 def _end_streams(run: Run) -> Sequence[Telling]:
     """End the streams that the run leaves half read, as closed; return who hears it.
 
-    Only an exception that somebody may hold leaves them so. LangChain itself closes what a closed stream has read from,
-    or reads it to its end.
+    An exception leaves them so. A sync chain that is closed without one leaves its last step so, if that is a model;
+    any other step of it reads the step before it to its end.
     """
-    if run.error is None or type(run.error) in (GeneratorExit, errors.ToolError):
+    closed = run.error is None and run.outcome == CLOSED
+    if not closed and (run.error is None or type(run.error) is errors.ToolError):
         return ()
     tellings: list[Telling] = []
     streams = suspended.left_in(run)
+    if closed and any(stream.row.calls != MODEL_CALLS for stream in streams):
+        return ()
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED

@@ -19,7 +19,6 @@ from weakref import ReferenceType
 
 from callspan.langchain.billed import facts_of
 from callspan.langchain.responses import MISSING
-from callspan.langchain.structured import unread
 from callspan.run import Run
 from callspan.spans import attempt
 
@@ -119,8 +118,6 @@ def _reported(run: Run, noted: Reader | None, error: BaseException, response: An
     bill = attempt("the bill of a failed call", facts_of, run, error, given) or {}
     if not generations and not bill:
         return None
-    if bill:
-        unread(run)
     if generations and (reasons := bill.get("finish_reasons")):
         output = {**output, "finish_reason": reasons[0]}
     return _llm_result(generations, {**output, **bill})

@@ -60,16 +60,6 @@ def answered(run: Run) -> None:
         around = around.parent if around.row is CHAIN else None
 
 
-def unread(run: Run) -> None:
-    """Write on a model's span that its client could not read the answer as the schema it was asked for.
-
-    Args:
-        run: The model's run, which failed with an answer that was billed.
-    """
-    if run.extra and schema(run) is not None:
-        run.set_attribute(semconv.STRUCTURED_PARSED, False)
-
-
 def verdict(run: Run, outputs: Any, outcome: str) -> None:
     """Write on the span of the parser whether it could read the answer.
 

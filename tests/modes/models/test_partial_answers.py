@@ -320,6 +320,27 @@ def test_answers_of_a_cancelled_generate(recording: Recording) -> None:
     assert sorted("All of it" in line for line in recording.tree(attributes=SHOWN).splitlines()) == [False, True]
 
 
+@pytest.mark.parametrize("form", ["stream", "astream"])
+def test_totals_of_a_closed_chain(form: str, recording: Recording) -> None:
+    """What a model had used counts in the chain that its reader closes."""
+    chain: Any = RunnableLambda(lambda text: text) | Breaking()
+
+    async def read() -> None:
+        async with aclosing(chain.astream("hello")) as steps:
+            await anext(steps), await anext(steps)
+
+    if form == "astream":
+        asyncio.run(read())
+    else:
+        steps = chain.stream("hello")
+        next(steps), next(steps)
+        steps.close()
+    assert chat_of(recording) == f"chat m ~closed{HALF}"
+    assert "invoke_workflow ~closed langchain.total.input_tokens=1000\n" in recording.tree(
+        attributes=["langchain.total.input_tokens"]
+    )
+
+
 class Completion(CompletingNative):
     """A completion model that says two words, and then calls `then`."""
 
