@@ -113,16 +113,15 @@ def _calls_of_end(run: Run, outputs: Any) -> Sequence[Call]:
 def _end_streams(run: Run) -> Sequence[Telling]:
     """End the streams that the run leaves half read, as closed; return who hears it.
 
-    An exception leaves them so. A sync chain that is closed without one leaves its last step so, if that is a model;
-    any other step of it reads the step before it to its end.
+    Only an exception that somebody may hold leaves them so. LangChain itself closes what a closed stream has read from,
+    or reads it to its end.
     """
-    closed = run.error is None and run.outcome == CLOSED
-    if not closed and (run.error is None or type(run.error) is errors.ToolError):
+    if run.error is None or type(run.error) in (GeneratorExit, errors.ToolError):
+        if run.outcome == CLOSED:
+            spans.attempt("what a closed chain used", partial(_count_streams, run, reads_on=run.error is None))
         return ()
     tellings: list[Telling] = []
     streams = suspended.left_in(run)
-    if closed and any(stream.row.calls != MODEL_CALLS for stream in streams):
-        return ()
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED
@@ -134,6 +133,33 @@ def _end_streams(run: Run) -> Sequence[Telling]:
             _give_up(stream)
         raise
     return tellings
+
+
+def _count_streams(run: Run, *, reads_on: bool) -> None:
+    """Add to the totals what the half-read streams of models had used: LangChain closes a chain before its steps.
+
+    Args:
+        run: The run that was closed.
+        reads_on: Whether a step that is closed reads the model before it to its end, as in sync code.
+    """
+    streams = suspended.left_in(run)
+    others = [stream for stream in streams if stream.row.calls != MODEL_CALLS]
+    if others and reads_on:
+        return
+    for stream in streams:
+        if stream.row.calls == MODEL_CALLS:
+            _count_stream(stream)
+        elif stream.streams is not None:
+            _count_streams(stream, reads_on=reads_on)
+
+
+def _count_stream(run: Run) -> None:
+    outputs = None if run.partial is None or run.into is None else run.partial()
+    if outputs is not None:
+        run.answer = run.taken_apart(outputs)
+        cost, unpriced = _cost(run, spans.read(run.row.end, run.answer))
+        _add_up(run, cost, unpriced=unpriced)
+        run.answer = run.into = None  # counted
 
 
 def _so_far(run: Run, meters: Instruments | None) -> Any:
