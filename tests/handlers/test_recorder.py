@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import multiprocessing
 import os
@@ -209,3 +210,73 @@ def test_a_forked_process_writes_on(tmp_path):
 def test_a_file_that_cannot_be_written_costs_no_call(tmp_path):
     with record(callbacks=[Recorder(tmp_path)]):
         assert ScriptedChatModel("yes").invoke("hi").content == "yes"
+
+
+async def test_no_form_of_call_waits_for_the_file_on_an_event_loop(tmp_path):
+    blockbuster = pytest.importorskip("blockbuster")
+    model = ScriptedChatModel(*["yes"] * 6)
+    with record(), blockbuster.blockbuster_ctx():
+        recorder = Recorder(tmp_path / "deep" / "calls.jsonl", max_bytes=1_000, files=9)
+        config = {"callbacks": [recorder]}
+        await model.ainvoke("one", config)
+        async for _ in model.astream("two", config):
+            pass
+        await model.abatch(["three", "four"], config)
+        model.invoke("five", config)
+        await asyncio.to_thread(model.invoke, "six", config)
+        recorder.close()
+        recorder.shutdown()
+    await asyncio.to_thread(getattr, recorder, "path")  # waits for the lines
+    files = [path.read_text().splitlines() for path in (tmp_path / "deep").iterdir()]
+    assert (len(files) > 1, sum(map(len, files))) == (True, 6)
+
+
+def test_calls_of_a_loop_and_of_threads_stand_in_their_order(tmp_path):
+    recorder = Recorder(tmp_path / "calls.jsonl")
+    model = ScriptedChatModel(*["yes"] * 40)
+    with record():
+        for number in range(10):
+            asyncio.run(model.ainvoke("x", {"callbacks": [recorder], "run_name": f"loop {number}"}))
+            model.invoke("x", {"callbacks": [recorder], "run_name": f"thread {number}"})
+    names = [f"{where} {number}" for number in range(10) for where in ("loop", "thread")]
+    assert [one["name"] for one in lines(recorder.path)] == names
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.parametrize("end", ["return", "sys.exit(3)"])
+def test_a_worker_process_writes_its_last_calls_before_it_ends(tmp_path, end):
+    program = f"""
+import asyncio, multiprocessing, sys
+import callspan
+from callspan.testing import ScriptedChatModel
+
+recorder = callspan.Recorder("calls.jsonl")
+callspan.instrument(callbacks=[recorder])
+
+def work():
+    model = ScriptedChatModel("yes", "yes", "yes")
+    async def main():
+        for _ in range(3):
+            await model.ainvoke("x")
+    asyncio.run(main())
+    {end}
+
+worker = multiprocessing.get_context("fork").Process(target=work)
+work() if "{end}" == "return" else None
+worker.start()
+worker.join()
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert len(lines(tmp_path / "calls.jsonl")) == (6 if end == "return" else 3)
+
+
+def test_a_file_that_others_could_read_is_its_owners_alone_and_a_pipe_is_refused(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    path.touch()
+    path.chmod(0o644)
+    with record():
+        ScriptedChatModel("yes").invoke("x", {"callbacks": [Recorder(path)]})
+    assert path.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="it is a named pipe"):
+        LineFile(tmp_path / "pipe", 1000, 1).write(b"x\n")
