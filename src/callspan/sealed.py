@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from callspan.patterns import lazily
+
 _ALWAYS = frozenset(
     {
         *("encrypted_content", "encrypted_index", "encrypted_stdout", "encrypted_stderr", "encryptedContent"),
@@ -51,7 +53,7 @@ def _is_reasoning(kind: str) -> bool:
     return kind in _REASONING or kind.startswith("reasoning.") or kind.endswith("_signature")
 
 
-_IN_TEXT = re.compile(
+_IN_TEXT = lazily(
     r"""
     (\\*["'] (?:encrypted_(?:content|index|stdout|stderr)|encryptedContent|thought_?[sS]ignatures?|redacted_?[cC]ontent)
      \\*["']\s*:\s*\\*["'])
@@ -59,7 +61,7 @@ _IN_TEXT = re.compile(
     """,
     re.VERBOSE,
 )
-_OF_REASONING = re.compile(r"""(\\*["'](?:signature|data)\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=_-]{32,}""")
+_OF_REASONING = lazily(r"""(\\*["'](?:signature|data)\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=_-]{32,}""")
 
 SEALED = "[encrypted]"
 """Stands for such a text where it stood in another one."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
+
+from callspan.patterns import lazily
 
 PASSWORDS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pass", "passwort", "kennwort"),
@@ -43,8 +44,8 @@ def words(key: str) -> str:
     return _END.sub("", _BETWEEN.sub("_", key.strip()).lower())
 
 
-_BETWEEN = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s\-.]+")
-_END = re.compile(r"[_0-9]+\Z")
+_BETWEEN = lazily(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\s\-.]+")
+_END = lazily(r"[_0-9]+\Z")
 
 
 def denied(keys: Iterable[str] = ()) -> frozenset[str]:
@@ -94,14 +95,14 @@ _OPEN = (
 )
 """Last words of keys that only sound like it: of lists in pages, and of what models read and write."""
 
-_OPEN_PASS = re.compile(
+_OPEN_PASS = lazily(
     r"(?:^|_)(?:(?:first|second|third|last|next|prev|previous|single|double|multi|one|two|each|every|final|initial)"
     r"|(?:low|high|band|all|by|must|should|will|did|does|can|to|is|has|tests?|checks?|builds?|render|depth|shadow|color"
     r"|boarding|season|day|week|hall|forward|backward|warmup|training|compiler|optimi[sz]ation))_pass$"
 )
 """Keys that end with `pass` and mean a round, a filter, a ticket or a success."""
 
-_SQUEEZED_PASS = re.compile(
+_SQUEEZED_PASS = lazily(
     r"(?:\w*[\W_])?(?:db|database|pg|postgres|mysql|mongo|redis|sql|smtp|imap|pop|mail|email|ftp|sftp|ssh|ldap|http|proxy"
     r"|user|usr|admin|root|my|login|auth|wifi|wlan|key|keystore|truststore|ssl|tls|rabbit|amqp|mqtt|ansible|sudo|vault)pass"
 )

@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from callspan.patterns import lazily
 from callspan.secret_keys import PASSWORDS, is_denied, words
 from callspan.secret_words import COMMON, PLAIN, WEAK
 
@@ -69,7 +70,7 @@ _PLACE = r"""
   | \#\{[^{}\n]{0,80}\} | :[a-z_]\w{0,64} | ~
 """
 
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazily(
     rf"""
     (?: (?i:bearer|basic|token|digest)\s+ )? (?: {_PLACE} ) [.:@/]{{0,2}}
   | [*x•.…_#-]{{3,}} | [*•…] | X{{3,}}
@@ -82,15 +83,15 @@ _PLACEHOLDER = re.compile(
 """What documents and templates have in the place of a secret."""
 
 
-_PATH = re.compile(r"[*&$@]{0,2}[A-Za-z_$]+[0-9]{0,2}(?:(?:\.|->|::|\?\.|!\.)[A-Za-z_$]+[0-9]{0,2})+[!?]?")
-_REFERENCE = re.compile(r"\$[A-Za-z_]+[0-9]?|![A-Za-z:]+|@\{.*")
-_CALL = re.compile(r"[*&!]{0,2}(?:await\s+|new\s+)?[A-Za-z_][\w$.:?>!-]{0,128}[(\[{<]")
-_NAME = re.compile(r"[*&$@]{0,2}[A-Za-z_]+[0-9]?[!?]?")
-_CLASS = re.compile(r"(?:[A-Z][a-z]+){2,}|[A-Z]{2,}[a-z]+(?:[A-Z][a-z]+)*")
-_DATE = re.compile(r"[v~^]?[0-9][0-9.,:/_%+T-]{0,40}(?:ms|s|m|h|d|k|kb|mb|px|z|Z)?")
-_HYPHENS = re.compile(r"[A-Za-z]{2,}(?:[-_/.][A-Za-z]{2,})+(?:[-_/.]?v?[0-9]{1,4})?")
+_PATH = lazily(r"[*&$@]{0,2}[A-Za-z_$]+[0-9]{0,2}(?:(?:\.|->|::|\?\.|!\.)[A-Za-z_$]+[0-9]{0,2})+[!?]?")
+_REFERENCE = lazily(r"\$[A-Za-z_]+[0-9]?|![A-Za-z:]+|@\{.*")
+_CALL = lazily(r"[*&!]{0,2}(?:await\s+|new\s+)?[A-Za-z_][\w$.:?>!-]{0,128}[(\[{<]")
+_NAME = lazily(r"[*&$@]{0,2}[A-Za-z_]+[0-9]?[!?]?")
+_CLASS = lazily(r"(?:[A-Z][a-z]+){2,}|[A-Z]{2,}[a-z]+(?:[A-Z][a-z]+)*")
+_DATE = lazily(r"[v~^]?[0-9][0-9.,:/_%+T-]{0,40}(?:ms|s|m|h|d|k|kb|mb|px|z|Z)?")
+_HYPHENS = lazily(r"[A-Za-z]{2,}(?:[-_/.][A-Za-z]{2,})+(?:[-_/.]?v?[0-9]{1,4})?")
 
-_CODE_LINE = re.compile(
+_CODE_LINE = lazily(
     r"\s*(?:let|const|var|val|final|return|if|elif|while|for|def|fn|func|my|our|local|private|public)\b|.*[({]$|.*\.$"
 )
 
@@ -122,13 +123,13 @@ def _is_plain(word: str, key: str, *, quoted: bool) -> bool:
     return lower in PLAIN and not (quoted and lower in WEAK and _sort(key) == "password")
 
 
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
-_SIGNS = re.compile(r"[\W_]{1,3}")
+_VARIABLE = lazily(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_SIGNS = lazily(r"[\W_]{1,3}")
 
 _LONGEST = 400
 """Characters of a value that may be a sentence."""
 
-_LOOKUP = re.compile(
+_LOOKUP = lazily(
     r"(?i:get|find|fetch|read|load|lookup|query|select|require|prompt|input|ask|print|log|format|pop|open|has|is|use|expect)"
     r"(?:(?=[A-Z_])\w*)?|getenv|env|environ|getpass|getattr|config|headers?|t|_|gettext|cast|isinstance|fixture|describe|it|test"
     r"|\w*(?:Error|Exception|Header|Field|Column|Depends|Query|Form|Option|Argument|argument|Label\w*)"
@@ -149,7 +150,7 @@ def may_hold(call: str, literal: str) -> bool:
     return name[:1].isupper() or _WRAPPER.search(name) is not None or _looks_like_key(literal)
 
 
-_WRAPPER = re.compile(r"(?i)pass|secret|key|token|hash|crypt|encode|decode|quote|^(?:str|bytes|string|of|from|new)$")
+_WRAPPER = lazily(r"(?i)pass|secret|key|token|hash|crypt|encode|decode|quote|^(?:str|bytes|string|of|from|new)$")
 
 
 def is_literal(word: str, rest: str, telling: Telling) -> bool:
@@ -254,6 +255,6 @@ def _looks_like_key(bare: str) -> bool:
     return changes * 5 > len(bare) or any(sign in "+/=" for sign in bare)
 
 
-_NUMBERED = re.compile(
+_NUMBERED = lazily(
     r"(?i:user|step|item|part|page|test|case|line|node|task|row|col|index|level|phase|version|type|field)s?[-_]?[0-9]{1,6}"
 )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from callspan.patterns import lazily
 from callspan.secret_keys import USUAL
 from callspan.secret_values import PRINTED, elements, named_values, netrc, options, short_options, spoken, values
 
@@ -157,7 +158,7 @@ _KEY = rf"""
 
 _SCHEME = r"(?i:bearer)\s{1,64}(?=[^\s]{0,256}(?:[0-9]|[.~+=][A-Za-z])|[A-Za-z_]{24})[\w.~+/\-]{8,}=*"
 
-_SIGN = re.compile(
+_SIGN = lazily(
     rf"""
     sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | A3T | ABSK | AIza | AQ\. | SG\. | SK[0-9a-f] | eyJ
   | hooks\.slack | 1//0 | :AA | -us[0-9] | pat\. | sat\. | JQQJ99 | {"|".join(f"{digit}Q~" for digit in range(10))}
@@ -170,7 +171,7 @@ _SIGN = re.compile(
 )
 """All alternatives begin with a letter of their own, which makes it as fast as it can be."""
 
-_KEYS = re.compile(  # what precedes one may be escaped: `\n`, `<`, `%20`
+_KEYS = lazily(  # what precedes one may be escaped: `\n`, `<`, `%20`
     rf"""
       -----BEGIN\ [A-Z0-9\ ]*PRIVATE\ KEY[A-Z0-9\ ]*-----.*?(?:-----END\ [A-Z0-9\ ]*-----|\Z)
     | (?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{{4}})|(?<=%[0-9a-fA-F]{{2}})) (?: {_KEY} | {_SCHEME} )
@@ -178,7 +179,7 @@ _KEYS = re.compile(  # what precedes one may be escaped: `\n`, `<`, `%20`
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 
-_BASIC = re.compile(r"(?i:basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
+_BASIC = lazily(r"(?i:basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
 
 
 def _without_keys(text: str) -> str:
@@ -197,10 +198,10 @@ def _without_basic(found: re.Match[str]) -> str:
 
 # Addresses
 
-_IN_URL = re.compile(r"(?<=://)(?:[^\s/?#\"'<>\\]*:[^\s/?#\"'<>\\]*|[^\s/?#\"'<>\\:@]{16,})(?=@)")
+_IN_URL = lazily(r"(?<=://)(?:[^\s/?#\"'<>\\]*:[^\s/?#\"'<>\\]*|[^\s/?#\"'<>\\:@]{16,})(?=@)")
 
-_DOMAIN = re.compile(r"@(?:[\w-]+\.)+[^\W\d_]{2,}")
-_LOCAL = re.compile(r"[\w.+%*-][\w.+%'*-]*\Z")
+_DOMAIN = lazily(r"@(?:[\w-]+\.)+[^\W\d_]{2,}")
+_LOCAL = lazily(r"[\w.+%*-][\w.+%'*-]*\Z")
 _LONGEST_LOCAL = 128
 
 
@@ -216,13 +217,13 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
             yield local.start(), found.end()
 
 
-_LOGIN = re.compile(r"\b(?:ssh|scp|sftp|rsync|mosh)[ ][^\n|;&]*\Z")
+_LOGIN = lazily(r"\b(?:ssh|scp|sftp|rsync|mosh)[ ][^\n|;&]*\Z")
 """Before the address of a computer: `ssh deploy@host.example`."""
 
 
 # Cards
 
-_CARD = re.compile(
+_CARD = lazily(
     r"""
     (?:(?<![\w\-])|(?<=\\[bfnrt])) (?<![0-9]\.)
     (?=(
@@ -235,7 +236,7 @@ _CARD = re.compile(
 )
 
 # Whose cards begin how, and how long they are: ids are numbers too.
-_ISSUED = re.compile(
+_ISSUED = lazily(
     r"""
       4[0-9]{15} | 5[1-5][0-9]{14} | 2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}
     | 3[47][0-9]{13} | 3(?:0[0-5]|[689][0-9])[0-9]{11} | 35(?:2[89]|[3-8][0-9])[0-9]{12}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from callspan.patterns import lazily
 from callspan.secret_keys import is_denied, stems, words
 from callspan.secret_literals import Telling, is_literal, is_phrase, is_placeholder, may_hold
 
@@ -15,11 +16,11 @@ PRINTED = "[redacted]"
 _TAIL, _TAIL_ESCAPED = 10, 40
 """Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often."""
 
-_KEY_BACKWARDS = re.compile(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
+_KEY_BACKWARDS = lazily(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
 """A key as it is met from its end: a word, or one like `api key`."""
 
 _LONGEST_KEY = 128
-_SIGNS = re.compile(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]{0,64}(?:\*{1,2}[ \t]{1,8})?)")
+_SIGNS = lazily(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]{0,64}(?:\*{1,2}[ \t]{1,8})?)")
 
 
 def values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -62,7 +63,7 @@ def _ends_text(text: str, at: int, line: str, before: str) -> bool:
     return _APOSTROPHE.sub("", line).count(quote) % 2 == 1
 
 
-_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
+_APOSTROPHE = lazily(r"(?<=\w)'(?=\w)")
 
 
 @lru_cache(maxsize=16)
@@ -86,27 +87,23 @@ def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
             yield at
 
 
-_CODE = re.compile(r"""(?:[\w.\[\]|&<>? ]{1,64}=\s{0,8})?(?:([\w.:]{1,64})\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
+_CODE = lazily(r"""(?:[\w.\[\]|&<>? ]{1,64}=\s{0,8})?(?:([\w.:]{1,64})\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
 """What stands between a key and its value in a program: a type, a call, a letter before the quotes."""
 
-_TRIPLE = re.compile(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
-_QUOTED = re.compile(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
-_ESCAPED = re.compile(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
-_END_OF_WORD = re.compile(r"""[^\s"'`&,;)}\]<>\\]+""")
-_WORD = re.compile(
-    r"""(?:(?i:bearer|basic|digest|token|negotiate)[ ]{1,4}(?=\S{0,64}[0-9]))?[^\s"'`&,;)}\]<>\\]{1,256}"""
-)
+_TRIPLE = lazily(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
+_QUOTED = lazily(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
+_ESCAPED = lazily(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
+_END_OF_WORD = lazily(r"""[^\s"'`&,;)}\]<>\\]+""")
+_WORD = lazily(r"""(?:(?i:bearer|basic|digest|token|negotiate)[ ]{1,4}(?=\S{0,64}[0-9]))?[^\s"'`&,;)}\]<>\\]{1,256}""")
 """A value without quotes: enough of it to tell what it is, as there may be many of them in one word."""
 _LINE = {"": re.compile(r"[^\r\n]+"), **{one: re.compile(rf"[^\r\n\\{one}]+") for one in "\"'`"}}
 """The rest of a header, by the quotes that it stands in."""
 
-_PLAIN = re.compile(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
+_PLAIN = lazily(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
 _SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")
 """Keys under which a number of a few digits is a secret."""
 
-_HEADER = re.compile(
-    r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|\S*[0-9])"
-)
+_HEADER = lazily(r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|\S*[0-9])")
 """How the value of a header begins, if it is one."""
 
 
@@ -128,7 +125,7 @@ def _value(text: str, at: int, telling: Telling) -> tuple[int, int]:
     return _bare(text, at, telling)
 
 
-_PLACE = re.compile(r"(?i:(?:bearer|basic|token)\s+)?(?:\$|\{|<|%s)")
+_PLACE = lazily(r"(?i:(?:bearer|basic|token)\s+)?(?:\$|\{|<|%s)")
 
 
 def _in_quotes(text: str, at: int) -> tuple[int, int] | None:
@@ -143,7 +140,7 @@ def _in_quotes(text: str, at: int) -> tuple[int, int] | None:
     return None
 
 
-_LITERALS = re.compile(r"""[\[({]\s{0,64}(?:\\*["'](?!type\\*["']\s*:)|[0-9])""")
+_LITERALS = lazily(r"""[\[({]\s{0,64}(?:\\*["'](?!type\\*["']\s*:)|[0-9])""")
 """How brackets begin that hold literals; others hold code, or the schema of a value."""
 
 
@@ -173,7 +170,7 @@ def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
     return at, plain.end() if whole is None else whole.end()
 
 
-_PHRASE = re.compile(r"[a-z]{3,16}(?:[ -][a-z]{3,16}){2,7}(?=[ \t]*(?:\n|\Z))")
+_PHRASE = lazily(r"[a-z]{3,16}(?:[ -][a-z]{3,16}){2,7}(?=[ \t]*(?:\n|\Z))")
 
 _REST = 120
 """Characters behind a value that tell whether it is one of a sentence."""
@@ -194,7 +191,7 @@ def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-_OPTION = re.compile(
+_OPTION = lazily(
     r"""-(?<![^\s"'`(\[,]-)-?([A-Za-z][\w-]{2,40})(?:[ ]{1,4}|\\*["'],\s?(?=\\*["']))(?=[^\s-])""", re.ASCII
 )
 """Begins with the sign itself: then the search is a fast one."""
@@ -213,7 +210,7 @@ def short_options(text: str) -> Iterator[tuple[int, int]]:
 
 _COMMANDS = ("mysql", "mariadb", "sshpass", " login", "curl", "wget", "redis-cli")
 
-_SHORT_OPTION = re.compile(
+_SHORT_OPTION = lazily(
     r"""
     (?:mysql(?:dump|admin)?|mariadb(?:-dump)?|sshpass|(?:docker|podman|helm\ registry)\ login)
       [ ][^\n|;&]{0,200}?(?<=[ ])-p[ ]?([^\s$<{-][^\s]{2,128})
@@ -223,7 +220,7 @@ _SHORT_OPTION = re.compile(
     re.VERBOSE,
 )
 
-_SPOKEN = re.compile(r"""["'`]?(?=[^\s"'`]{0,64}[0-9])(?=[^\s"'`]{0,64}[A-Za-z])([^\s"'`,;]{6,128})""")
+_SPOKEN = lazily(r"""["'`]?(?=[^\s"'`]{0,64}[0-9])(?=[^\s"'`]{0,64}[A-Za-z])([^\s"'`,;]{6,128})""")
 _KEYS_SPOKEN = ("password", "passphrase", "passcode", "passwd", "secret", "token", "api key", "access key")
 
 
@@ -253,10 +250,10 @@ def netrc(text: str) -> Iterator[tuple[int, int]]:
     return (found.span(1) for found in _NETRC.finditer(text))
 
 
-_NETRC = re.compile(r"\blogin\s{1,8}\S{1,128}\s{1,8}password\s{1,8}(\S{2,128})")
+_NETRC = lazily(r"\blogin\s{1,8}\S{1,128}\s{1,8}password\s{1,8}(\S{2,128})")
 
 
-_ELEMENT = re.compile(r"<([\w:.-]{1,64})(?:\s[^<>]{0,256})?>([^<>]{1,4096})</\1>")
+_ELEMENT = lazily(r"<([\w:.-]{1,64})(?:\s[^<>]{0,256})?>([^<>]{1,4096})</\1>")
 
 
 def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -273,8 +270,8 @@ def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
     )
 
 
-_VALUE = re.compile(r"""[vV]alue\\*["']?\s?[:=]\s?""")
-_NAMED = re.compile(r"""(?:[nN]ame|[kK]ey)\\*["']?\s?[:=]\s?\\*["']?([\w.-]{3,64})\\*["']?,?\s{0,64}\\*["']?\Z""")
+_VALUE = lazily(r"""[vV]alue\\*["']?\s?[:=]\s?""")
+_NAMED = lazily(r"""(?:[nN]ame|[kK]ey)\\*["']?\s?[:=]\s?\\*["']?([\w.-]{3,64})\\*["']?,?\s{0,64}\\*["']?\Z""")
 
 
 def named_values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
@@ -292,7 +289,7 @@ def named_values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
                 yield start, end
 
 
-_BRACKET = re.compile(r"""[\[\]{}()]|"(?:[^"\\]|\\.)*+(?:"|\Z)""", re.DOTALL)
+_BRACKET = lazily(r"""[\[\]{}()]|"(?:[^"\\]|\\.)*+(?:"|\Z)""", re.DOTALL)
 
 
 def _closed(text: str, at: int) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from callspan.patterns import lazily
 from callspan.secret_keys import USUAL
 from callspan.secret_texts import without_keys, without_secrets
 
@@ -79,7 +80,7 @@ _UUID = "[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
 _MIXED = "(?=[0-9a-f]*(?:[0-9][a-f]+[0-9]|[a-f][0-9]+[a-f]))"
 
 # Behind a separator: a UUID, an address, a hash (its digits and letters are mixed), a number that is too long to count.
-_IDS = re.compile(
+_IDS = lazily(
     rf"(?:^{_UUID}|[\s_:#./-](?:{_UUID}|0x[0-9a-f]{{6,}}|{_MIXED}[0-9a-f]{{8,}}|[0-9]{{10,}}))"
     r"(?![0-9a-z])",
     re.IGNORECASE,
@@ -92,7 +93,7 @@ def safe_id(text: str) -> str:
 
 
 # Ids of providers, LangChain and LangGraph: each comes once, so it is told by its shape and not kept.
-_ID = re.compile(
+_ID = lazily(
     r"(?:chatcmpl-|cmpl-|gen-|run-|lc_run--|call_|toolu_|toolu_vrtx_|toolu_bdrk_|msg_|msg_vrtx_|msg_bdrk_|resp_|fc_)?"
     r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|(?!A(?:[KSBC]IA|BSK|Iza)|eyJ|LTAI|(?:\d{13}))[A-Za-z0-9]{0,40})",

@@ -52,6 +52,7 @@ FLOORS = {
     "secret_keys": 0,
     "secret_literals": 0,
     "secret_words": 0,
+    "patterns": 0,
     "secret_texts": 0,
     "secret_values": 0,
     "parts": 1,
