@@ -43,7 +43,8 @@ class Ended(weakref.ref[Any]):
     """The values of `INHERITED`, the context of the span, and what stood around the run in its context."""
 
 
-INHERITED = ("name", "row", "started", "outcome", "who", "agent", "conversation", "into", "ancestors", "parent_ref")
+INHERITED = ("name", "row", "started", "outcome", "who", "agent", "conversation", "into", "ancestors", "parent_ref",
+             "given")  # fmt: skip
 """What of a run its stand-in has too."""
 
 _inherited = attrgetter(*INHERITED)

@@ -49,11 +49,11 @@ class Run:
     __slots__ = (
         "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "beside", "by_sdk", "closed",
         "content", "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error",
-        "extra", "extra_at_end", "failures", "first_chunk", "id", "identity", "inputs", "into", "is_foreign", "key",
-        "learned", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial",
-        "paused", "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span", "spanning",
-        "started", "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told", "top", "totals",
-        "wanted", "watched", "who",
+        "extra", "extra_at_end", "failures", "first_chunk", "given", "id", "identity", "inputs", "into", "is_foreign",
+        "key", "learned", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
+        "partial", "paused", "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span",
+        "spanning", "started", "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told",
+        "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
     row: Kind
@@ -72,6 +72,8 @@ class Run:
     """What the provider reported of what it used, and the integration leaves out of its answer."""
     skipped: tuple[Any] | None
     """What stands for its result, as the call would give it, if a hook skips it."""
+    given: Any
+    """What `configurable` of its config says of it."""
     wanted: Any
     """What a parser inside is to make of a model's answer."""
     partial: Callable[[], Any] | None
@@ -133,7 +135,7 @@ class Run:
         self.context: Context | None
         self.outside: Context | None
         self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
-        self.context = self.outside = self.shared = self.learned = self.beside = self.wanted = None
+        self.context = self.outside = self.shared = self.learned = self.beside = self.wanted = self.given = None
         # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
         # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, the
         # exceptions that they passed on, and what returns the answer up to now of a call that has no result.

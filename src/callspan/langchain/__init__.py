@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from callspan.langchain import embeddings, rerankers
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
+from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
 from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
@@ -89,6 +90,12 @@ _TIME_LIMITS = [
 
 _THREADS = [Patch("langchain_core.runnables.config", "partial", loop_noted)]
 
+_CONFIGURED = [
+    Patch(module, function, after(configured))
+    for module in (_RUNNABLES, "langchain_core.runnables.branch", _FALLBACKS, _GRAPH_RUNNABLES, "langgraph.pregel.main")
+    for function in ("get_callback_manager_for_config", "get_async_callback_manager_for_config")
+]
+
 _RUN_MANAGER = around(model_body(3, "run_manager"))
 _RUN_MANAGERS = around(model_body(3, "run_managers"))
 
@@ -151,6 +158,7 @@ PATCHES: tuple[Patch, ...] = (
     *_TIME_LIMITS,
     *_CONFIG_BODIES,
     *_THREADS,
+    *_CONFIGURED,
     *_MODEL_BODIES,
     *_SCOPES,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from opentelemetry.context import (
 
 from callspan import identity, semconv, telemetry
 from callspan.kinds import Table
+from callspan.langchain.configurable import CONVERSATION, inherited
 from callspan.lease import leased
 from callspan.registry import RUN, find
 from callspan.run import Run
@@ -23,9 +24,6 @@ from callspan.text import safe_id, safe_name
 
 NO_DICT: Mapping[str, Any] = {}
 """Stands for a description, or metadata, of which LangChain says None."""
-
-_CONVERSATION = ("thread_id", "session_id", "conversation_id")
-"""Where a program says which conversation this is, in the order of the conventions' own package."""
 
 _NUMBER = 10**30
 """A number that is larger is no id."""
@@ -117,6 +115,8 @@ def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> 
         if here is not None and parent is not current and not _is_opened_for(here, above, current):
             here = None
         run.who, run.agent = here or above.who, above.agent
+        if above.given is not None:
+            run.given = inherited(run.given, run.metadata, above.given, above.metadata)
     run.conversation = _conversation(run, above)
 
 
@@ -135,15 +135,16 @@ def _is_opened_for(here: identity.Identity, above: Run, current: Context) -> boo
 def _conversation(run: Run, above: Run | None) -> str | None:
     """Give the thread's id, else that of the session, else what the metadata says, else that of the run above."""
     inherited = None if above is None else above.conversation
-    if run.metadata and (thread := conversation_in(run.metadata, _CONVERSATION[:1])) is not None:
+    said = run.given.beside(run.metadata) if run.given else run.metadata
+    if said and (thread := conversation_in(said, CONVERSATION[:1])) is not None:
         return thread
     if run.who is not None and run.who.session is not None:
         same = above is not None and above.who is run.who
         return inherited if same and inherited is not None else run.who.session
-    return (conversation_in(run.metadata) if run.metadata else None) or inherited
+    return (conversation_in(said) if said else None) or inherited
 
 
-def conversation_in(said: Mapping[str, Any], keys: Sequence[str] = _CONVERSATION) -> str | None:
+def conversation_in(said: Mapping[str, Any], keys: Sequence[str] = CONVERSATION) -> str | None:
     """Give the id of the conversation, if the program says one; none is ever made up.
 
     Args:
@@ -181,7 +182,7 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
     metadata = said.metadata
     if not metadata:
         return None
-    found = _own(metadata, said.conversation)
+    found = _own(metadata, said.conversation, said.given.private if said.given else ())
     if "langgraph_step" in metadata:
         found[semconv.GRAPH_STEP] = metadata["langgraph_step"]
         found[semconv.GRAPH_CHECKPOINT_NS] = checkpoint_ns(said)
@@ -189,15 +190,17 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
     return found
 
 
-def _own(metadata: Mapping[str, Any], conversation: str | None) -> dict[str, Any]:
-    """Give the program's own metadata, single values only; what has attributes of its own is left out."""
+def _own(metadata: Mapping[str, Any], conversation: str | None, private: Container[str]) -> dict[str, Any]:
+    """Return the program's own metadata, single values only, without what has attributes of its own or is private."""
     found: dict[str, Any] = {}
     inforce = telemetry.current()
     wanted = inforce.settings.metadata
     for key, value in metadata.items():
         if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):
             continue
-        if key in _CONVERSATION and type(value) in (str, int) and str(value) == conversation:
+        if key in private:
+            continue
+        if key in CONVERSATION and type(value) in (str, int) and str(value) == conversation:
             continue
         if (wanted is None or key in wanted) and not key.startswith("__") and len(found) < _METADATA_LIMIT:
             found[metadata_attribute(key)] = _safe(key, value, inforce.denied)

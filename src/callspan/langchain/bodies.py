@@ -8,7 +8,7 @@ start, becomes current with it, and finishes the run if LangChain forgets to.
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -21,8 +21,9 @@ from callspan.frame import Frame, Opener, put
 from callspan.frame import current as current_context
 from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
-from callspan.langchain.callers import is_started_by
+from callspan.langchain.callers import calling_config, is_started_by
 from callspan.langchain.chains import is_step
+from callspan.langchain.configurable import config_among
 from callspan.langchain.failures import given_up
 from callspan.langchain.partial import note_body, note_events, note_result, note_stream
 from callspan.langchain.pauses import outcome_of_run
@@ -138,17 +139,20 @@ class Scope(Frame):
         name: The kind of run it waits for.
         subject: The object whose method it is.
         arguments: The keywords it is called with.
+        config: The config it is called with.
         first: Whether the first run of that kind is the frame's own in any case. Otherwise it must be started by the
             frame's own code: what a chain's memory runs before the chain's own start is not the chain.
     """
 
-    __slots__ = ("arguments", "body", "first", "is_read", "name", "outside", "owner", "run", "settled", "streams",
-                 "subject")  # fmt: skip
+    __slots__ = ("arguments", "body", "config", "first", "is_read", "name", "outside", "owner", "run", "settled",
+                 "streams", "subject")  # fmt: skip
 
     unwinds = True
 
-    def __init__(self, name: str, subject: Any, arguments: Mapping[str, Any], *, first: bool) -> None:
-        self.name, self.subject, self.arguments, self.first = name, subject, arguments, first
+    def __init__(
+        self, name: str, subject: Any, arguments: Mapping[str, Any], config: Mapping[str, Any] | None, *, first: bool
+    ) -> None:
+        self.name, self.subject, self.arguments, self.config, self.first = name, subject, arguments, config, first
         self.settled = False  # whether the context of the run that was adopted is in place
         self.streams = name == "llm"  # a model's own frame is one of its two streams
         self.run: Run | None = None
@@ -169,6 +173,9 @@ class Scope(Frame):
     def expects(self, name: str) -> bool:
         """Tell whether the run that is being announced is this frame's own."""
         return self.run is None and name == self.name and (self.first or is_started_by(self.code))
+
+    def config_of(self, inputs: Any) -> None:
+        """Return the config of a run that is not this frame's own, which is not known."""
 
     def adopt(self, run: Run, owner: Any) -> None:
         """Make the run current in this frame, and own it with its manager: a closed body drops that before we end."""
@@ -209,12 +216,12 @@ class Scope(Frame):
 class Prompts(Frame):
     """A frame that starts a run for each of several prompts; their bodies are made current one by one, further in."""
 
-    __slots__ = ("owners", "runs", "subject")
+    __slots__ = ("config", "owners", "runs", "subject")
 
     streams = unwinds = False
 
-    def __init__(self, subject: Any) -> None:
-        self.subject = subject
+    def __init__(self, subject: Any, config: Any) -> None:
+        self.subject, self.config = subject, config
         self.runs: list[Run] = []
         self.owners: list[Any] = []
 
@@ -224,6 +231,9 @@ class Prompts(Frame):
     def expects(self, name: str) -> bool:
         """Tell whether the runs that are being announced are those of the prompts."""
         return name == "llm"  # in async code each may be started in a task of its own
+
+    def config_of(self, inputs: Any) -> None:
+        """Return the config of a run that is not this frame's own, which is not known."""
 
     def adopt(self, run: Run, owner: Any) -> None:
         """Remember the run of one prompt, and own it with its manager until the frame is over."""
@@ -251,6 +261,35 @@ class Prompts(Frame):
         return told
 
 
+_NEAR = 2
+"""How far above `generate` the `invoke` stands that has the config."""
+
+
+class Batch(Frame):
+    """A frame that starts a run for each of several inputs: none of them is current, and each has a config."""
+
+    __slots__ = ("_inputs",)
+
+    def __init__(self, inputs: Sequence[Any], config: Any) -> None:
+        configs = config if isinstance(config, list) else [config] * len(inputs)
+        self._inputs = list(zip(inputs, configs, strict=False))
+
+    def outset(self) -> Context | None:
+        return _waiting(self)
+
+    def expects(self, name: str) -> bool:
+        """Return whether the run that is being announced is this frame's only one."""
+        return False
+
+    def config_of(self, inputs: Any) -> Any:
+        """Return the config of the run that has this input, each once: all start before the first step of any."""
+        for index, (given, config) in enumerate(self._inputs):
+            if given is inputs or (type(inputs) is dict and inputs.get("input") is given):  # fallbacks wrap it
+                del self._inputs[index]
+                return config
+        return None
+
+
 def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
     """Open a scope for a run of this kind.
 
@@ -261,16 +300,21 @@ def scope(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
     """
 
     def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
-        if inputs_at and len(args[inputs_at] if len(args) > inputs_at else kwargs.get("inputs", ())) != 1:
-            return None
-        return Scope(name, args[0], kwargs, first=first)
+        config = config_among(args, kwargs)
+        if inputs_at:
+            inputs = args[inputs_at] if len(args) > inputs_at else kwargs.get("inputs", ())
+            if len(inputs) != 1:
+                return Batch(inputs, config) if config is not None and inputs_at == 1 else None
+            config = config[0] if isinstance(config, list) else config
+        return Scope(name, args[0], kwargs, config, first=first)
 
     return opener
 
 
 def prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Open the frame of several prompts."""
-    return Prompts(args[0])
+    config = calling_config(_NEAR)
+    return Prompts(args[0], list(config) if isinstance(config, list) else config)
 
 
 def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
@@ -280,6 +324,6 @@ def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
     return None if run is None else EventsBody(run, kwargs.get("stream"))
 
 
-def _waiting(frame: Scope | Prompts) -> Context | None:
+def _waiting(frame: Scope | Prompts | Batch) -> Context | None:
     current = current_context()
     return None if suppressed(current) else Context({**current, WAITING: frame})

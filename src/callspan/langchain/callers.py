@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from asyncio import current_task
 from types import CodeType, FrameType
+from typing import Any
 
 _NEAR = 3
 """How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
@@ -39,6 +40,29 @@ def is_event_stream() -> bool:
     except RuntimeError:
         return False
     return task is not None and getattr(task.get_coro(), "__name__", None) == "consume_astream"
+
+
+def calling_config(near: int) -> Any:
+    """Return the config of the `invoke` or `batch` that called us, or a list of them, or None.
+
+    Args:
+        near: How far above it may stand. Between a model's `invoke` and `generate` is a method without the config.
+    """
+    frame = _caller()
+    for _ in range(near):
+        if frame is None:
+            return None
+        if frame.f_code.co_name in _CALLED and _is_langchains(frame):
+            return frame.f_locals.get("config")
+        frame = frame.f_back
+    return None
+
+
+_CALLED = frozenset({"invoke", "ainvoke", "batch", "abatch"})
+
+
+def _is_langchains(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(("langchain", "langgraph"))
 
 
 def _caller() -> FrameType | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +52,20 @@ def is_node(said: Announcement) -> bool:
         return True
     path = said.metadata.get("langgraph_path")
     return isinstance(path, (tuple, list)) and len(path) > 1 and path[0] == "__pregel_push"
+
+
+def own_metadata(said: Announcement, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the metadata of a run inside a graph, as its own frame was given it.
+
+    Tasks of the functional API share one callback manager, and each writes its metadata there. While LangChain's
+    handlers hear of one, others write theirs.
+
+    Args:
+        said: The run.
+        config: The config of its frame.
+    """
+    own = config.get("metadata")
+    return {**said.metadata, **own} if own and "langgraph_node" in own else said.metadata
 
 
 def _goto(output: Any) -> list[str] | None:

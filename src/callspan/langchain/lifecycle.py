@@ -17,8 +17,9 @@ from callspan.langchain.announcement import announced, run_of, stand_in, suppres
 from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, is_step, run_type
+from callspan.langchain.configurable import given_to
 from callspan.langchain.failures import error_of, given_up
-from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node
+from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node, own_metadata
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.partial import note_failure
@@ -53,7 +54,7 @@ def kind_of_chain(said: Run) -> Kind:
 
 
 def begin(
-    run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind]
+    run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind], config: Any
 ) -> tuple[Run, list[Subscriber] | None]:
     """Start the run that was announced, or give the one that was announced before.
 
@@ -72,6 +73,7 @@ def begin(
     above: Any = parent.get(RUN)
     if above is None:
         others.warn_of_others(type(manager))
+    run.given = given_to(manager, run.metadata, config, is_root=above is None)
     stand_in(run, above, current, parent)
     kind = classify(run)
     if kind is AGENT:
@@ -116,11 +118,15 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
         inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
         run = announced(manager, run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING)
+        config = None
         if waiting is not None and not waiting.expects(name):
+            config = waiting.config_of(inputs)
             waiting = None
         if waiting is not None:
-            run.subject, run.arguments = waiting.subject, waiting.arguments
-        run, heard_by = begin(run, manager, run_manager, current, classify)
+            run.subject, run.arguments, config = waiting.subject, waiting.arguments, waiting.config
+            if config is not None and "langgraph_node" in run.metadata:
+                run.metadata = own_metadata(run, config)
+        run, heard_by = begin(run, manager, run_manager, current, classify, config)
         if waiting is not None:
             waiting.adopt(run, run_manager)
         told = announce((run,), of=heard_by) if run.subscribers else None
@@ -143,11 +149,14 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
         if waiting is not None and not waiting.expects("llm"):
             waiting = None
         runs: list[Run] = []
+        config = None if waiting is None else waiting.config
         for run_manager, given in zip(run_managers, inputs, strict=False):
             run = announced(args[0], run_manager, serialized, given, kwargs, "llm")
             if waiting is not None:
                 run.subject = waiting.subject
-            run, _ = begin(run, args[0], run_manager, current, lambda run: kind)
+            # A completion model's batch has a config for each.
+            own = (config.pop(0) if config else None) if type(config) is list else config
+            run, _ = begin(run, args[0], run_manager, current, lambda run: kind, own)
             tokens.watch(run, run_manager)
             if waiting is not None:
                 run.streamed = waiting.streams
