@@ -14,8 +14,9 @@ from contextvars import Context, ContextVar, copy_context
 from threading import Event, Lock
 from typing import Any
 
-BEGINS_WITHIN = 5.0
-"""Seconds in which a loop must begin a hook. One that does not is blocked, perhaps by a call that waits for us."""
+BEGINS_WITHIN = 30.0
+"""Seconds in which a loop must begin a hook. One that does not is blocked, perhaps by a call that waits for us: code in
+the loop that starts a thread with a copy of such a context, and waits for it."""
 
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at whether the loop still runs, while a hook of ours is awaited in it."""

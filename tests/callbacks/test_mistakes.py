@@ -306,6 +306,22 @@ def test_a_selection_that_selects_nothing_is_refused(name: str, value: Any) -> N
         callspan.add_callback(of_instance)
 
 
+def test_a_selection_that_can_be_read_once_is_kept(recording: Any) -> None:
+    heard: list[str] = []
+    hooks = {"names": (name for name in ("mine",)), "on_run_start": lambda self, run: heard.append(run.name)}
+    with callspan.callbacks(made(hooks)()):
+        for name in ("mine", "other", "mine"):
+            RunnableLambda(str, name=name).invoke(1)
+    assert heard == ["mine", "mine"]
+
+
+def test_a_mistake_in_what_instrument_is_given_is_told() -> None:
+    slip = callspan.Callback()
+    slip.on_llm_strat = lambda run: None
+    with pytest.raises(ValueError, match="did you mean on_llm_start"):
+        callspan.instrument(callbacks=[slip])
+
+
 @pytest.mark.may_log
 def test_a_mistake_in_langchains_lists_is_logged_and_the_call_goes_on(recording: Any, caplog: Any) -> None:
     slip = callspan.Callback()

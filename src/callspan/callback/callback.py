@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 from opentelemetry.context import Context
@@ -50,6 +50,9 @@ class Callback(SpanProcessor, LangChainHandler):  # type: ignore[misc]  # pyrigh
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in ("kinds", "names", "tags"):
+            if isinstance(given := getattr(cls, name), Iterator):  # it could be read once only
+                setattr(cls, name, tuple(given))
         check_class(cls, Callback, HOOKS)
         cls.callspan_heard = overridden(cls, Callback, HOOKS)
         for name in ("on_start", "on_end"):

@@ -91,10 +91,16 @@ def overridden(cls: type, base: type, hooks: Iterable[str]) -> frozenset[str]:
 def check_instance(callback: Any, base: type, hooks: Iterable[str]) -> None:
     """Check a callback when it is registered, and let it receive the hooks that were assigned to it or to its class.
 
+    The class and the selection are looked at the first time only.
+
     Raises:
         TypeError: A hook was assigned to it that is none, or cannot be called as hooks are.
         ValueError: It selects a kind of runs that there is not.
     """
+    if callback.callspan_checked:  # a block is often entered; its own attributes may be new all the same
+        if any(name.startswith("on_") for name in vars(callback)):
+            _check_assigned(callback, tuple(hooks))
+        return
     known: tuple[str, ...] = tuple(hooks)
     cls: Any = type(callback)
     if cls.callspan_heard != (added := overridden(cls, base, known)) and "callspan_heard" not in vars(callback):
@@ -102,18 +108,23 @@ def check_instance(callback: Any, base: type, hooks: Iterable[str]) -> None:
             _check_hook(cls, hook, as_found(cls, hook))
         cls.callspan_heard = added
     check_selection(callback.kinds, callback.names, callback.tags)
+    _check_assigned(callback, known)
+    object.__setattr__(callback, "callspan_checked", True)  # it may be a frozen dataclass
+
+
+def _check_assigned(callback: Any, known: tuple[str, ...]) -> None:
+    """Check the hooks that were assigned to an instance, and let it receive them."""
     found: set[str] = set()
     for name, value in vars(callback).items():
         if not name.startswith("on_") or not is_function(value):
             continue
         if name in known:
-            _check_hook(cls, name, value)
+            _check_hook(type(callback), name, value)
             found.add(name)
         elif name not in _OPENTELEMETRYS and _is_slip(name, known):
-            raise TypeError(_no_hook(cls, name, known))
+            raise TypeError(_no_hook(type(callback), name, known))
     if not found <= callback.callspan_heard:
         object.__setattr__(callback, "callspan_heard", callback.callspan_heard | found)
-    object.__setattr__(callback, "callspan_checked", True)  # it may be a frozen dataclass
 
 
 def check_late(base: type, hooks: Iterable[str], callback: Any) -> None:

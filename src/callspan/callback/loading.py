@@ -73,5 +73,7 @@ def _named(name: str) -> Callback:
 def _made(value: Any, said: Any) -> Callback:
     try:
         return as_callback(value)
-    except TypeError:
+    except TypeError as mistake:
+        if isinstance(value, Callback):
+            raise ValueError(f"callbacks={said!r} is not allowed: {mistake}") from mistake
         raise ValueError(f"callbacks={said!r} is not allowed, it is no span processor: {ALLOWED}") from None
