@@ -48,6 +48,11 @@ SLIPS = {
     "on_retrieval_start": "on_retriever_start",
     "on_error": "on_run_error",
     "on_custom_events": "on_custom_event",
+    "on_toolstart": "on_tool_start",
+    "on_start_llm": "on_llm_start",
+    "on_llm": "on_llm_start",
+    "on_llm_newtoken": "on_llm_new_token",
+    "on_interupt": "on_interrupt",
 }
 
 
@@ -55,6 +60,11 @@ SLIPS = {
 def test_a_method_that_is_no_hook_is_refused_with_the_name_that_is_meant(name: str) -> None:
     with pytest.raises(TypeError, match=rf"Guard\.{name} is no hook.*did you mean {SLIPS[name]}\?"):
         made({name: nothing})
+
+
+def test_all_hooks_are_named_where_none_is_near() -> None:
+    with pytest.raises(TypeError, match=r"on_foo is no hook.*hooks are on_run_start, .*on_resume\. If"):
+        made({"on_foo": nothing})
 
 
 @pytest.mark.parametrize(
@@ -159,6 +169,7 @@ RIGHT: list[Any] = [
     Unreadable(lambda self, run: None),
     property(lambda self: nothing),
     MagicMock(return_value=None),
+    MagicMock(spec=nothing, return_value=None),
     None,
 ]
 
@@ -316,6 +327,9 @@ def test_a_selection_that_can_be_read_once_is_kept(recording: Any) -> None:
 
 
 def test_a_mistake_in_what_instrument_is_given_is_told() -> None:
+    for given, said in ((callspan.Usage, "a class"), (BaseCallbackHandler(), "FromLangChain")):
+        with pytest.raises(ValueError, match=said):
+            callspan.instrument(callbacks=[given])  # type: ignore[list-item]
     slip = callspan.Callback()
     slip.on_llm_strat = lambda run: None
     with pytest.raises(ValueError, match="did you mean on_llm_start"):

@@ -10,7 +10,7 @@ from typing import Any
 
 from callspan import telemetry
 from callspan.callback.selection import check_selection
-from callspan.callback.signatures import accepts, as_found, binds, is_function, parameters, written
+from callspan.callback.signatures import accepts, as_found, binds, is_function, is_kind, parameters, written
 
 _log = logging.getLogger("callspan")
 
@@ -151,17 +151,20 @@ def _is_handler(cls: type) -> bool:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the hook that a wrong name most likely stands for, or None."""
-    hooks = tuple(known)
-    kind, _, event = name.lower().removeprefix("on_").rpartition("_")
-    if name.lower().endswith("new_token"):
-        kind, event = name.lower()[3:-10], "new_token"
-    said = f"on_{_KINDS.get(kind, kind) or 'run'}_{_EVENTS.get(event, event)}"
-    if said.endswith("new_token"):
-        said = "on_llm_new_token"
-    found = (
-        [said] if said in hooks else get_close_matches(said, hooks, 1, 0.6) or get_close_matches(name, hooks, 1, 0.6)
+    hooks, bare = tuple(known), name.lower()
+    kind, _, event = bare.removeprefix("on_").rpartition("_")
+    translated = f"on_{_KINDS.get(kind, kind) or 'run'}_{_EVENTS.get(event, event)}"
+    if "token" in bare or translated.endswith("new_token"):
+        translated = "on_llm_new_token"
+    words = set(bare.split("_"))
+    candidates = (
+        [translated] if translated in hooks else [],
+        [hook for hook in hooks if set(hook.split("_")) == words],
+        [hook for hook in hooks if hook.startswith(f"{bare}_")],
+        get_close_matches(bare, hooks, 1, 0.75),
+        get_close_matches(translated, hooks, 1, 0.75),
     )
-    return found[0] if found else None
+    return next((found[0] for found in candidates if found), None)
 
 
 def _no_hook(cls: type, name: str, known: tuple[str, ...]) -> str:
@@ -209,7 +212,7 @@ def _check_hook(cls: type, hook: str, function: Any) -> None:
     where = f"{cls.__name__}.{hook}"
     if not callable(function):
         raise TypeError(f"{where} is {function!r}, which cannot be called: write a method")
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if is_kind(function, inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR):
         raise TypeError(f"{where} is a generator function, whose body would never run: leave out its `yield`")
     payload = _PAYLOADS.get(hook, ())
     count = 1 + len(payload) + (bool(payload) and bool(getattr(cls, "callspan_keywords", False)))
@@ -234,7 +237,7 @@ def _check_others(cls: type, base: type) -> None:
         function = as_found(cls, name)
         if getattr(cls, name) is getattr(base, name) or function is None:
             continue
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        if is_kind(function, inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR):
             raise TypeError(f"{cls.__name__}.{name} is async, and nobody awaits it: write a plain def")
         takes = binds(function, None, parent_context=None) if name == "on_start" else accepts(function, 1)
         if not takes:

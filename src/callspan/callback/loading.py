@@ -76,4 +76,13 @@ def _made(value: Any, said: Any) -> Callback:
     except TypeError as mistake:
         if isinstance(value, Callback):
             raise ValueError(f"callbacks={said!r} is not allowed: {mistake}") from mistake
-        raise ValueError(f"callbacks={said!r} is not allowed, it is no span processor: {ALLOWED}") from None
+        raise ValueError(
+            f"callbacks={said!r} is not allowed, it is no span processor{_hint(value)}: {ALLOWED}"
+        ) from None
+
+
+def _hint(value: Any) -> str:
+    if isinstance(value, type):
+        return " but a class, of which an instance is given"
+    is_handler = any(cls.__name__ == "BaseCallbackHandler" for cls in type(value).__mro__)
+    return " but a handler of LangChain's, which is given as callspan.FromLangChain(handler)" if is_handler else ""

@@ -15,9 +15,10 @@ def accepts(function: Any, count: int) -> bool:
         function: A function, a bound method or any other callable.
         count: How many arguments it is called with.
     """
-    if isinstance(function, MethodType):
+    # By their very types: a mock can pass for an instance of any.
+    if type(function) is MethodType:
         return accepts(function.__func__, count + 1)
-    if isinstance(function, FunctionType):
+    if type(function) is FunctionType:
         return _function_accepts(function, count)
     return binds(function, *[None] * count)
 
@@ -48,7 +49,7 @@ def _function_accepts(function: FunctionType, count: int) -> bool:
 def as_found(owner: type, name: str) -> Any:
     """Return a class attribute as an instance of the class finds it; None where only an instance can tell."""
     value = inspect.getattr_static(owner, name, None)
-    if isinstance(value, FunctionType):
+    if type(value) is FunctionType:
         return MethodType(value, owner)
     if isinstance(value, staticmethod):
         return value.__func__
@@ -66,11 +67,22 @@ def is_function(value: Any) -> bool:
 
 def parameters(function: Any) -> tuple[str, ...]:
     """Return the names of the parameters of a plain function or method; none of any other callable."""
-    plain = getattr(function, "__func__", function)
-    if not isinstance(plain, FunctionType):
+    plain = _plain(function)
+    if plain is None:
         return ()
     code = plain.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def is_kind(function: Any, *flags: int) -> bool:
+    """Return whether a plain function or method has one of these flags, `inspect.CO_GENERATOR` and its likes."""
+    plain = _plain(function)
+    return plain is not None and any(plain.__code__.co_flags & flag for flag in flags)
+
+
+def _plain(function: Any) -> FunctionType | None:
+    plain = function.__func__ if type(function) is MethodType else function
+    return plain if type(plain) is FunctionType else None
 
 
 def written(function: Any) -> str:
