@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from callspan.blobs import without_blobs
@@ -90,8 +91,18 @@ class Secrets:
                 part = {**part, "value": PRINTED}
             return {safe_to_say(key, self.denied): under(key, value) for key, value in part.items()}
         if isinstance(part, list):
-            return [self._clean(one, schema=schema) for one in part]
+            return self._items(part, schema=schema)
         return PRINTED if type(part) in (int, float) and part > SMALLEST_CARD and is_card(f"{part:.0f}") else part
+
+    def _items(self, part: list[Any], *, schema: bool) -> list[Any]:
+        """Return the items of a list; in the words of a command line what follows `--password` is a secret."""
+        items = [self._clean(one, schema=schema) for one in part]
+        if len(part) > 1 and any(type(one) is str and one[:1] == "-" for one in part):
+            for place, (word, given) in enumerate(pairwise(part), 1):
+                option = isinstance(word, str) and word[:1] == "-" and is_denied(word.lstrip("-"), self.denied)
+                if option and isinstance(given, str) and given[:1] != "-":
+                    items[place] = PRINTED
+        return items
 
     def _under(self, key: str, value: Any) -> Any:
         if is_denied(key, self.denied) and is_secret(key, value):

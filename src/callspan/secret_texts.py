@@ -95,7 +95,7 @@ def _long_words(data: bytes, runs: bytes) -> str:
     return b"\n".join(found).decode("utf-8", "replace")
 
 
-_BEFORE = 12
+_BEFORE = 16
 """Characters before a word: `Bearer `, or the number of a bot."""
 
 _LONGEST_WORD = 20
@@ -112,7 +112,7 @@ _PREFIXES = r"""
   | rdme_ | xkeysib- | xsmtpsib- | shippo_(?:live|test)_ | EZ[AT]K | NR(?:AK|JS|II|AA)- | dt0[a-z][0-9]{2}\.
   | dp\.(?:pt|st|ct|sa|scim|audit)\. | duffel_(?:test|live)_ | FLWSECK | fio-u- | fo1_ | fm[12][ar]?_ | HRKU-
   | CLOJARS_ | p8e- | pnu_ | tfp_ | figd_ | CCIPAT_ | bkua_ | CFPAT- | tskey- | napi_ | tgp_v1_
-  | AGE-SECRET-KEY- | wandb_v1_ | bedrock-api-key- | ops_eyJ | sgp_ | phx_ | vercel_blob_rw_
+  | AGE-SECRET-KEY- | wandb_v1_ | bedrock-api-key- | ops_eyJ | sgp_ | phx_ | vercel_blob_rw_ | nfp_ | t1\.9e | AQVN
   | pat-(?:na|eu)[0-9]- | EAA[AMC][A-Za-z0-9]{40}
 """
 """What the keys of providers begin with; a digit or great length tells them from words."""
@@ -124,7 +124,8 @@ _SHORT_PREFIXES = r"""
 """The same, but names of models, tools and packages begin so too: what follows must look like nothing else."""
 
 _WHOLE = r"""
-    re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,32} | ico-[A-Za-z0-9]{32} | pul-[0-9a-f]{40} | sq[apu]_[A-Za-z0-9]{40}
+    sess-[A-Za-z0-9]{40}
+  | re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,32} | ico-[A-Za-z0-9]{32} | pul-[0-9a-f]{40} | sq[apu]_[A-Za-z0-9]{40}
   | secret_[A-Za-z0-9]{43} | key-[0-9a-f]{32} | pat[A-Za-z0-9]{14}\.[0-9a-f]{64}
 """
 """Keys that begin as words do: the whole of them is looked for."""
@@ -147,7 +148,7 @@ _KEY = rf"""
     | discord(?:app)?\.com/api/webhooks/[0-9]{{10,24}}/[\w\-]{{20,}}
     | [\w\-]{{1,64}}\.webhook\.office\.com/webhookb2/[\w@/\-]{{20,}}
     | [MNO][A-Za-z0-9_\-]{{22,27}}\.[\w\-]{{6}}\.[\w\-]{{27,40}}
-    | [0-9]{{8,10}}:AA[\w\-]{{32,36}}
+    | (?:bot)?[0-9]{{8,10}}:AA[\w\-]{{32,36}}
     | [0-9a-f]{{32}}-us[0-9]{{1,2}}(?![A-Za-z0-9])
     | (?:pat|sat)\.[\w\-]{{22}}\.[0-9a-f]{{24}}\.[A-Za-z0-9]{{20}}
     | [A-Za-z0-9]{{14}}\.atlasv1\.[\w\-]{{60,70}}

@@ -103,7 +103,9 @@ _PLAIN = lazily(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
 _SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")
 """Keys under which a number of a few digits is a secret."""
 
-_HEADER = lazily(r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|\S*[0-9])")
+_HEADER = lazily(
+    r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|(?:[a-z][\w-]{2,20}\s)?\S*[0-9])"
+)
 """How the value of a header begins, if it is one."""
 
 

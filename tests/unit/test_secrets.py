@@ -265,7 +265,15 @@ def test_a_value_whose_name_stands_beside_it_is_replaced_in_objects_too():
         "secret=tr0ub4dor",
         "access_token=tr0ub4dor&expires=3",
         "**Password:** tr0ub4dor",
+        "Authorization: SSWS tr0ub4dor",
     ],
 )
 def test_secrets_of_commands_sentences_and_settings_are_replaced(text):
     assert "tr0ub4dor" not in without_secrets(text)
+
+
+def test_what_follows_an_option_in_a_list_of_words_is_replaced():
+    given = ["app", "--password", "x", "--verbose", "-n", "3", "--api-key", "y", "--token"]
+    assert Secrets(denied())(given, Place("tool_arguments")) == [
+        *("app", "--password", "[redacted]", "--verbose", "-n", "3", "--api-key", "[redacted]", "--token")
+    ]
