@@ -186,3 +186,10 @@ def test_a_program_whose_streams_are_closed_runs_and_is_recorded(tmp_path, progr
     assert (done.returncode, (tmp_path / "printed").read_text()) == (7, "yes")
     assert span_tree(read_trace_file(tmp_path / "t.jsonl")) == "invoke_workflow run"
     assert b"Traceback" not in done.stderr
+
+
+def test_a_first_run_at_exit_is_recorded_though_no_time_is_given_for_the_exit(run):
+    done = run("import atexit" + RUN + "atexit.register(lambda: print(call('at exit')))", CALLSPAN_EXIT_TIMEOUT="0")
+    assert done.out == b"at exit\n"
+    assert tree(done) == "invoke_workflow run"
+    assert done.err.splitlines()[-1].startswith("callspan view")

@@ -35,17 +35,24 @@ def flush(providers: Iterable[Any], seconds: float) -> bool:
         Whether all was done in that time.
     """
     until = time.monotonic() + seconds
-    threads = [
-        Thread(target=_flush, args=(provider, seconds), name="callspan-flush", daemon=True) for provider in providers
-    ]
-    for thread in threads:
-        thread.start()
+    threads = [thread for provider in providers if (thread := _started(provider, seconds)) is not None]
     try:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
     except KeyboardInterrupt:  # somebody does not want to wait
         return False
     return not any(thread.is_alive() for thread in threads)
+
+
+def _started(provider: Any, seconds: float) -> Thread | None:
+    """Return the thread that sends what a provider has; None if it was sent here."""
+    thread = Thread(target=_flush, args=(provider, seconds), name="callspan-flush", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # Python 3.12 starts none at exit
+        _flush(provider, seconds)
+        return None
+    return thread
 
 
 def _flush(provider: Any, seconds: float) -> None:

@@ -145,7 +145,7 @@ class Session:
                 screen.say([f"callspan: from now on without prompts and answers{WITH_THEM}"])
 
     def _register_again(self) -> None:
-        atexit.unregister(self.leave)
+        """Leave before what the program has registered; the first time stays, as the program may be at exit already."""
         atexit.register(self.leave)
 
     def _own_file(self) -> Path:
@@ -168,7 +168,7 @@ class Session:
         until = time.monotonic() + self._plan.timeout
         end_all()
         joined = self._early.joined
-        self._file.close(max(0.0, until - time.monotonic()))
+        self._file.close(max(_A_MOMENT, until - time.monotonic()))
         done = flush([*joined.providers, *joined.flushed], max(0.0, until - time.monotonic()))
         self._live.finish()
         if self._is_main:
@@ -209,8 +209,8 @@ class Session:
         self._early.joined.complaints.clear()
 
 
-_A_MOMENT = 0.5
-"""Seconds that the first run waits at most until its file is open."""
+_A_MOMENT = 0.2
+"""Seconds that the first run waits at most until its file is open, and the exit at least until it is written."""
 
 
 def _working_folder() -> Path | None:
