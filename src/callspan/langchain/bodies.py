@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -25,7 +26,7 @@ from callspan.langchain.callers import calling_config, is_started_by
 from callspan.langchain.chains import is_step
 from callspan.langchain.configurable import config_among
 from callspan.langchain.failures import given_up
-from callspan.langchain.partial import note_body, note_events, note_result, note_stream
+from callspan.langchain.partial import note_body, note_events, note_stream, of_result
 from callspan.langchain.pauses import outcome_of_run
 from callspan.parents import place
 from callspan.registry import RUN, find
@@ -73,17 +74,18 @@ class ModelBody(Frame):
         run = self.run
         if run.ended:
             return None
+        if error is None:
+            if run.skipped is None:  # if another prompt fails or is cancelled, LangChain never reports this answer
+                run.partial = partial(of_result, self.result)
+            return None
         self.note(run, error)
-        if error is None or not isinstance(error, CancelledError):
+        if not isinstance(error, CancelledError):
             return None
         return end(run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
 
-    def note(self, run: Run, error: BaseException | None) -> None:
-        """Keep what LangChain may never report of this body: its answer, or what had come of it."""
-        if error is not None:
-            note_body(run, error)
-        elif run.skipped is None:
-            note_result(run, self.result)
+    def note(self, run: Run, error: BaseException) -> None:
+        """Keep what had come of the answer, where LangChain is about to drop it."""
+        note_body(run, error)
 
 
 class EventsBody(ModelBody):
@@ -94,10 +96,10 @@ class EventsBody(ModelBody):
     def __init__(self, run: Run, stream: Any) -> None:
         super().__init__(run)
         self.stream = stream
+        self.result = None  # a generator has none: the stream has it
 
-    def note(self, run: Run, error: BaseException | None) -> None:
-        if error is not None:
-            note_events(run, self.stream, error)
+    def note(self, run: Run, error: BaseException) -> None:
+        note_events(run, self.stream, error)
 
 
 class SharedBody(Frame):

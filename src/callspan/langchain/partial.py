@@ -29,6 +29,7 @@ _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.langua
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
 _DRIVERS = frozenset({"_iter_v2_events", "_aiter_v2_events"})
 _BRIDGES = frozenset({"chunks_to_events", "achunks_to_events"})
+_TELLING = ("callspan.langchain.tokens", "callspan.shapes")
 _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 
@@ -62,16 +63,6 @@ def note_body(run: Run, error: BaseException) -> None:
     """
     if chunks := _chunks(error):
         run.partial = partial(_of_chunks, chunks)
-
-
-def note_result(run: Run, result: Any) -> None:
-    """Keep the whole answer of one prompt: if another prompt fails, LangChain never reports it.
-
-    Args:
-        run: The run, which has not ended.
-        result: The `ChatResult` that its body returned.
-    """
-    run.partial = partial(_of_result, result)
 
 
 def note_events(run: Run, stream: Any, error: BaseException) -> None:
@@ -137,8 +128,9 @@ def _of_chunks(chunks: list[Any]) -> Any:
     return _llm_result([_merged(chunks)], {"finish_reason": MISSING})
 
 
-def _of_result(result: Any) -> Any:
-    return _llm_result(result.generations, result.llm_output)
+def of_result(result: Any) -> Any:
+    """Return the whole answer of one prompt, a `ChatResult`, as LangChain would report it."""
+    return None if result is None else _llm_result(result.generations, result.llm_output)
 
 
 def _llm_result(generations: Any, output: Any) -> Any:
@@ -177,7 +169,23 @@ def _late_chunk(error: BaseException) -> Any:
     # The frame that reports is where the exception has come up to: it is the first of the traceback.
     if trace is None or not _is_gathering(trace.tb_frame):
         return None
-    return _late_in(trace.tb_frame.f_locals, read=isinstance(error, GeneratorExit))
+    kept = trace.tb_frame.f_locals
+    late = _late_in(kept, read=isinstance(error, GeneratorExit))
+    return _told(error) if late is None and "generation" in kept else late
+
+
+def _told(error: BaseException) -> Any:
+    """Return the chunk at which a hook stopped a completion model: its integration tells of it before it yields it."""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") in _TELLING:
+            kept = frame.f_locals
+            found = kept.get("chunk") or (kept.get("kwargs") or {}).get("chunk")
+            if hasattr(found, "text"):
+                return found
+        trace = trace.tb_next
+    return None
 
 
 def _late_in(kept: Mapping[str, Any], *, read: bool) -> Any:

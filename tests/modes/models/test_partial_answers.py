@@ -391,6 +391,32 @@ def test_closed_completion(form: str, recording: Recording) -> None:
     assert recording.tree(attributes=SHOWN) == f"text_completion m ~closed{TWO}"
 
 
+@pytest.mark.parametrize("halting", [Halting, HaltingLater])
+@pytest.mark.parametrize("form", ["stream", "astream"])
+def test_stopped_completion(form: str, halting: type[Halting], recording: Recording) -> None:
+    """An integration tells of a chunk before it yields it: the one at which a hook stops the call had come too."""
+    if halting is HaltingLater and form == "stream":
+        pytest.skip("an asynchronous hook is told of a synchronous call in no loop")
+
+    class Telling(Completion):
+        def _stream(self, prompt: str, *args: Any, run_manager: Any = None, **kwargs: Any) -> Iterator[GenerationChunk]:
+            for chunk in super()._stream(prompt):
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+        async def _astream(
+            self, prompt: str, *args: Any, run_manager: Any = None, **kwargs: Any
+        ) -> AsyncIterator[GenerationChunk]:
+            async for chunk in super()._astream(prompt):
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    with callspan.callbacks(halting()), pytest.raises(callspan.Stop):
+        call(form, Telling(), "hello")
+    assert recording.tree(attributes=SHOWN) == f"text_completion m !callspan.Stop ~stopped{TWO}"
+
+
 async def test_cancelled_completion(recording: Recording) -> None:
     """A completion model's stream that is cancelled says what it had given, each chunk once."""
     standstill = Standstill()
