@@ -19,8 +19,8 @@ from callspan.langchain.values import fields_of, sort_of
 from callspan.registry import RUN, open_now
 from callspan.run import ERROR, Run
 
-_UNKNOWN_TOOL = "InvalidTool"
-"""The class of the tool that classic agents call in the place of one that is not there."""
+UNKNOWN_TOOL = "invalid_tool"
+"""The name of the tool that classic agents call in the place of one that is not there."""
 
 _NODE_TIMEOUT = "NodeTimeoutError"
 
@@ -55,20 +55,32 @@ def error_of(run: Run, outputs: Any) -> ToolError | None:
         return None  # a refusal by a callback
     if type(run.error) is ToolError:
         return run.error
-    if type(run.subject).__name__ == _UNKNOWN_TOOL:
+    if run.name == UNKNOWN_TOOL and type(run.subject).__name__ == "InvalidTool":
         return ToolError(_text(outputs))
     if type(outputs) in (str, int, float, bool, type(None)):
         return None
+    if sort_of(outputs) == "message":  # of nearly all tools that a model calls
+        return _error_in_message(outputs)
     return next(_errors_in(outputs, tool_call_id(run), _DEPTH), None)
+
+
+def _error_in_message(message: Any) -> ToolError | None:
+    content, artifact = message.content, getattr(message, "artifact", None)
+    if (
+        getattr(message, "status", None) == "error"
+        or (artifact is not None and _is_mcp_error(artifact))
+        or (type(content) is str and _MCP_FLAG in content and _is_mcp_text(content))
+    ):
+        return ToolError(_text(content))
+    return None
 
 
 def _errors_in(value: Any, call: str | None, depth: int) -> Iterator[ToolError]:
     """Yield the errors in what a tool returned: messages and commands, alone or in lists, and results of MCP."""
     sort = sort_of(value)
     if sort == "message":
-        artifact = getattr(value, "artifact", None)
-        if getattr(value, "status", None) == "error" or _is_mcp_error(artifact) or _is_mcp_text(value.content):
-            yield ToolError(_text(value.content))
+        if (error := _error_in_message(value)) is not None:
+            yield error
     elif sort == "command":
         yield from _errors_in_update(value.update, call, depth)
     elif _is_mcp_error(value):
@@ -159,10 +171,8 @@ def _is_mcp_error(value: Any) -> bool:
     return type(value).__name__ == "CallToolResult" and getattr(value, _MCP_FLAG, None) is True
 
 
-def _is_mcp_text(content: Any) -> bool:
+def _is_mcp_text(content: str) -> bool:
     """Return whether a message has such a result as its text: as JSON, or as Python prints the object."""
-    if type(content) is not str or _MCP_FLAG not in content:
-        return False
     if content.startswith("{"):
         return _is_mcp_error(from_json(content, None))
     return content.startswith("meta=") and content.endswith(f"{_MCP_FLAG}=True")

@@ -18,7 +18,7 @@ from callspan.langchain.callers import is_closed_early
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, is_step, run_type
 from callspan.langchain.configurable import given_to
-from callspan.langchain.failures import error_of, given_up
+from callspan.langchain.failures import UNKNOWN_TOOL, error_of, given_up
 from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node, own_metadata
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.outcomes import outcome_of
@@ -199,9 +199,10 @@ def ended(outputs_name: str) -> Hook:
             return None
         run.extra_at_end = kwargs
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
-        if run.row is TOOL and (answered := attempt("whether a tool failed", error_of, run, outputs)) is not None:
-            run.error = answered
-            return _finish(run, outputs, answered, ERROR)
+        if run.row is TOOL and (type(outputs) is not str or run.error is not None or run.name == UNKNOWN_TOOL):
+            run.error = attempt("whether a tool failed", error_of, run, outputs)
+            if run.error is not None:
+                return _finish(run, outputs, run.error, ERROR)
         if "inputs" in kwargs:  # of a stream, which is announced before it has any
             run.inputs = kwargs["inputs"]
         if run.error is not None and (time_out := given_up(run)) is not None:
