@@ -118,9 +118,12 @@ class _Cleaned(dict[str, str]):
         self.among = USUAL
 
     def __missing__(self, text: str) -> str:
-        if _ID.fullmatch(text) is not None:
+        if _ID.fullmatch(text) is None:
+            safe = cut(encodable(self.clean(text, self.among)), NAME_LIMIT)
+        elif text.isalpha():  # a name
+            safe = text
+        else:
             return text
-        safe = cut(encodable(self.clean(text, self.among)), NAME_LIMIT)
         if len(self) >= _KEPT:
             self.clear()
         self[text] = safe

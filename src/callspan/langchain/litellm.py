@@ -59,14 +59,9 @@ PREFIXES = {
 """LiteLLM's words for providers -> the conventions', or where these have none LangChain's."""
 
 
-def is_litellm(subject: object) -> bool:
-    """Return whether an object is of LiteLLM's integration, or of a class that derives from one of those."""
-    cls: Any = type(subject)
-    return _is_litellm(cls)
-
-
 @lru_cache(maxsize=256)
-def _is_litellm(cls: Any) -> bool:
+def is_litellm(cls: Any) -> bool:
+    """Return whether a class is of LiteLLM's integration, or derives from one of those."""
     return any("litellm" in base.__name__.lower() for base in cls.__mro__)
 
 

@@ -56,7 +56,7 @@ def provider_of(name: object, subject: object, parameters: object = None) -> str
         subject: The object.
         parameters: Those of the call, which may name another model.
     """
-    if is_litellm(subject):
+    if is_litellm(type(subject)):
         return provider_behind(subject, parameters) or LIBRARY
     provider = conventional(name)
     if provider == GOOGLE and (server := endpoint(subject)) is not None:

@@ -146,9 +146,14 @@ def parameters(said: Announcement) -> Mapping[str, object]:
             found[attribute] = known
     if semconv.OUTPUT_TYPE not in found and isinstance(options, Mapping) and "ls_structured_output_format" in options:
         found[semconv.OUTPUT_TYPE] = JSON
-    if semconv.OPENAI_REQUEST_SERVICE_TIER in found and provider(said) not in _OPENAI:
+    if semconv.OPENAI_REQUEST_SERVICE_TIER in found and _asked(said) not in _OPENAI:
         del found[semconv.OPENAI_REQUEST_SERVICE_TIER]
     return found
+
+
+def _asked(said: Announcement) -> object:
+    """Return the provider, which is nearly always known by now."""
+    return said.identity.get(semconv.PROVIDER) or provider(said)
 
 
 def requested_tier(said: Announcement) -> str | None:
@@ -189,7 +194,7 @@ def _fields_of(cls: type) -> tuple[str, ...]:
 
 def api_type(said: Announcement) -> str | None:
     """Tell which of OpenAI's interfaces is asked: its models decide it themselves, from the same parameters."""
-    if provider(said) not in _OPENAI:
+    if _asked(said) not in _OPENAI:
         return None
     decides: Any = getattr(said.subject, "_use_responses_api", None)
     params = said.extra.get("invocation_params")
