@@ -21,7 +21,8 @@ class Model(BaseModel):
 def asked(params=None, *, options=None, metadata=None, subject=None):
     """Give the parameters' attributes, their names without what all have."""
     extra = {"invocation_params": params, "options": options}
-    said = SimpleNamespace(extra=extra, metadata={"ls_provider": "openai", **(metadata or {})}, subject=subject)
+    known = {"ls_provider": "openai", **(metadata or {})}
+    said = SimpleNamespace(extra=extra, metadata=known, subject=subject, identity={})
     return {name.removeprefix("gen_ai.request."): value for name, value in parameters(said).items()}
 
 

@@ -78,7 +78,8 @@ def server(said: Announcement) -> Mapping[str, object] | None:
 
 def _behind_litellm(said: Announcement) -> Endpoint | None:
     """Return the server that LiteLLM is told to ask: by a call, by the object, or by all deployments of a router."""
-    if not is_litellm(type(said.subject)):
+    cls: Any = type(said.subject)
+    if not is_litellm(cls):
         return None
     found = {_server(url) for url in servers(said.subject, said.extra.get("invocation_params"))}
     return found.pop() if len(found) == 1 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from callspan.langchain.announcement import Announcement
 from callspan.langchain.endpoints import endpoint
 from callspan.langchain.litellm import LIBRARY, is_litellm, provider_behind
@@ -56,7 +58,8 @@ def provider_of(name: object, subject: object, parameters: object = None) -> str
         subject: The object.
         parameters: Those of the call, which may name another model.
     """
-    if is_litellm(type(subject)):
+    cls: Any = type(subject)
+    if is_litellm(cls):
         return provider_behind(subject, parameters) or LIBRARY
     provider = conventional(name)
     if provider == GOOGLE and (server := endpoint(subject)) is not None:
