@@ -6,7 +6,7 @@ inside themselves.
 
 from __future__ import annotations
 
-from callspan.langchain import embeddings, rerankers
+from callspan.langchain import embeddings, rerankers, stores
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
@@ -188,5 +188,7 @@ def install_all() -> Undo:
             install(INTEGRATIONS),
             when_imported("langchain_core.embeddings.embeddings", embeddings.watch),
             when_imported("langchain_core.documents.compressor", rerankers.watch),
+            when_imported("langgraph.store.memory", stores.watch_memory),
+            when_imported("langgraph.store.base.batch", stores.watch_batched),
         ]
     )

@@ -19,6 +19,7 @@ from callspan import semconv
 from callspan.errors import ToolError
 from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
+from callspan.langchain.graphs import is_graph
 from callspan.langchain.pauses import is_resumed
 from callspan.run import ERROR, OK, PAUSED, SKIPPED, Run
 
@@ -100,7 +101,8 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
     """
     found: list[Cause] = []
     if kind.calls == TOOL_CALLS and len(_asked) and (call := tool_call_id(said)) is not None:
-        asked = _asked.get((said.conversation or get_current_span(parent).get_span_context().trace_id, call))
+        trace = get_current_span(parent).get_span_context().trace_id
+        asked = next((one for key in _keys(said, above, trace, call) if (one := _asked.get(key))), None)
         if asked is not None:
             found.append(Cause(semconv.ASKED_BY, asked))
     if above is not None and above.failures:
@@ -206,13 +208,33 @@ def remember(run: Run, outcome: str, outputs: Any) -> None:
         _paused.put(thread, (run.span.get_span_context(), time_ns()))
 
 
+def _keys(said: Announcement, above: Run | None, trace: int, call: str) -> list[Hashable]:
+    """Return the keys under which it is remembered who asked for a call, the nearest first.
+
+    Models may number their calls in each answer. So the asker of a call is looked for where it is made, up to the
+    agent, graph or tool around it; and as an agent may be resumed in another run, in the same place of the same graph.
+    """
+    keys: list[Hashable] = []
+    graph: object = None
+    while above is not None:
+        keys.append((getattr(above.id, "int", above.id), call))
+        if above.subject is not None and (above.row.calls == TOOL_CALLS or is_graph(above.subject)):
+            graph = getattr(above.subject, "name", None)
+            break
+        above = above.parent
+    ns = checkpoint_ns(said)
+    place = ns.rpartition("|")[0] if isinstance(ns, str) else ""
+    return [*keys, (said.conversation or trace, graph, place, call)]
+
+
 def _remember_calls(run: Run, outputs: Any) -> None:
     context = run.span.get_span_context()
     for generations in getattr(outputs, "generations", None) or ():
         for generation in generations:
             for call in getattr(getattr(generation, "message", None), "tool_calls", None) or ():
                 if call.get("id"):
-                    _asked.put((run.conversation or context.trace_id, call["id"]), context)
+                    for key in _keys(run, run.parent, context.trace_id, call["id"]):
+                        _asked.put(key, context)
 
 
 def _remember_failure(run: Run) -> None:

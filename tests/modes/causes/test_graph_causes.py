@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy, interrupt
 from tests.modes.causes.test_causes import causes, flaky
+
+from callspan.testing import ScriptedChatModel
 
 
 class State(TypedDict):
@@ -104,3 +108,49 @@ def test_what_goes_on_after_a_pause_is_not_paused(recording):
     RunnableLambda(body, name="app").invoke(0)
     assert "langchain.run.outcome" not in recording.named("invoke_workflow app").attributes
     assert causes(recording) == ["invoke_workflow#3 resumes invoke_workflow#1"]
+
+
+def numbered(name: str) -> Any:
+    """Make a model that asks for one tool, and numbers its calls from 0 in each answer."""
+    call = AIMessage("", tool_calls=[{"name": name, "args": {"question": "x"}, "id": "call_0"}])
+    return ScriptedChatModel(lambda said: "done" if said[-1].type == "tool" else call, model=f"asks for {name}")
+
+
+def asked_by_name(recording: Any) -> list[tuple[str, str]]:
+    names = {format(span.context.span_id, "016x"): span.name for span in recording.spans}
+    return [
+        (
+            span.name.removeprefix("execute_tool "),
+            names[span.attributes["langchain.asked_by"]].removeprefix("chat asks for "),
+        )
+        for span in recording.spans
+        if span.name.startswith("execute_tool")
+    ]
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_a_tool_is_asked_for_by_its_own_agent_where_calls_are_numbered(pauses, recording):
+    """Also where the agent is resumed in another run, after an agent inside it has asked for a call of that number."""
+    create_agent = pytest.importorskip("langchain.agents", reason="langchain 1.0").__dict__.get("create_agent")
+    if create_agent is None:
+        pytest.skip("create_agent is of langchain 1.0")
+
+    @tool
+    def pay(question: str) -> str:
+        """Pay."""
+        return interrupt("may I?") if pauses else "paid"
+
+    @tool
+    def delegate(question: str) -> str:
+        """Delegate."""
+        return str(inner.invoke({"messages": question})["messages"][-1].content)
+
+    inner = create_agent(numbered("pay"), [pay], name="inner")
+    outer = create_agent(numbered("delegate"), [delegate], name="outer", checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "numbered"}}
+    outer.invoke({"messages": "go"}, config)
+    if pauses:
+        outer.invoke(Command(resume="yes"), config)
+    asked = asked_by_name(recording)
+    assert len(asked) == (4 if pauses else 2)
+    assert all(called == asked_for for called, asked_for in asked)

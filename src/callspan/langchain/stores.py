@@ -1,0 +1,135 @@
+"""LangGraph's stores embed in threads and tasks of their own; what they do there belongs to the node that asked."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections import deque
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from weakref import ref
+
+from opentelemetry.context import Context, attach, get_current
+
+from callspan import telemetry
+from callspan.frame import Frame, reset
+from callspan.langchain import subclasses
+from callspan.patching import Patch, Undo, install, undo_all
+from callspan.shapes import around, before
+
+_SLOT = "_callspan_askers"
+"""The attribute of a store's queue that has who asked."""
+
+_LIMIT = 1024
+"""How many operations of one store may wait for its task with their context."""
+
+
+class _Threads(concurrent.futures.ThreadPoolExecutor):
+    """A thread pool whose work is done in the OpenTelemetry context of who submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        here = get_current()
+        return super().submit(_within, here, fn, args, kwargs) if here else super().submit(fn, *args, **kwargs)
+
+
+def _within(context: Context, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    token = attach(context)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        reset(token)
+
+
+def watch_memory(module: ModuleType) -> Undo:
+    """Let the memory store embed its queries in the context of who searches.
+
+    Args:
+        module: `langgraph.store.memory`.
+
+    Returns:
+        What restores its thread pool.
+    """
+    pools: Any = getattr(module, "cf", None)
+    if pools is None:
+        return lambda: None
+    ours: Any = ModuleType(pools.__name__)
+    ours.__dict__.update({name: getattr(pools, name) for name in pools.__all__ if name != "ProcessPoolExecutor"})
+    ours.ThreadPoolExecutor = _Threads
+    vars(module)["cf"] = ours
+
+    def undo() -> None:
+        if vars(module).get("cf") is ours:
+            vars(module)["cf"] = pools
+
+    return undo
+
+
+def _task_ensured(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note from now on who puts an operation into the queue of a store: each does that right after this call."""
+    queue = args[0]._aqueue
+    if _SLOT in vars(queue):
+        return
+    askers: deque[tuple[ref[Any], Any, Context]] = deque(maxlen=_LIMIT)
+    put = queue.put_nowait
+
+    def put_nowait(item: Any) -> None:
+        if telemetry.is_inforce() and (here := get_current()):
+            askers.append((ref(item[0]), item[1], here))
+        put(item)
+
+    queue.put_nowait = put_nowait
+    setattr(queue, _SLOT, askers)
+
+
+class _Asked(Frame):
+    """The body of a batch that a store's own task does, in the context of one of those who asked."""
+
+    __slots__ = ("asker",)
+
+    def __init__(self, asker: Context) -> None:
+        self.asker = asker
+
+    def outset(self) -> Context | None:
+        return self.asker
+
+
+def _batch_opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
+    store = args[0]
+    askers: Any = getattr(getattr(store, "_aqueue", None), _SLOT, None)
+    if not askers or asyncio.current_task() is not store._task:
+        return None
+    ops = args[1] if len(args) > 1 else kwargs.get("ops", ())
+    asked = {id(op) for op in ops} if isinstance(ops, (list, tuple)) else set[int]()
+    found = [(op, here) for _, op, here in askers if id(op) in asked]
+    # What has been done, or was given up, waits no longer.
+    waiting = [one for one in askers if id(one[1]) not in asked and (future := one[0]()) and not future.done()]
+    askers.clear()
+    askers.extend(waiting)
+    best = next((here for op, here in found if _embeds(op)), found[0][1] if found else None)
+    return None if best is None else _Asked(best)
+
+
+def _embeds(op: Any) -> bool:
+    """Return whether an operation may have something embedded: a search by a query, or a value that is put."""
+    return bool(getattr(op, "query", None) or getattr(op, "value", None))
+
+
+_WEAVE = around(_batch_opened)
+
+
+def watch_batched(module: ModuleType) -> Undo:
+    """Let the stores with a task of their own do each batch in the context of who asked.
+
+    Args:
+        module: `langgraph.store.base.batch`.
+
+    Returns:
+        What restores them all.
+    """
+    return undo_all(
+        [
+            install([Patch(module.__name__, "AsyncBatchedBaseStore._ensure_task", before(_task_ensured))]),
+            subclasses.watch(module.AsyncBatchedBaseStore, ("abatch",), _WEAVE),
+        ]
+    )
