@@ -40,8 +40,9 @@ def price_terms(answer: Answer) -> Mapping[str, object]:
     ):
         return _NOTHING  # nearly always
     # OpenAI's tier has an attribute of its own.
-    named = (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
-    tier = None if named else next((one for said in _tiers(answer, details, raw) if (one := tier_of(said))), None)
+    said = answer.get("service_tier")
+    named = None if said is None else (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    tier = None if named else next((one for word in _tiers(answer, details, raw) if (one := tier_of(word))), None)
     for_an_hour = max(count(details.get(FOR_AN_HOUR)) or 0, *map(_for_an_hour, raw), 0)
     return {
         semconv.SERVICE_TIER: tier,
