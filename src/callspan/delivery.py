@@ -296,7 +296,7 @@ def _hook_frame(context: Context) -> Frame:
     """Give the frame of an asynchronous hook: it has its run's span current, step by step."""
     frame = Frame()
     frame.prepare(_TRUSTING)
-    frame.context, frame.begun = context, True
+    frame.context, frame.begun, frame.placed = context, True, True
     return frame
 
 

@@ -100,7 +100,7 @@ class Watch(Protocol):
 class Frame:
     """The surroundings of one call. Subclasses say which context it starts in and what happens when it is over."""
 
-    __slots__ = ("begun", "code", "context", "is_over", "last", "result", "told", "watch")
+    __slots__ = ("begun", "code", "context", "is_over", "last", "placed", "result", "told", "watch")
 
     watch: Watch
     context: Context | None
@@ -112,6 +112,9 @@ class Frame:
 
     told: Told | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
+
+    placed: bool
+    """Whether it has had a context of its own."""
 
     is_over: bool
     """Whether `over` was called to its end; then `last` is who hears of it."""
@@ -129,7 +132,7 @@ class Frame:
             code: The code of what is called.
         """
         self.watch, self.code = watch, code
-        self.begun = self.is_over = False
+        self.begun = self.is_over = self.placed = False
         self.context = self.told = self.last = None
 
     def outset(self) -> Context | None:
@@ -161,6 +164,7 @@ class Frame:
             context = self.context = self.watch.run(self.outset)
             if context is None:
                 return None
+            self.placed = True
         if not self.watch.active:
             return None
         try:
@@ -182,6 +186,11 @@ class Frame:
         if not self.settled:
             self.watch.run(self.settle)
 
+    def take_away(self, before: Context) -> None:
+        """Put the caller's context back, if the frame had one of its own; else what the body attached is its affair."""
+        if self.placed:
+            restore(before)
+
     def close(self, error: BaseException | None) -> Pending | None:
         """Tell that the body is over; what is returned is still to be awaited."""
         told = self._ended(error)
@@ -195,7 +204,7 @@ class Frame:
 
     def finish(self, before: Context, error: BaseException | None) -> None:
         """Put the caller's context back for good: the body is a function, and over."""
-        restore(before)
+        self.take_away(before)
         told = self._ended(error)
         if told is not None:
             settle(told.go())
@@ -208,7 +217,7 @@ class Frame:
             error: The exception, which is on its way to the caller.
         """
         if before is not None:
-            restore(before)
+            self.take_away(before)
         told = self.last if self.is_over else self._ended(error)
         if told is not None:
             told.go_quietly()

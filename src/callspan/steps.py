@@ -69,7 +69,7 @@ def close_in(frame: Frame, body: Any) -> None:
         finally:
             frame.leave(before)
     finally:
-        restore(before)
+        frame.take_away(before)
 
 
 def _let_go(frame: Frame, body: Any) -> None:
@@ -139,7 +139,7 @@ def _stepper(name: str) -> Callable[..., Any]:
                 frame.leave(before)
                 return item
         except BaseException:
-            restore(before)
+            frame.take_away(before)
             raise
         return self.send(None)
 
@@ -246,7 +246,7 @@ def one_step(step: Any, frame: Frame, of: Any) -> Generator[Any, Any, Any]:
                 raise
             frame.leave(before)
         except BaseException:
-            restore(before)
+            frame.take_away(before)
             if pending is not None:
                 yield from pending
             raise

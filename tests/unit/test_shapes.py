@@ -287,3 +287,29 @@ def test_kinds_signatures_and_names_are_the_originals(ends):
     assert str(inspect.signature(Library.function)) == "(self, fail=False)"
     assert str(inspect.signature(Library().function)) == "(fail=False)"
     assert inspect.ismethod(Library().function)
+
+
+def test_where_nothing_is_put_in_place_what_a_body_attaches_stays():
+    """A frame without a context of its own leaves the caller's alone, also when the call fails."""
+    tokens = []
+
+    class Owner:
+        def call(self, fail):
+            body(fail)
+
+    def body(fail):
+        tokens.append(attach(Context({"mine": fail})))
+        if fail:
+            raise KeyError(fail)
+
+    undo = wrap(Owner, "call", around(lambda args, kwargs: Frame()))
+    try:
+        Owner().call(False)
+        assert get_current() == {"mine": False}
+        with pytest.raises(KeyError):
+            Owner().call(True)
+        assert get_current() == {"mine": True}
+    finally:
+        undo()
+        for token in reversed(tokens):
+            detach(token)
