@@ -63,6 +63,8 @@ def of(context: Context) -> Identity | None:
     Args:
         context: The context.
     """
+    if not context:
+        return None
     here = context.get(IDENTITY)
     if isinstance(here, Identity):
         return here

@@ -67,7 +67,7 @@ def announced(
         fallback: The name of a run that has none.
     """
     if type(serialized) is not dict:
-        serialized = serialized if isinstance(serialized, Mapping) else NO_DICT
+        serialized = serialized if serialized is not None and isinstance(serialized, Mapping) else NO_DICT
     name = extra.get("name")
     return Run(
         run_manager.run_id,

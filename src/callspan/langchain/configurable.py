@@ -84,8 +84,7 @@ def configured(args: tuple[Any, ...], kwargs: dict[str, Any], manager: Any) -> N
     """Note on a callback manager what the config says that it is made of."""
     config = args[0] if args else kwargs["config"]
     values = config.get("configurable")
-    if values:
-        manager.__dict__[_SLOT] = read(values, manager.metadata)
+    manager.__dict__[_SLOT] = read(values, manager.metadata) if values else None  # also if nothing: it is known now
 
 
 def given_to(manager: Any, metadata: Mapping[str, Any], config: Any, *, is_root: bool) -> Given | None:
@@ -114,7 +113,7 @@ def configurable_of(config: Any) -> Mapping[str, Any]:
     Args:
         config: The config, or anything that stands in its place.
     """
-    own = config.get("configurable") if isinstance(config, Mapping) else None
+    own = config.get("configurable") if type(config) is dict or isinstance(config, Mapping) else None
     module = sys.modules.get("langchain_core.runnables.config")
     around = None if module is None else module.var_child_runnable_config.get()
     inherited = around.get("configurable") if around else None

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import Context
 
 from callspan import lease, suspended
 from callspan.delivery import Telling
 from callspan.ending import NOTHING, cut_short, end
+from callspan.frame import current as current_context
+from callspan.frame import put
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
@@ -110,7 +112,7 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
     inputs_name = _INPUTS[name]
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Told | None:
-        current = get_current()
+        current = current_context()
         if current and suppressed(current):
             return None
         manager = args[0]
@@ -141,7 +143,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
     """Make the hook of a start method that announces a run for each prompt: siblings, none inside another."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Told | None:
-        current = get_current()
+        current = current_context()
         if current and suppressed(current):
             return None
         serialized, inputs = _argument(args, kwargs, 1, "serialized"), _argument(args, kwargs, 2, inputs_name)
@@ -246,8 +248,8 @@ def _explain_usage(model: Any, outputs: Any) -> None:
 
 
 def _leave(run: Run, outside: Context | None) -> None:
-    if outside is not None and get_current().get(RUN) is run:
-        attach(outside)
+    if outside is not None and current_context().get(RUN) is run:
+        put(outside)
 
 
 def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:

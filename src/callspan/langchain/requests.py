@@ -135,7 +135,7 @@ def parameters(said: Announcement) -> Mapping[str, object]:
     """
     found: dict[str, object] = {}
     params, options = said.extra.get("invocation_params"), said.extra.get("options")
-    if isinstance(params, Mapping):
+    if type(params) is dict or isinstance(params, Mapping):
         _collect(params, found, _NOTHING)
     metadata, subject = said.metadata, said.subject
     if subject is not None and (names := _fields_of(type(subject))):
@@ -144,7 +144,7 @@ def parameters(said: Announcement) -> Mapping[str, object]:
     for name, (attribute, read) in _STANDARD:
         if name in metadata and attribute not in found and (known := read(metadata[name])) is not None:
             found[attribute] = known
-    if semconv.OUTPUT_TYPE not in found and isinstance(options, Mapping) and "ls_structured_output_format" in options:
+    if semconv.OUTPUT_TYPE not in found and type(options) is dict and "ls_structured_output_format" in options:
         found[semconv.OUTPUT_TYPE] = JSON
     if semconv.OPENAI_REQUEST_SERVICE_TIER in found and _asked(said) not in _OPENAI:
         del found[semconv.OPENAI_REQUEST_SERVICE_TIER]

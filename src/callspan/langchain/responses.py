@@ -54,7 +54,7 @@ class Answer:
                 *(
                     said
                     for source in (self.output, self.metadata, self.info, beside)
-                    if source and isinstance(source, Mapping)
+                    if source and (type(source) is dict or isinstance(source, Mapping))
                     for name in _COUNTED_UNDER
                     if name in source and (said := mapping(source[name]))
                 ),
@@ -249,7 +249,7 @@ def explain_missing_usage(model: object, answer: Answer) -> None:
 
 def _mapping(thing: object, name: str) -> Mapping[str, Any]:
     value: Any = getattr(thing, name, None)
-    return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY  # the first is the faster test
+    return mapping(value)
 
 
 RESPONSE: Table = (

@@ -32,7 +32,7 @@ def schema(said: Run) -> str | None:
 
 
 def _under(key: str, given: Any) -> Any:
-    return given.get(key) if given is not None and isinstance(given, Mapping) else None
+    return given.get(key) if type(given) is dict or (given is not None and isinstance(given, Mapping)) else None
 
 
 def _name(given: Any) -> str | None:

@@ -155,7 +155,9 @@ _EMPTY: Mapping[str, Any] = {}
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return a value if it is a mapping, else an empty one."""
-    return value if type(value) is dict or isinstance(value, Mapping) else _EMPTY  # the first is the faster test
+    if type(value) is dict:  # the faster test
+        return value
+    return value if value is not None and isinstance(value, Mapping) else _EMPTY
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
