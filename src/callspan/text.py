@@ -92,11 +92,13 @@ def safe_id(text: str) -> str:
     return _SAFE_IDS[text] if len(text) <= NAME_LIMIT else encodable(without_keys(text))
 
 
+_LONG_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
 # Ids of providers, LangChain and LangGraph: each comes once, so it is told by its shape and not kept.
 _ID = lazily(
     r"(?:chatcmpl-|cmpl-|gen-|run-|lc_run--|call_|toolu_|toolu_vrtx_|toolu_bdrk_|msg_|msg_vrtx_|msg_bdrk_|resp_|fc_)?"
-    r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    r"|(?!A(?:[KSBC]IA|BSK|Iza)|eyJ|LTAI|(?:\d{13}))[A-Za-z0-9]{0,40})",
+    rf"(?:{_LONG_UUID}|(?!A(?:[KSBC]IA|BSK|Iza)|eyJ|LTAI|(?:\d{{13}}))[A-Za-z0-9]{{0,40}})"
+    rf"|(?:[A-Za-z_]{{1,20}}:{_LONG_UUID}(?:\||$))+",  # a checkpoint namespace, of names too short for a key
     re.ASCII,
 )
 

@@ -84,7 +84,7 @@ def _errors_in(value: Any, call: str | None, depth: int) -> Iterator[ToolError]:
     elif sort == "command":
         yield from _errors_in_update(value.update, call, depth)
     elif _is_mcp_error(value):
-        yield ToolError(_text(value["content"] if isinstance(value, dict) else getattr(value, "content", None)))
+        yield ToolError(_text(value["content"] if type(value) is dict else getattr(value, "content", None)))
     elif isinstance(value, (list, tuple)) and depth:
         for one in value[-_LATEST:]:
             if sort_of(one) in ("message", "command"):
@@ -166,7 +166,7 @@ def given_up(run: Run) -> BaseException | None:
 
 def _is_mcp_error(value: Any) -> bool:
     """Return whether this is a result of MCP's `tools/call` that says `isError`, as an object or as its JSON."""
-    if isinstance(value, dict):
+    if type(value) is dict:  # nothing else of a program's is looked into
         return value.get(_MCP_FLAG) is True and "content" in value
     return type(value).__name__ == "CallToolResult" and getattr(value, _MCP_FLAG, None) is True
 
