@@ -234,7 +234,7 @@ def _generator(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.isgenerator(body):
             return body
-        frame.holds(body)
+        frame.watch.run(frame.holds, body)
         driver: Any = drive(body, frame)
         driver.__name__, driver.__qualname__ = body.__name__, body.__qualname__
         return driver
@@ -248,7 +248,7 @@ def _async_generator(opened: Opener) -> Wrapper:
         body = wrapped(*args, **kwargs)
         if frame is None or not inspect.isasyncgen(body):
             return body
-        frame.holds(body)
+        frame.watch.run(frame.holds, body)
         return AsyncDriver(body, frame)
 
     return wrapper

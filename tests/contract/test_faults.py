@@ -23,43 +23,53 @@ from callspan import (
     errors,
     frame,
     lease,
+    parents,
+    registry,
     run,
     shapes,
     spans,
     starting,
     subscription,
+    suspended,
     telemetry,
     text,
 )
 from callspan.langchain import (
     announcement,
+    billed,
     bodies,
     callers,
     chains,
+    configurable,
     embeddings,
     events,
+    failures,
     graphs,
     lifecycle,
+    litellm,
     models,
     others,
     outcomes,
     own_runs,
+    partial,
     pauses,
+    price_terms,
     tokens,
     usage,
 )
 from callspan.testing import open_runs
 
 MODULES: list[ModuleType] = [
-    *(ending, errors, frame, lease, run, shapes, spans, starting, subscription, text),
-    *(announcement, bodies, callers, chains, embeddings, events, graphs, lifecycle, models, others, outcomes),
-    *(own_runs, pauses, tokens, usage),
+    *(ending, errors, frame, lease, parents, registry, run, shapes, spans, starting, subscription, suspended, text),
+    *(announcement, billed, bodies, callers, chains, configurable, embeddings, events, failures, graphs, lifecycle),
+    *(litellm, models, others, outcomes, own_runs, partial, pauses, price_terms, tokens, usage),
 ]
 
 # The weaving itself happens when a patch is installed, and the wrappers are the user's call.
 NOT_AT_CALL_TIME = {
     *("before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "reset", "restore", "_drive"),
     *("_note", "leave"),  # as short as an assignment
+    "_drop",  # Python calls it, and swallows what it raises
 }
 
 
