@@ -101,6 +101,11 @@ def is_inforce() -> bool:
     return _current is not None
 
 
+def last() -> Telemetry | None:
+    """Return what was put in force last, if anything was: another object whenever something is instrumented."""
+    return _last
+
+
 def provider() -> TracerProvider | None:
     """Give the provider that was given, if one was."""
     return None if _current is None else _current.provider

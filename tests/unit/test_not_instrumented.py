@@ -78,7 +78,9 @@ def test_callbacks_are_warned_of_once(use: Any, caplog: Any, monkeypatch: Any) -
 
 
 @pytest.mark.may_log
-def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any) -> None:
+def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any, monkeypatch: Any) -> None:
+    """This order is allowed, so there is no warning."""
+    monkeypatch.setattr(telemetry, "_said", set())
     runs: list[str] = []
     undo = callspan.add_callback(callspan.Listen(lambda run: runs.append(run.name)))
     try:
@@ -87,6 +89,32 @@ def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any) -> None
     finally:
         undo()
     assert runs == ["after"]
+    assert caplog.messages == []
+
+
+@pytest.mark.may_log
+@pytest.mark.parametrize("run", ["invoke", "ainvoke", "stream", "batch"])
+def test_a_callback_that_stays_is_warned_of_when_langchain_runs(run: str, caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(telemetry, "_said", set())
+    undo = callspan.add_callback(callspan.Budget(calls=1))
+    try:
+        assert caplog.messages == []
+        step = RunnableLambda(str)
+        for _ in range(2):
+            match run:
+                case "ainvoke":
+                    asyncio.run(step.ainvoke(1))
+                case "stream":
+                    list(step.stream(1))
+                case "batch":
+                    step.batch([1, 2])
+                case _:
+                    step.invoke(1)
+        (said,) = caplog.messages
+    finally:
+        undo()
+    assert said.startswith("callspan.add_callback: nothing is instrumented")
+    assert caplog.messages == [said]
 
 
 def test_a_block_without_callbacks_is_not_warned_of(monkeypatch: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar, cast, overload
@@ -11,12 +10,10 @@ from typing import Any, TypeVar, cast, overload
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 
-from callspan import telemetry
 from callspan.callback.forward import Forward, as_callback, put_bus
+from callspan.callback.idle import warn_idle, watch
 from callspan.frame import attached
 from callspan.subscription import BLOCK, doors
-
-_log = logging.getLogger("callspan")
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
 
@@ -24,8 +21,8 @@ _Processor = TypeVar("_Processor", bound=SpanProcessor)
 def add_callback(processor: SpanProcessor) -> Callable[[], None]:
     """Let a callback, or any span processor, hear the whole process from now on.
 
-    If nothing is instrumented yet that is logged once, and it hears what runs after `instrument()`. A run keeps those
-    whom it found at its start until its end.
+    It hears what runs after `instrument()`. If something of LangChain runs before, or it is taken away before, that is
+    logged once. A run keeps those whom it found at its start until its end.
 
     Args:
         processor: An instance of a class of `Callback`, or of any `SpanProcessor`.
@@ -37,7 +34,7 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
         TypeError: It is no span processor.
     """
     callback = as_callback(processor)
-    _warn_if_idle("callspan.add_callback")
+    removed = watch()
     doors.prepare = put_bus
     put_bus()
     doors.add(callback)
@@ -49,6 +46,7 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
         if wanted:
             wanted.pop()
             doors.remove(callback)
+            removed()
 
     return undo
 
@@ -77,21 +75,11 @@ def callbacks(*processors: SpanProcessor) -> Generator[Any]:
     """
     given = tuple(as_callback(processor) for processor in processors)
     if given:
-        _warn_if_idle("callspan.callbacks")
+        warn_idle("callspan.callbacks")
     put_bus()
     here: Any = get_current()
     with attached(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)})):
         yield processors[0] if len(processors) == 1 else processors
-
-
-def _warn_if_idle(scope: str) -> None:
-    """Log once for each scope that its callbacks receive nothing of LangChain, for nothing is instrumented."""
-    if not telemetry.is_inforce() and telemetry.once(f"idle {scope}"):
-        _log.warning(
-            "%s: nothing is instrumented, so its callbacks receive no events of LangChain, and guards guard nothing; "
-            "call callspan.instrument() first",
-            scope,
-        )
 
 
 def flush(timeout: float) -> bool:
