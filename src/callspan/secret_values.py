@@ -161,7 +161,7 @@ def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
     if key.endswith(_SHORT_NUMBERS) and plain[0].isdigit():
         return at, plain.end()
     is_count = key.endswith("token") and (plain[0].isdigit() or len(plain[0]) == 1)  # 8 a token, a token: a unit
-    if is_count or _PLAIN.fullmatch(plain[0]):
+    if is_count or _PLAIN.fullmatch(plain[0]) or _is_in_model(text, at):
         return at, at
     if (phrase := _PHRASE.match(text, at)) and is_phrase(phrase[0], telling):
         return at, phrase.end()
@@ -173,6 +173,17 @@ def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
 
 
 _PHRASE = lazily(r"[a-z]{3,16}(?:[ -][a-z]{3,16}){2,7}(?=[ \t]*(?:\n|\Z))")
+
+
+def _is_in_model(text: str, at: int) -> bool:
+    """Return whether what stands here is the last part of a fine-tuned model's name."""
+    start = max(at - _LONGEST_MODEL, 0)
+    return text.find("ft:", start, at) >= 0 and _FINE_TUNED.search(text, start, at) is not None
+
+
+_LONGEST_MODEL = 160
+_FINE_TUNED = lazily(r"(?<![\w:-])ft:[\w.-]{2,64}:(?:[\w-]{0,32}:){1,2}\Z", re.ASCII)
+"""What stands before the last part of a fine-tuned model's name: organization and suffix may be called anything."""
 
 _REST = 120
 """Characters behind a value that tell whether it is one of a sentence."""

@@ -277,3 +277,13 @@ def test_what_follows_an_option_in_a_list_of_words_is_replaced():
     assert Secrets(denied())(given, Place("tool_arguments")) == [
         *("app", "--password", "[redacted]", "--verbose", "-n", "3", "--api-key", "[redacted]", "--token")
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["ft:gpt-4o:org:auth:8aBcDe12", "ft:gpt-4o-mini-2024-07-18:token::9xYz81Ab", "ft:gpt-4o:acme:pass:8aBcDe12"]
+)
+def test_the_parts_of_a_fine_tuned_models_name_are_no_keys(name):
+    """Its organization and suffix may be called anything; a key of a known shape is found all the same."""
+    assert without_secrets(name) == name
+    assert without_secrets(f"{name} password: hunter2A9") == f"{name} password: [redacted]"
+    assert "abcdefghijk" not in without_secrets(f"{name.rpartition(':')[0]}:sk-proj-abcdefghijk12345678")
