@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from asyncio import current_task
-from types import CodeType, FrameType
+from collections.abc import Iterator
+from types import CodeType, FrameType, GeneratorType
 from typing import Any
 
 _NEAR = 3
@@ -21,16 +22,39 @@ def is_started_by(code: CodeType | None) -> bool:
     return False
 
 
-def is_closed_early() -> bool:
-    """Tell whether the end that is being announced is that of a stream whose consumer did not want the rest.
+def half_read() -> GeneratorType[Any, Any, Any] | None:
+    """Return what the stream whose end is being announced was reading from, if its consumer did not want the rest.
 
     A synchronous transform swallows the `GeneratorExit` and reports what it has so far as its result: what tells is
     that the generator it reads from is still in the middle.
     """
     frame = _caller()
     if frame is None or frame.f_code.co_name != "_transform_stream_with_config":
-        return False
-    return getattr(frame.f_locals.get("iterator"), "gi_frame", None) is not None
+        return None
+    steps = frame.f_locals.get("iterator")
+    return None if getattr(steps, "gi_frame", None) is None else steps
+
+
+def close_steps(steps: GeneratorType[Any, Any, Any]) -> None:
+    """Close the steps of a chain that was closed, if LangChain made them: their runs end before that of the chain.
+
+    LangChain drops them as soon as it has announced the end of the chain, and nobody else holds them. Only then are
+    they closed: models end, and a step behind a model reads it to its end. A root's totals would miss all that.
+
+    Args:
+        steps: What the chain was reading from.
+    """
+    frame = steps.gi_frame
+    if frame is not None and str(frame.f_globals.get("__name__")).startswith("langchain_core.runnables."):
+        next(_until_dropped(steps))
+
+
+def _until_dropped(steps: GeneratorType[Any, Any, Any]) -> Iterator[None]:
+    """Close the steps when this is dropped: Python then reports and drops what they raise, as it does without us."""
+    try:
+        yield
+    finally:
+        steps.close()
 
 
 def is_event_stream() -> bool:

@@ -16,7 +16,7 @@ from callspan.frame import put
 from callspan.kinds import Cause, Kind, Subscriber
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
-from callspan.langchain.callers import is_closed_early
+from callspan.langchain.callers import close_steps, half_read
 from callspan.langchain.causes import causes_of, may_have_causes, remember
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, is_step, run_type
 from callspan.langchain.configurable import given_to
@@ -212,8 +212,10 @@ def ended(outputs_name: str) -> Hook:
         outcome = OK if run.skipped is None else SKIPPED
         if run.paused is not None and run.row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
-        elif "inputs" in kwargs and run.row.name == "chain" and is_closed_early():
+        elif "inputs" in kwargs and run.row.name == "chain" and (steps := half_read()) is not None:
             outcome = CLOSED  # a stream reports its inputs with its result
+            if run.streams:
+                close_steps(steps)
         return _finish(run, outputs, None, outcome)
 
     return hook

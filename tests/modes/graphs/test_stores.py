@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import Any, TypedDict
 
 import pytest
@@ -109,6 +110,30 @@ async def test_a_sync_search_from_a_thread_stands_under_its_node(recording: Reco
 
     graph = graph_of(BatchedStore(Embedder()), remember)
     await asyncio.to_thread(graph.invoke, {})
+    assert recording.tree() == TREE
+
+
+@pytest.mark.parametrize("form", ["sync", "async"])
+async def test_the_stores_of_sqlite_embed_under_the_node_that_asked(form: str, recording: Recording) -> None:
+    pytest.importorskip("langgraph.store.sqlite", reason="langgraph-checkpoint-sqlite is not installed")
+    if not hasattr(sqlite3.Connection, "enable_load_extension"):
+        pytest.skip("this Python's SQLite loads no extensions")
+    from langgraph.store.sqlite import SqliteStore
+    from langgraph.store.sqlite.aio import AsyncSqliteStore
+
+    def remember(state: State, store: BaseStore) -> None:
+        store.put(("notes",), "1", {"text": "likes tea"})
+        assert len(store.search(("notes",), query="tea")) == 1
+
+    index: Any = {"dims": 2, "embed": Embedder(), "fields": ["text"]}
+    if form == "sync":
+        with SqliteStore.from_conn_string(":memory:", index=index) as store:
+            store.setup()
+            graph_of(store, remember).invoke({})
+    else:
+        async with AsyncSqliteStore.from_conn_string(":memory:", index=index) as store:
+            await store.setup()
+            await graph_of(store, _put_and_search).ainvoke({"text": "tea"})
     assert recording.tree() == TREE
 
 

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, GenerationChunk
 from langchain_core.runnables import RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
@@ -19,7 +21,8 @@ from tests.modes.models.calls import Standstill, acall, call, cancel, settle
 from tests.modes.models.completion_models import CompletingNative
 
 import callspan
-from callspan.testing import Recording, record
+from callspan import Listen
+from callspan.testing import Recording, ScriptedChatModel, record
 
 USAGE: Any = {"input_tokens": 1000, "output_tokens": 2, "total_tokens": 1002}
 SHOWN = [
@@ -339,6 +342,36 @@ def test_totals_of_a_closed_chain(form: str, recording: Recording) -> None:
     assert "invoke_workflow ~closed langchain.total.input_tokens=1000\n" in recording.tree(
         attributes=["langchain.total.input_tokens"]
     )
+
+
+@pytest.mark.parametrize(
+    "behind", [StrOutputParser(), RunnableLambda(lambda said: said.content)], ids=["parser", "lambda"]
+)
+def test_totals_of_a_closed_chain_that_reads_its_model_to_its_end(behind: Any, recording: Recording) -> None:
+    """A sync step that is closed reads all that is left of the model before it; the chain ends after both."""
+    model = ScriptedChatModel("one two three")
+    heard: list[str] = []
+    with callspan.callbacks(Listen(on_end=lambda run: heard.append(run.kind))):
+        steps = (model | behind).stream("hello")
+        next(steps)
+        steps.close()
+    assert heard == ["llm", "chain", "chain"]
+    used = recording.named("chat scripted").attributes["gen_ai.usage.input_tokens"]
+    assert recording.named("invoke_workflow").attributes["langchain.total.input_tokens"] == used
+
+
+def test_what_a_closed_chain_raises_in_its_model_stays_an_unraisable_exception(recording: Recording) -> None:
+    """As without tracing: Python reports it, the closing program does not get it."""
+    unraised: list[Any] = []
+    steps = (ScriptedChatModel(["one ", "two ", ConnectionError("the line is dead")]) | StrOutputParser()).stream(
+        "hello"
+    )
+    next(steps)
+    with patch("sys.unraisablehook", unraised.append):
+        steps.close()
+    assert [type(one.exc_value) for one in unraised] == [ConnectionError]
+    assert recording.named("invoke_workflow").attributes["langchain.run.outcome"] == "closed"
+    assert recording.named("chat scripted").attributes["error.type"] == "ConnectionError"
 
 
 class Completion(CompletingNative):
