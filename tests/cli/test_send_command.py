@@ -110,7 +110,7 @@ def test_interrupted_it_waits_for_the_answer_that_is_due_and_goes_on_from_there(
     server.decide = decide
     process = started("--endpoint", server.url)
     assert process.wait(30) == 130
-    assert "not all was sent; the same command goes on from here" in process.stderr.read()
+    assert "not all spans were sent; run the same command again to send the rest" in process.stderr.read()
     state = json.loads(file.with_name("trace.jsonl.sent").read_text())["endpoints"][server.traces]
     assert (state["sent"], state["pending"]) == (len(server.spans), 0)
     server.decide = lambda count, export: Answer()
@@ -126,7 +126,7 @@ def test_interrupted_while_it_waits_it_ends_at_once(file, server, started):
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
-    assert "503 Service Unavailable; again in 50.0 s" in process.stderr.read()
+    assert "503 Service Unavailable; trying again in 50.0 s" in process.stderr.read()
 
 
 def test_a_server_that_fails_now_and_then_gets_each_span_once(file, server, monkeypatch):

@@ -218,7 +218,7 @@ def test_where_no_run_is_wanted_nothing_is_written(file: Path) -> None:
     page.write_text("the page")
     done = view(file, "--trace", "ffff")
     assert (done.exit_code, done.stdout, page.read_text()) == (0, "", "the page")
-    assert "no run is one of those that are wanted" in done.stderr
+    assert "no run matches the options" in done.stderr
 
 
 def test_a_port_that_is_taken_is_said_in_a_line(served: Any, file: Path) -> None:

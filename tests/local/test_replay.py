@@ -138,7 +138,7 @@ def test_a_server_says_when_it_wants_to_be_asked_again(file, server):
 
 def test_a_server_that_takes_nothing_is_given_up_and_what_it_took_is_known(file, server):
     server.decide = lambda number, export: Answer(200 if number <= 3 else 503)
-    with pytest.raises(SendError, match="took nothing for 0 s: 503"):
+    with pytest.raises(SendError, match="accepted nothing for 0 s: 503"):
         send(file, server, patience=0.2)
     server.decide = lambda number, export: Answer()
     assert send(file, server).sent == 18

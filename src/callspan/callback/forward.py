@@ -127,7 +127,9 @@ def as_callback(processor: Any) -> Callback:
 
 
 def _check_processor(processor: Any) -> None:
-    if isinstance(processor, type) or not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
+    if isinstance(processor, type):
+        raise TypeError(f"{processor!r} is no span processor but a class; pass an instance: {processor.__name__}(...)")
+    if not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
         raise TypeError(
             f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback, "
             "and a handler of LangChain's is given as callspan.FromLangChain(handler)"

@@ -105,7 +105,7 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
             ledger.check()
             return _go_on(file, ledger, sender)
     except OSError as error:
-        say(f"cannot go on with {error.filename or file}: {error.strerror or error}")
+        say(f"cannot read or write {error.filename or file}: {error.strerror or error}")
         return UNREADABLE
     except SentError as error:
         raise click.UsageError(str(error)) from error
@@ -145,7 +145,7 @@ def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) 
     if failed:
         say(failed)
     if failed or done.stopped:
-        say("not all was sent; the same command goes on from here")
+        say("not all spans were sent; run the same command again to send the rest")
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[in
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(file.name.replace("[", "\\["), total=size, completed=offset)
         sender.told = lambda why, seconds: console.print(
-            Text(f"callspan: {one_line(why)}; again in {seconds:.1f} s"), soft_wrap=True
+            Text(f"callspan: {one_line(why)}; trying again in {seconds:.1f} s"), soft_wrap=True
         )
         yield lambda at: bar.update(task, completed=at, total=max(size, at))
 

@@ -77,7 +77,7 @@ def view(
     if not chosen.found:
         sys.exit(UNREADABLE)
     if not chosen.shown:
-        say("no run is one of those that are wanted; nothing is written")
+        say("no run matches the options; nothing is written")
 
 
 def _write(target: Path, page: str, files: Sequence[str]) -> None:

@@ -49,7 +49,11 @@ class Group:
         for _ in range(len(self.known)):
             if parent is None or parent not in self.known:
                 return
-            name, parent = self.known[parent]
+            name, above = self.known[parent]
+            if (span := self.open.get(parent)) is not None:  # its name may have come after its start
+                started = raw_of(span)
+                name = name_of(started, kind_of(started))
+            parent = above
             yield name
 
     def trace(self) -> Trace | None:

@@ -106,7 +106,7 @@ class Sender:
             wait = max(after, min(_LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.5, 1))
             if time.monotonic() + wait > deadline:
                 self.gave_up = True
-                raise SendError(f"{self.name} took nothing for {self.patience:.0f} s: {_text(why)}")
+                raise SendError(f"{self.name} accepted nothing for {self.patience:.0f} s: {_text(why)}")
             self.told(_text(why), wait)
             if self.stop.wait(wait):
                 raise Stopped
