@@ -193,3 +193,46 @@ def test_a_first_run_at_exit_is_recorded_though_no_time_is_given_for_the_exit(ru
     assert done.out == b"at exit\n"
     assert tree(done) == "invoke_workflow run"
     assert done.err.splitlines()[-1].startswith("callspan view")
+
+
+def test_a_provider_that_is_replaced_inside_of_the_programs_is_joined_again(run):
+    """As Logfire does when it is configured again. One that is only shut down gets no processor twice."""
+    done = run(
+        RUN
+        + """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+class Around(trace.TracerProvider):
+    provider = TracerProvider()
+
+    def get_tracer(self, *args, **kwargs):
+        tracer = Inside()
+        tracer.make = lambda: self.provider.get_tracer(*args, **kwargs)
+        return tracer
+
+    def add_span_processor(self, processor):
+        self.provider.add_span_processor(processor)
+
+class Inside(trace.Tracer):
+    def start_span(self, *args, **kwargs):
+        return self.make().start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args, **kwargs):
+        return self.make().start_as_current_span(*args, **kwargs)
+
+trace.set_tracer_provider(around := Around())
+for number in range(3):
+    with trace.get_tracer("app").start_as_current_span(f"request {number}"):
+        call(number)
+    around.provider.shutdown()
+    if number < 1:
+        around.provider = TracerProvider()
+"""
+    )
+    assert (done.code, "Traceback" in done.err) == (0, False), done.err
+    assert tree(done).splitlines() == [
+        *("request 0", "  invoke_workflow run"),
+        *("request 1", "  invoke_workflow run"),
+        *("request 2", "  invoke_workflow run"),
+    ]

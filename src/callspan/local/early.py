@@ -125,6 +125,16 @@ class EarlyProvider(trace.ProxyTracerProvider):
         self.joined.programs = provider
         self._when_joined()
 
+    def rejoin(self) -> None:
+        """Add our processors again if the program's provider has a new one inside: Logfire's, configured again."""
+        provider = self.programs()
+        inner = _processors_of(provider)
+        if inner is None or not any(provider is known for known in self._known):
+            return
+        for processor in self._processors:
+            if all(processor is not one for one in inner):
+                provider.add_span_processor(processor)
+
     def _keep_ours(self) -> None:
         """Make our own spans with the early provider: that of the program's takes no processors."""
         if telemetry.is_inforce():
@@ -166,6 +176,15 @@ class EarlyProvider(trace.ProxyTracerProvider):
 
 # Some libraries look at the name.
 EarlyProvider.__name__ = EarlyProvider.__qualname__ = trace.ProxyTracerProvider.__name__
+
+
+def _processors_of(provider: Any) -> tuple[Any, ...] | None:
+    """Return the processors of the SDK's provider, also where another one stands around it; None if there is none."""
+    for one in (provider, getattr(provider, "provider", None)):
+        every = getattr(getattr(one, "_active_span_processor", None), "_span_processors", None)
+        if isinstance(every, tuple):
+            return every
+    return None
 
 
 def _variables() -> dict[str, str]:

@@ -75,6 +75,7 @@ class Session:
         self._file = TraceFile(self._own_file())
         self._live = Live(self._own_screen())
         self._early = EarlyProvider([self._file, self._live], self._when_joined)
+        self._file.when_shut = self._when_shut
 
     @property
     def _is_main(self) -> bool:
@@ -118,6 +119,7 @@ class Session:
     def _bind(self) -> None:
         self._early.renew()
         self._early.join(telemetry.provider())
+        self._early.rejoin()
         self._file.open_soon()
         # Again: what is registered last goes first, and the program may have made a provider in between.
         self._register_again()
@@ -143,6 +145,18 @@ class Session:
             screen = self._live.screen
             if screen is not None:
                 screen.say([f"callspan: from now on without prompts and answers{WITH_THEM}"])
+
+    def _when_shut(self) -> None:
+        """Look before the next run whether the program's provider has been replaced."""
+        if self._bound and not self._left:
+            telemetry.first_run.prepare = self._rejoin
+
+    def _rejoin(self) -> None:
+        telemetry.first_run.prepare = None
+        try:
+            self._early.rejoin()
+        except Exception as error:  # noqa: BLE001 - somebody else's provider: the program goes on
+            _log.warning("callspan cannot join the program's tracer provider", exc_info=error)
 
     def _register_again(self) -> None:
         """Leave before what the program has registered; the first time stays, as the program may be at exit already."""

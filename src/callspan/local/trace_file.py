@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import get_ident
 from typing import IO
@@ -36,6 +36,8 @@ class TraceFile(SpanProcessor):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.when_shut: Callable[[], None] = _nothing
+        """Is called when a provider that has this processor is shut down."""
         self._quiet = _Quiet()
         logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
         self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
@@ -82,6 +84,10 @@ class TraceFile(SpanProcessor):
         """Hand a span over to be written."""
         if span.context is not None and span.context.trace_flags.sampled:
             self._background.put(span)
+
+    def shutdown(self) -> None:
+        """Go on: the program may put another provider in the place of the one that is shut down."""
+        self.when_shut()
 
     def open_soon(self) -> None:
         """Have the file made, though there is nothing to write yet."""
@@ -153,6 +159,10 @@ class TraceFile(SpanProcessor):
         # The number is never closed here: once the program has closed it, it may be that of a file of its own.
         self._stream = os.fdopen(file, "w", encoding="utf-8", closefd=False)
         self._exporter = FileSpanExporter(stream=self._stream)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _is_same(stream: IO[str], file: os.stat_result) -> bool:
