@@ -45,12 +45,15 @@ def facts_of(run: Run, error: BaseException, given: Sequence[Any]) -> dict[str, 
         error: The exception.
         given: The choices that LangChain made of it: one of them may hold the body.
     """
+    uncounted: dict[str, Any] = {}
     for answer in _answers(error, given):
         usage = _usage(answer)
         if usage is not None:
             # One call may fail several runs: the prompts of a completion model, a model that asks another one.
             return {} if _is_billed(run, error) else {**_facts(answer), "token_usage": usage}
-    return {}
+        if not uncounted and _reasons(answer):  # of a stream, whose usage comes after its finish reason
+            uncounted = _facts(answer)
+    return uncounted
 
 
 def _answers(error: BaseException, given: Sequence[Any]) -> Iterator[Any]:

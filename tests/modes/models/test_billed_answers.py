@@ -154,6 +154,19 @@ def test_a_completion_that_the_exception_holds(recording: Recording) -> None:
     assert recording.tree(attributes=SHOWN) == f"chat !ValueError{BILLED}\nchat !RuntimeError{BILLED}\n"
 
 
+def test_a_completion_whose_usage_had_not_come(recording: Recording) -> None:
+    """OpenAI's stream breaks at the finish reason, before the usage: what the completion says is kept."""
+    error: Any = ValueError("cannot be read")
+    error.completion = Completion({name: value for name, value in CHAT_COMPLETION.items() if name != "usage"})
+    with pytest.raises(ValueError, match="cannot be read"):
+        call("stream", Unread(error=error, word="Well"), "hello")
+    [span] = recording
+    said: Any = span.attributes
+    assert "gen_ai.usage.input_tokens" not in said
+    assert said["gen_ai.response.model"] == CHAT_COMPLETION["model"]
+    assert said["gen_ai.response.finish_reasons"] == ("length",)
+
+
 class Prompts(BaseLLM):
     """A completion model that answers all prompts in one request."""
 
