@@ -77,7 +77,7 @@ def test_a_programs_failure_is_its_own_and_the_summary_says_where_it_began(run, 
     assert "ValueError: no such luck\n" in without.stderr.decode()
     assert "Traceback" in done.err
     assert "unlucky  " in done.err
-    summary = done.err[done.err.index("2 runs, 1 failed, 1 model call") :].splitlines()
+    summary = done.err[done.err.index("2 runs (1 failed), 1 model call") :].splitlines()
     assert summary[1:3] == ["x ValueError  no such luck", "  unlucky   app.py:11"]
 
 

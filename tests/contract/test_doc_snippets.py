@@ -179,7 +179,7 @@ def test_the_table_of_hooks_has_every_hook():
     from callspan.callback.callback import HOOKS
 
     text = (ROOT / PAGE).read_text(encoding="utf-8")
-    table = text.partition("\n## Hooks\n")[2].partition("\n\nLangGraph tells")[0]
+    table = text.partition("\n## Hooks\n")[2].partition("\n\nLangGraph reports")[0]
     listed = set(re.findall(r"`(on_\w+)`", table))
     for kind in re.findall(r"`on_(\w+)_start`, `_end`, `_error`", table):
         listed |= {f"on_{kind}_end", f"on_{kind}_error"}

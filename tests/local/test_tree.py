@@ -176,7 +176,7 @@ def test_the_summary_says_where_it_began_and_what_was_slow():
     summary = Summary()
     summary.add(refund(), WIDE)
     assert summary_lines(summary, WIDE) == [
-        "1 run, 1 failed · 2 model calls · 4 tools, 3 failed · 824→48 tokens · $0.0004 · 9.84s",
+        "1 run (1 failed) · 2 model calls · 4 tools (3 failed) · 824→48 tokens · $0.0004 · 9.84s",
         "✗ PaymentGatewayError  card_not_refundable: closed",
         "  refund_agent › tools › issue_refund (try 3)   client.py:118",
         "slowest path  refund_agent › tools › issue_refund  2.03s of 9.84s",

@@ -150,9 +150,9 @@ def _totals(summary: Summary, look: Look) -> str:
     tools = many_text(summary.tools, "tool")
     parts = [many_text(summary.runs, "run")]
     if summary.failed:
-        parts[0] += f", {summary.failed} failed"
+        parts[0] += f" ({summary.failed} failed)"
     parts += [many_text(summary.models, "model call")] if summary.models else []
-    parts += [f"{tools}, {summary.tools_failed} failed" if summary.tools_failed else tools] if summary.tools else []
+    parts += [f"{tools} ({summary.tools_failed} failed)" if summary.tools_failed else tools] if summary.tools else []
     used = summary.used
     parts += [f"{count_text(used.input)}{look.signs.to}{count_text(used.output)} tokens"] if used.calls else []
     parts += [(look.signs.least if used.gaps else "") + money_text(used.cost)] if used.cost is not None else []
