@@ -189,7 +189,7 @@ def test_the_table_of_hooks_has_every_hook():
 def test_the_table_of_the_run_has_every_public_attribute():
     """What a `Run` offers is explained, and nothing else."""
     text = (ROOT / PAGE).read_text(encoding="utf-8")
-    table = text.partition("\n## The run\n")[2].partition("\n\nWhat a callback must")[0]
+    table = text.partition("\n## The run\n")[2].partition("\n\nKeep what you need")[0]
     first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     listed = {name for cell in first_cells for name in re.findall(r"`(\w+)", cell)}
     given = {
