@@ -116,6 +116,8 @@ def keyword_only(self: Any, run: Any, *, more: Any) -> None: ...
 
 SIGNATURES: list[tuple[str, Any, str]] = [
     ("on_llm_start", langchains, r"\(self, serialized, prompts, \*\*kwargs\).*on_llm_start\(self, run\).*From"),
+    ("on_llm_new_token", lambda self, token, *, chunk=None, run_id, **more: None, r"\(self, run, token, chunk\).*From"),
+    ("on_text", lambda self, text, **more: None, r"\(self, run, text\).*From"),
     ("on_llm_end", lambda self: None, r"write def on_llm_end\(self, run\)"),
     ("on_llm_end", lambda: None, r"write def on_llm_end\(self, run\)"),
     ("on_llm_new_token", lambda self, run, token: None, r"on_llm_new_token\(self, run, token, chunk\)"),

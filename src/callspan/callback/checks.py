@@ -217,7 +217,8 @@ def _check_hook(cls: type, hook: str, function: Any) -> None:
     payload = _PAYLOADS.get(hook, ())
     count = 1 + len(payload) + (bool(payload) and bool(getattr(cls, "callspan_keywords", False)))
     wanted = f"write def {hook}({', '.join(('self', 'run', *payload))})"
-    theirs = _LANGCHAINS.intersection(parameters(function)[:2])
+    named = parameters(function)
+    theirs = bool(_LANGCHAINS.intersection(named[:2])) or "run_id" in named or named[1:2] == payload[:1] != ()
     if not accepts(function, count):
         hint = _OF_LANGCHAIN if theirs else ""
         raise TypeError(f"{where}{written(function)} cannot be called with its run: {wanted}{hint}")
