@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from itertools import islice
 from operator import attrgetter
@@ -30,6 +31,9 @@ _shadowed: dict[int, weakref.ref[Run]] = {}  # by identity: open runs whose id a
 _LIMIT = 16_384
 """How many runs that have ended are kept at most: a program may hold the ids of all it ever made."""
 
+_TEXTS = 1024
+"""How many of them are kept whose id is a text, which nobody can tell to be still about."""
+
 _NOTHING: Mapping[str, object] = {}
 
 
@@ -51,6 +55,7 @@ _inherited = attrgetter(*INHERITED)
 
 
 _ended: dict[Any, Ended] = {}  # by the number that is the id: an id as the key would hold itself
+_texts: deque[str] = deque()  # which of the keys are texts, oldest first
 
 
 def add(run: Run) -> None:
@@ -80,11 +85,17 @@ def find(run_id: Any) -> Run | None:
 
 def keep(run: Run) -> None:
     """Keep of a run that ends what its children inherit, as long as a config that names it may be about."""
-    context = run.context
-    if context is None or type(run.id) is not UUID:
+    context, held = run.context, run.id
+    key: int | str
+    if context is None:
         return
-    ended = Ended(run.id, _drop)
-    ended.key = key = run.id.int
+    if type(held) is UUID:
+        ended, key = Ended(held, _drop), held.int
+    elif type(held) is str:
+        ended, key = _of_text(held), held
+    else:
+        return
+    ended.key = key
     around = _NOTHING
     if len(context) > 2:  # noqa: PLR2004 - besides the span and the run: blocks, sessions, baggage
         around = {key: value for key, value in context.items() if key != RUN and value is not run.span}
@@ -95,6 +106,15 @@ def keep(run: Run) -> None:
             _ended.pop(oldest, None)
 
 
+def _of_text(run_id: str) -> Ended:
+    """Return what is kept by a text, with the other newest: it refers to no id, as a text goes without a word."""
+    if run_id not in _ended:
+        _texts.append(run_id)
+    if len(_texts) > _TEXTS:
+        _ended.pop(_texts.popleft(), None)
+    return Ended(Ended)
+
+
 def _drop(ended: Ended) -> None:
     if _ended.get(ended.key) is ended:
         _ended.pop(ended.key, None)
@@ -103,11 +123,12 @@ def _drop(ended: Ended) -> None:
 def forget_ended() -> None:
     """Forget what is kept of runs that have ended: whoever watches next begins anew."""
     _ended.clear()
+    _texts.clear()
 
 
 def find_ended(run_id: Any) -> Ended | None:
     """Return what is kept of the run with this id that ended last, or None."""
-    return _ended.get(run_id.int) if type(run_id) is UUID else None
+    return _ended.get(run_id.int if type(run_id) is UUID else run_id)
 
 
 def open_now() -> list[Run]:

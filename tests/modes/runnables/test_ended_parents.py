@@ -67,6 +67,27 @@ def test_a_job_of_a_chain_group_stands_under_it(tree: Callable[..., str]) -> Non
     assert tree() == "invoke_workflow group\n  chat memory\n"
 
 
+def test_a_job_of_a_run_with_a_text_for_an_id_stands_under_it(tree: Callable[..., str]) -> None:
+    kept: list[RunnableConfig] = []
+    chain = RunnableLambda(lambda value, config: kept.append(config), name="f")
+    for name in ("first", "second"):
+        config: Any = {"run_id": name, "run_name": name}
+        chain.invoke("x", config)
+    with ThreadPoolExecutor(1) as pool:
+        for config in kept:
+            pool.submit(model().invoke, "note it", config).result()
+    assert tree() == "invoke_workflow first\n  chat memory\ninvoke_workflow second\n  chat memory\n"
+
+
+def test_of_the_runs_with_texts_for_ids_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_TEXTS", 3)
+    with record():
+        for number in range(10):
+            config: Any = {"run_id": f"run {number}"}
+            RunnableLambda(str).invoke("x", config)
+        assert [number for number in range(10) if registry.find_ended(f"run {number}")] == [7, 8, 9]
+
+
 def test_a_job_that_is_a_chain_is_no_workflow(tree: Callable[..., str]) -> None:
     kept: list[RunnableConfig] = []
     RunnableLambda(lambda value, config: kept.append(config), name="f").invoke("x")
