@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,19 @@ def test_another_command_that_starts_a_python_is_run_too(tmp_path, program):
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "the plain truth ['app.py']\n"
     assert (tmp_path / "t.jsonl").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files that can be executed are of POSIX")
+def test_a_command_that_is_named_by_its_path_is_run_too(tmp_path, program):
+    """A Python, or a shell script that starts one."""
+    app = program("from langchain_core.runnables import RunnableLambda\nRunnableLambda(str).invoke(1)")
+    script = program(f"#!/bin/sh\nexec {sys.executable} {app}\n", "start")
+    script.chmod(0o755)
+    for command in ([sys.executable, str(app)], [str(script)], ["./start"], ["start"]):
+        done = subprocess.run(
+            [*CALLSPAN, "run", *command], cwd=tmp_path, env=environment(), capture_output=True, check=False, text=True
+        )
+        assert (done.returncode, "1 run" in done.stderr) == (0, True), done.stderr
 
 
 def test_no_program_is_a_wrong_call(tmp_path):

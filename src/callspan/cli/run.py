@@ -116,12 +116,30 @@ def _command(program: Sequence[str], *, module: bool) -> list[str]:
     if module:
         return [sys.executable, "-m", *program]
     here = Path(program[0])
+    if here.is_file() and _is_command(here):
+        return [os.path.join(here.parent, here.name), *program[1:]]  # noqa: PTH118 - keeps the `./` before a bare name
     is_program = here.is_file() or (here / "__main__.py").is_file()
     found = None if is_program else shutil.which(program[0], path=_path())
     if found is None and not program[0].startswith("-") and not here.exists():
         _warn(f"can't open file {program[0]!r}: it is not in this folder, and no command on PATH has this name")
         sys.exit(USAGE)
     return [sys.executable, *program] if found is None else [found, *program[1:]]
+
+
+def _is_command(file: Path) -> bool:
+    """Return whether a file that was named by its path is a command: a binary, such as a Python, or a shell script."""
+    if not os.access(file, os.X_OK) or file.suffix in (".py", ".pyw", ".pyz"):
+        return False
+    try:
+        with file.open("rb") as opened:
+            first = opened.readline(256)
+    except OSError:
+        return False
+    return first.startswith(_BINARY) or (first.startswith(b"#!") and b"python" not in first)
+
+
+_BINARY = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How programs of Linux, Windows and macOS begin."""
 
 
 def _path() -> str:
