@@ -20,7 +20,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import errors, semconv, telemetry
 from callspan.kinds import Cause, Table
-from callspan.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_texts
+from callspan.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_ids, short_texts
 
 TEXT_LIMIT = 65_536
 """Characters of one attribute that is no content."""
@@ -120,14 +120,15 @@ def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
     for name, value in said.items():
         if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
             values[name] = value
-        elif value is not None and (safe := _held(value, _in_family(name))) is not None:
-            values[name] = safe
+        elif value is None:
+            continue
+        else:
+            is_graphs = name.startswith("langgraph.")  # a node may be called `auth`, and `auth:1f0c…` is its task
+            if type(value) is str and len(value) <= NAME_LIMIT:
+                values[name] = short_ids[value] if is_graphs else short_texts[value]
+            elif (safe := _held(value, _own_text if is_graphs else _safe_text)) is not None:
+                values[name] = safe
     return values
-
-
-def _in_family(name: str) -> Callable[[str], str]:
-    """Return what makes a text of a family safe: a node may be called `auth`, and `auth:1f0c…` is its task."""
-    return _own_text if name.startswith("langgraph.") else _safe_text
 
 
 def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None:

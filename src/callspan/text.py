@@ -138,6 +138,9 @@ _KEPT = 2048
 _SAFE = _Cleaned(without_secrets)
 _SAFE_IDS = _Cleaned(lambda text, among: without_keys(text))
 
+short_ids: Mapping[str, str] = _SAFE_IDS
+"""The same for ids of the program's own."""
+
 short_texts: Mapping[str, str] = _SAFE
 """By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`."""
 

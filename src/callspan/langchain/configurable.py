@@ -39,6 +39,7 @@ class Given(NamedTuple):
 
 
 _NO_IDS: Mapping[str, Any] = {}
+_NO_KEYS: frozenset[str] = frozenset()
 
 
 def read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | None:
@@ -49,7 +50,8 @@ def read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | None
         metadata: The metadata of the run, which may have copies of them.
     """
     ids = {key: values[key] for key in CONVERSATION if key in values}
-    copied = frozenset(key for key in metadata.keys() & values.keys() if _is_same(metadata[key], values[key]))
+    shared = metadata.keys() & values.keys() if metadata else None
+    copied = frozenset(key for key in shared if _is_same(metadata[key], values[key])) if shared else _NO_KEYS
     return Given(ids, copied) if ids or copied else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from callspan import semconv
@@ -22,7 +23,13 @@ _AGENT_NODES = {
 
 def is_graph(subject: object) -> bool:
     """Tell whether the object whose frame opened the run is a LangGraph graph."""
-    return any(base.__name__ == "Pregel" for base in type(subject).__mro__)
+    cls: Any = type(subject)
+    return _is_pregel(cls)
+
+
+@lru_cache(maxsize=256)
+def _is_pregel(cls: Any) -> bool:
+    return any(base.__name__ == "Pregel" for base in cls.__mro__)
 
 
 def is_agent(graph: Any) -> bool:
