@@ -42,6 +42,36 @@ def test_sigterm_ends_the_spans_and_then_the_process_as_without_us(start, tmp_pa
     assert f"callspan view {done.files[0].name}" in done.err
 
 
+UNHEARD = """
+    import signal, threading, time
+    from langchain_core.runnables import RunnableLambda
+
+    RunnableLambda(lambda y: y).with_config(run_name="done").invoke(1)
+    here = threading.Lock()
+    here.acquire()
+
+    def other():  # the signal goes to this thread, so it does not interrupt what the main one waits for
+        here.acquire()
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        here.acquire()
+
+    threading.Thread(target=other, daemon=True).start()
+    never = threading.Lock()
+    never.acquire()
+    print("at work", flush=True)
+    here.release()
+    never.acquire()
+"""
+
+
+def test_sigterm_ends_a_process_whose_main_thread_waits_where_no_signal_comes_through(start, tmp_path):
+    process = start(UNHEARD)
+    assert process.stdout.readline() == b"at work\n"
+    done = ended(process, tmp_path)
+    assert done.code == -signal.SIGTERM
+    assert done.names() == ["invoke_workflow done"]
+
+
 BUSY = """
     from langchain_core.runnables import RunnableLambda
 

@@ -113,6 +113,7 @@ def test_it_is_left_out_at_every_depth(place, block, heard, run):
     assert BESIDE in said
 
 
+@pytest.mark.may_log  # OpenTelemetry 1.41 takes no nested values in log records
 @pytest.mark.parametrize("redact", ["secrets", "none", lambda part, place: part], ids=["secrets", "none", "function"])
 def test_it_is_left_out_whatever_the_redaction_and_wherever_content_goes(redact, tmp_path):
     logs = InMemoryLogRecordExporter()

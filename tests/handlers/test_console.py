@@ -32,6 +32,7 @@ def test_a_line_a_step(door: str, form: str) -> None:
     assert stream.getvalue().isascii()
 
 
+@pytest.mark.may_log  # the block begins before `through` instruments the process
 @pytest.mark.parametrize("door", ["process", "sampled out", "no sdk"])
 def test_what_fails_is_skipped_or_stopped(door: str) -> None:
     stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""README's "See what was said" does what it says: its commands, as they stand there, against the real viewers."""
+"""README's "See message content" does what it says: its commands, as they stand there, against the real viewers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.viewers.viewers import MLflow, Phoenix, ask
 def section() -> str:
     """The section of README.md."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.partition("## See what was said\n")[2].partition("\n## ")[0]
+    return text.partition("## See message content\n")[2].partition("\n## ")[0]
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,8 @@ class Background(Generic[Item]):
     ) -> None:
         self._write, self._name, self._limit, self._pause = write, name, limit, pause
         self.dropped = 0
+        self.when_begun: Callable[[], None] | None = None
+        """Is called in each process when its thread has started."""
         self._has_complained = False
         self.forget()
         _all.add(self)
@@ -158,6 +160,9 @@ class Background(Generic[Item]):
         except RuntimeError:  # the interpreter is on its way out, or there are too many threads
             self._direct = True
             self._write_here()
+            return
+        if self.when_begun is not None:
+            self.when_begun()
 
     def _run(self) -> None:
         queue, lock = self._queue, self.lock

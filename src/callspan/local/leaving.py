@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shlex
 import signal
@@ -141,18 +142,24 @@ def before_quick_exit(flush_file: Callable[[], None]) -> None:
     os._exit = _exit
 
 
-def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> None:
+def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> Callable[[], None]:
     """Let SIGTERM end the spans first, if it would just end the process, and then the process in the same way.
 
     Args:
         leave: Ends the spans.
         seconds: How long that may take.
         is_busy: Tells whether the thread that was interrupted holds a lock that leaving needs.
+
+    Returns:
+        What is to be called in each process that has something to write: it sees to it that SIGTERM is handled even
+        if it comes just before the main thread begins to wait, as a worker of `multiprocessing` does for its next task.
     """
     if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return
+        return _nothing
+    handled: list[bool] = []
 
     def terminated(number: int, frame: Any) -> None:
+        handled.append(True)
         if is_busy():  # it goes on for a moment, and is interrupted again
             again = Timer(_MOMENT, os.kill, (os.getpid(), number))
             again.daemon = True
@@ -165,7 +172,43 @@ def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    def watch() -> None:
+        handled.clear()
+        if signal.getsignal(signal.SIGTERM) is terminated:
+            _wake_for(signal.SIGTERM, terminated, handled)
+
     signal.signal(signal.SIGTERM, terminated)
+    return watch
+
+
+def _nothing() -> None: ...
+
+
+def _wake_for(number: int, handler: Any, handled: list[bool]) -> None:
+    """Interrupt the main thread again, if a signal has come and its handler was not called.
+
+    Python calls handlers between two of its own instructions. A signal that comes after the last one before a wait in C
+    (a semaphore's, say) is kept until that wait is over, which may be never. `faulthandler` hears of it at once: its
+    handler, in C, writes into a pipe and then calls Python's.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    faulthandler.register(number, file=write, all_threads=False, chain=True)
+
+    def wake() -> None:
+        while os.read(read, 65_536):
+            for _ in range(_WAKES):
+                time.sleep(_PATIENCE)
+                if handled or signal.getsignal(number) is not handler:
+                    break
+                signal.pthread_kill(main_thread().ident or 0, number)
+            handled.clear()
+
+    Thread(target=wake, name="callspan-signals", daemon=True).start()
+
+
+_WAKES, _PATIENCE = 40, 0.05
+"""How often the main thread is interrupted at most, and after how many seconds each."""
 
 
 _MOMENT = 0.002

@@ -93,7 +93,7 @@ class Session:
         self._unasked = telemetry.current() if self._plan.content and telemetry.is_inforce() else None
         telemetry.first_run.prepare = self.bind
         atexit.register(self.leave)
-        on_termination(self._terminate, self._plan.timeout, self._is_busy)
+        self._file.call_when_begun(on_termination(self._terminate, self._plan.timeout, self._is_busy))
         before_quick_exit(self._flush_file)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)

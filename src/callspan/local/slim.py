@@ -112,7 +112,7 @@ class SlimSpans:
             span.start,
             -1 if span.end is None else span.end,
             self._place(span),
-            float(first) if isinstance(first, (int, float)) else math.nan,
+            float(first) if isinstance(first, (int, float)) and not isinstance(first, bool) else math.nan,
             *(-1 if one is None else one for one in usage),
             math.nan if cost is None else cost,
         )

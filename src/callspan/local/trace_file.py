@@ -43,6 +43,14 @@ class TraceFile(SpanProcessor):
         self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
         self._forget()
 
+    def call_when_begun(self, function: Callable[[], None]) -> None:
+        """Have a function called in each process that begins to write.
+
+        Args:
+            function: The function.
+        """
+        self._background.when_begun = function
+
     def _forget(self) -> None:
         self.why = ""  # why nothing is written
         self.is_late = False  # whether something was still to be written when the time was over
