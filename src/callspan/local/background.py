@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Thread, get_ident
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -92,6 +92,15 @@ class Background(Generic[Item]):
         self._thread: Thread | None = None
         self._direct = self._stuck = False
         self.lock = RLock()
+        self._waiters: list[int] = []
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this thread keeps the other one from writing, or is waiting for it.
+
+        A signal handler that waits for the thread then would wait in vain: the events between them have locks.
+        """
+        return self.lock._is_owned() or get_ident() in self._waiters  # type: ignore[attr-defined,no-any-return,unused-ignore]
 
     @property
     def has_begun(self) -> bool:
@@ -146,9 +155,13 @@ class Background(Generic[Item]):
         return self._direct
 
     def _wait_for(self, mark: Event, seconds: float) -> bool:
-        self._queue.put(mark)
-        self._hurry.set()
-        return waited(mark.is_set, seconds) if is_on_loop() else mark.wait(seconds)
+        self._waiters.append(get_ident())
+        try:
+            self._queue.put(mark)
+            self._hurry.set()
+            return waited(mark.is_set, seconds) if is_on_loop() else mark.wait(seconds)
+        finally:
+            self._waiters.remove(get_ident())
 
     def _start(self) -> None:
         with self.lock:

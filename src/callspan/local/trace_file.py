@@ -85,8 +85,8 @@ class TraceFile(SpanProcessor):
 
     @property
     def is_held(self) -> bool:
-        """Whether this thread keeps the other one from writing."""
-        return self._background.lock._is_owned()  # type: ignore[attr-defined,no-any-return,unused-ignore]
+        """Whether this thread keeps the other one from writing, or is waiting for it."""
+        return self._background.is_held
 
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a span over to be written."""
