@@ -14,7 +14,7 @@ from opentelemetry.trace import Tracer
 
 import callspan
 from benchmarks.workloads import Workload
-from callspan.kinds import Kind
+from callspan.core.operations import Kind
 from callspan.langchain.chains import CHAIN, WORKFLOW
 from callspan.langchain.graphs import AGENT, NODE
 from callspan.langchain.models import CHAT

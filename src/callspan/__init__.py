@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from callspan.callback.forward import Forward
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
-    from callspan.capture import content
-    from callspan.errors import ToolError
+    from callspan.capture.content import content
+    from callspan.capture.parts import redact_secrets
+    from callspan.capture.redaction import Place
+    from callspan.core.errors import ToolError
+    from callspan.core.isolation import Stop
+    from callspan.core.operations import TokenCounts
+    from callspan.core.run import Run, current_run
     from callspan.handlers.approval import Approval
     from callspan.handlers.budget import Budget
     from callspan.handlers.collect import Collect
@@ -27,13 +32,8 @@ if TYPE_CHECKING:
     from callspan.handlers.token_stream import TokenStream
     from callspan.handlers.usage import Usage
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
-    from callspan.isolation import Stop
-    from callspan.kinds import TokenCounts
     from callspan.langchain.workflows import workflow
     from callspan.local.notebook import show
-    from callspan.parts import redact_secrets
-    from callspan.redaction import Place
-    from callspan.run import Run, current_run
     from callspan.version import __version__
 
 __all__ = [
@@ -89,23 +89,23 @@ _HOME = {
     "Listen": "handlers.listen",
     "Logs": "handlers.logs",
     "OverBudget": "handlers.limits",
-    "Place": "redaction",
+    "Place": "capture.redaction",
     "Recorder": "handlers.recorder",
-    "Run": "run",
+    "Run": "core.run",
     "Score": "handlers.evaluate",
-    "Stop": "isolation",
-    "TokenCounts": "kinds",
+    "Stop": "core.isolation",
+    "TokenCounts": "core.operations",
     "TokenStream": "handlers.token_stream",
-    "ToolError": "errors",
+    "ToolError": "core.errors",
     "Usage": "handlers.usage",
     "__version__": "version",
     "add_callback": "callback.scope",
     "callbacks": "callback.scope",
-    "content": "capture",
-    "current_run": "run",
+    "content": "capture.content",
+    "current_run": "core.run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
-    "redact_secrets": "parts",
+    "redact_secrets": "capture.parts",
     "session": "callback.identified",
     "show": "local.notebook",
     "uninstrument": "instrumentor",

@@ -14,14 +14,16 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import ending, identity, langchain, redaction, telemetry
-from callspan.metrics import Meters, collect
-from callspan.patching import Undo
-from callspan.redaction import Redact
+from callspan import langchain
+from callspan.capture import redaction
+from callspan.capture.redaction import Redact
+from callspan.core import ending, identity, state
+from callspan.core.metrics import Meters, collect
+from callspan.core.patching import Undo
+from callspan.core.state import Telemetry
+from callspan.core.subscription import doors
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import FILE, check_keywords, has_file, read_settings
-from callspan.subscription import doors
-from callspan.telemetry import Telemetry
 from callspan.version import __version__
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         tracer = trace.get_tracer("callspan", __version__, provider, SCHEMA_URL)
         logger = get_logger("callspan", __version__, kwargs.get("logger_provider"), SCHEMA_URL)
         meters = Meters(kwargs.get("meter_provider"))
-        telemetry.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
+        state.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
@@ -67,7 +69,7 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
-        telemetry.put(None)  # first: a run that starts in another thread sees that, or is among the open ones
+        state.put(None)  # first: a run that starts in another thread sees that, or is among the open ones
         try:
             ending.end_all()
         finally:
@@ -174,7 +176,7 @@ def instrument(
     for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):
         if given[name] is not None and not hasattr(given[name], f"get_{makes}"):
             raise ValueError(f"{name}={given[name]!r} is not allowed: an OpenTelemetry provider, or None")
-    if telemetry.first_run.prepare is not None and any(value is not None for value in given.values()):
+    if state.first_run.prepare is not None and any(value is not None for value in given.values()):
         uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
@@ -186,11 +188,11 @@ def instrument(
 def _keep_for_notebooks() -> None:
     """Let `show()` have what runs from now on, where somebody may call it."""
     shell = sys.modules.get("IPython")
-    if shell is None or shell.get_ipython() is None or telemetry.first_run.prepare is not None:
+    if shell is None or shell.get_ipython() is None or state.first_run.prepare is not None:
         return
     from callspan.local.notebook import keep
 
-    telemetry.first_run.prepare = keep
+    state.first_run.prepare = keep
 
 
 def uninstrument() -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from inspect import iscoroutinefunction, signature
 from typing import Any
 
-from callspan.prices import Price, price_from
+from callspan.core.prices import Price, price_from
 
 _log = logging.getLogger("callspan")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.callbacks.recorder import Awaited, Recorder
 
-from callspan import telemetry
+from callspan.core import state
 from callspan.testing import Recording, record
 
 
@@ -23,7 +23,7 @@ def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
     """LangChain is instrumented, spans are recorded, and the recorder hears if a test has one."""
     heard_by = [request.getfixturevalue("recorder")] if "recorder" in request.fixturenames else []
     with record(callbacks=heard_by, **getattr(request, "param", {})) as recording:
-        telemetry.once("async hook")  # that they are slow in synchronous calls is said already
+        state.once("async hook")  # that they are slow in synchronous calls is said already
         yield recording
 
 

@@ -23,7 +23,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 
 import callspan
-from callspan import callers_loop
+from callspan.core import callers_loop
 from callspan.testing import ScriptedChatModel, record
 
 Fn = Callable[..., Any]
@@ -342,7 +342,7 @@ def test_a_loop_that_ends_while_a_thread_waits_frees_it(recording: Any, monkeypa
 
 
 def test_nothing_is_noted_where_there_are_no_callbacks(recording: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(callspan.subscription.doors, "handler", None)
+    monkeypatch.setattr(callspan.core.subscription.doors, "handler", None)
     seen: list[Any] = []
     asyncio.run(RunnableLambda(lambda x: seen.append(callers_loop.CALLERS_LOOP.get())).ainvoke(1))
     assert seen == [None]

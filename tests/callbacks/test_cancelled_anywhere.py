@@ -17,7 +17,7 @@ from tests.modes.models.completion_models import CompletingNative
 from tests.modes.retrievers.embedders import EmbedderNative, RetrieverNative
 
 import callspan
-from callspan import telemetry
+from callspan.core import state
 from callspan.testing import open_runs, record
 
 Fn = Callable[..., Any]
@@ -148,7 +148,7 @@ def test_cancelled(what: str) -> None:
     """Whoever heard a start hears one end; each run that was heard has a span."""
     turns, was_done = 0, False
     with record() as recording:
-        telemetry.once("async hook")
+        state.once("async hook")
         while not was_done:
             callbacks: list[Any] = [Plain(), Waiting(), Plain(), Waiting()]
             with callspan.callbacks(*callbacks):

@@ -20,8 +20,8 @@ from tests.modes.retrievers.embedders import DOCUMENT, Embedder, Retriever
 
 import callspan
 from callspan import Run, TokenCounts
-from callspan.lease import Lease
-from callspan.shapes import Frame
+from callspan.core.lease import Lease
+from callspan.core.shapes import Frame
 from callspan.testing import Recording, open_runs, record
 
 Fn = Callable[..., Any]

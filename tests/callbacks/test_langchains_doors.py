@@ -18,7 +18,7 @@ from tests.modes.models.chat_models import ChatNative
 from tests.modes.retrievers.embedders import RetrieverNative
 
 import callspan
-from callspan import telemetry
+from callspan.core import state
 from callspan.testing import record
 
 Fn = Callable[..., Any]
@@ -187,7 +187,7 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
     alone, before, after, callback = handler(), handler(), handler(), ours()
     program(form, [alone])
     with record():
-        telemetry.once("async hook")
+        state.once("async hook")
         program(form, [before, callback, after])
     assert alone.heard
     assert sorted(before.heard) == sorted(alone.heard) if handler is Plain else before.heard == alone.heard
@@ -199,7 +199,7 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
 @pytest.mark.may_log
 def test_a_callback_in_a_list_while_nothing_is_instrumented(monkeypatch: Any, caplog: Any) -> None:
     """It hears nothing, it harms nothing, and that it hears nothing is said once."""
-    monkeypatch.setattr(telemetry, "_said", set())
+    monkeypatch.setattr(state, "_said", set())
     recorder = Recorder()
     config: Any = {"callbacks": [recorder]}
     assert call("stream", inner, "x", config) == ["x"]

@@ -14,7 +14,7 @@ from tests.callbacks.recorder import Awaited, Recorder
 from tests.modes.models.calls import acall, call
 
 import callspan
-from callspan import telemetry
+from callspan.core import state
 from callspan.testing import CallTools, Fail, OpenAIServer, Say, ToolCall, record, span_tree
 
 openai = pytest.importorskip("langchain_openai", reason="needs langchain-openai")
@@ -31,7 +31,7 @@ def recording() -> Iterator[Any]:
     """Spans are recorded, those of the HTTP clients too."""
     instrumentors = [httpx.HTTPXClientInstrumentor(), httpx.HTTPX2ClientInstrumentor()]
     with record() as recording:
-        telemetry.once("async hook")
+        state.once("async hook")
         for instrumentor in instrumentors:
             instrumentor.instrument(tracer_provider=recording.provider)
         yield recording

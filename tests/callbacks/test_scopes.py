@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableConfig, RunnableGenerator, Runnable
 from tests.callbacks.recorder import Recorder, started
 
 import callspan
-from callspan import telemetry
+from callspan.core import state
 from callspan.testing import record
 
 Fn = Callable[..., Any]
@@ -140,7 +140,7 @@ def by_block(callback: Any, way: Fn) -> None:
 
 def by_block_outside_of_a_run(callback: Any, way: Fn) -> None:
     """The block is put around all that is instrumented, before anything is."""
-    telemetry.once("idle callspan.callbacks")  # that nothing is instrumented yet is said already
+    state.once("idle callspan.callbacks")  # that nothing is instrumented yet is said already
     with callspan.callbacks(callback), record():
         call_outer(way)
 

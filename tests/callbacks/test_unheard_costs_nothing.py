@@ -17,8 +17,8 @@ from langchain_core.tools import StructuredTool
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 import callspan
-from callspan.delivery import Telling
-from callspan.subscription import doors
+from callspan.core.delivery import Telling
+from callspan.core.subscription import doors
 from callspan.testing import record
 
 METHODS = {

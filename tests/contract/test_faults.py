@@ -16,9 +16,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 from opentelemetry.context import get_current
 
 import callspan.langchain
-from callspan import (
-    Callback,
-    callbacks,
+from callspan import Callback, callbacks
+from callspan.core import (
     ending,
     errors,
     frame,
@@ -29,9 +28,9 @@ from callspan import (
     shapes,
     spans,
     starting,
+    state,
     subscription,
     suspended,
-    telemetry,
     text,
 )
 from callspan.langchain import (
@@ -198,8 +197,8 @@ def expected():
 @pytest.mark.parametrize(("owner", "name"), list(functions()))
 def test_the_program_runs_as_without_us(owner, name, heard, expected, recording, monkeypatch):
     """Results and exceptions are the program's own, the context is as it was, and nothing is left open for ever."""
-    inforce = telemetry.current()
-    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    inforce = state.current()
+    monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
     def broken(*args, **kwargs):
         raise RuntimeError("our fault")

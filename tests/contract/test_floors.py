@@ -14,11 +14,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "callspan"
 
 FLOORS = {
+    "core": 0,
+    "capture": 0,
     # F0: frozen settings, names, records, safe text
     "settings": 0,
     "signals": 0,
     "semconv": 0,
-    "kinds": 0,
+    "operations": 0,
     "prices": 0,
     "text": 0,
     "sealed": 0,
@@ -30,7 +32,7 @@ FLOORS = {
     "subscription": 1,
     "settling": 1,
     "callers_loop": 1,
-    "shared_calls": 1,
+    "interop": 1,
     "compat": 0,
     "identity": 1,
     "registry": 1,
@@ -39,14 +41,14 @@ FLOORS = {
     "totals": 1,
     "bills": 1,
     "delivery": 1,
-    "skipping": 1,
+    "skip": 1,
     "isolation": 1,
     "lease": 1,
     "spans": 1,
     "errors": 1,
     "metrics": 1,
-    "capture": 1,
-    "jsontext": 0,
+    "content": 1,
+    "serialize": 0,
     "shortening": 0,
     "blobs": 0,
     "secret_keys": 0,
@@ -58,7 +60,7 @@ FLOORS = {
     "parts": 1,
     "logs": 1,
     "redaction": 0,
-    "telemetry": 1,
+    "state": 1,
     "patching": 1,
     "frame": 1,
     "shapes": 1,
@@ -103,7 +105,7 @@ BROAD_EXCEPTS = {
     "isolation": "the users' hooks",
     "handlers": "the users' scorers",
     "parts": "the users' redactors",
-    "jsontext": "the users' own mappings and fields",
+    "serialize": "the users' own mappings and fields",
     "logs": "the SDK's own writing",
     "shapes": "our code around a call, where it is called most",
     "frame": "a runtime context that fails, around the user's call",
@@ -145,10 +147,17 @@ def sources(package: Path) -> list[Source]:
         inner = path.relative_to(package).with_suffix("").parts
         is_package = inner[-1] == "__init__"
         parts = inner[:-1] if is_package else inner
-        room = parts[0] if parts else FRONT_DOOR
+        room = _room(parts)
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
         found.append(Source(path.relative_to(package.parent), room, ".".join(("callspan", *parts)), is_package, tree))
     return found
+
+
+def _room(parts: tuple[str, ...]) -> str:
+    """Return the layer's name: of core and capture each file is one."""
+    if len(parts) > 1 and parts[0] in ("core", "capture"):
+        return parts[1]
+    return parts[0] if parts else FRONT_DOOR
 
 
 def imports(source: Source) -> Iterator[Import]:
@@ -198,7 +207,7 @@ def room_of(module: str) -> str | None:
     first, _, rest = module.partition(".")
     if first != "callspan":
         return None
-    room = rest.partition(".")[0]
+    room = _room(tuple(rest.split(".")))
     return room if room in FLOORS else FRONT_DOOR
 
 
@@ -306,33 +315,33 @@ def test_the_checks_see_a_breach(tmp_path):
     house = tmp_path / "callspan"
     for path, text in {
         "__init__.py": "",
-        "text.py": "from callspan.run import Run\n",
-        "run.py": "def late():\n    from . import instrumentor\n",
-        "spans.py": "from callspan import Callback\n",
-        "metrics.py": "import typing\nif typing.TYPE_CHECKING:\n    from callspan.callback import Callback\n",
-        "shapes.py": "import wrapt\n",
+        "core/text.py": "from callspan.core.run import Run\n",
+        "core/run.py": "def late():\n    from . import instrumentor\n",
+        "core/spans.py": "from callspan import Callback\n",
+        "core/metrics.py": "import typing\nif typing.TYPE_CHECKING:\n    from callspan.callback import Callback\n",
+        "core/shapes.py": "import wrapt\n",
         "langchain/__init__.py": "from ..local import read\nfrom . import chat\nimport langchain_core.load\n",
         "local/read.py": "import callspan.langchain.models\n",
         "callback/scope.py": "try:\n    pass\nexcept (ValueError, Exception):\n    pass\n",
         "handlers/good.py": "try:\n    pass\nexcept BaseException:\n    raise\n",
-        "telemetry.py": "from opentelemetry.sdk.trace import TracerProvider\n",
+        "core/telemetry.py": "from opentelemetry.sdk.trace import TracerProvider\n",
     }.items():
         (house / path).parent.mkdir(parents=True, exist_ok=True)
         (house / path).write_text(text, encoding="utf-8")
 
-    assert upward(house) == [
+    assert sorted(upward(house)) == [
+        "callspan/core/metrics.py:3 imports callspan.callback.Callback",
+        "callspan/core/run.py:2 imports callspan.instrumentor",
+        "callspan/core/spans.py:1 imports callspan.Callback",
+        "callspan/core/text.py:1 imports callspan.core.run.Run",
         "callspan/langchain/__init__.py:1 imports callspan.local.read",
         "callspan/local/read.py:1 imports callspan.langchain.models",
-        "callspan/metrics.py:3 imports callspan.callback.Callback",
-        "callspan/run.py:2 imports callspan.instrumentor",
-        "callspan/spans.py:1 imports callspan.Callback",
-        "callspan/text.py:1 imports callspan.run.Run",
     ]
-    assert imported_outside(house, ("wrapt",), WRAPT, early_only=False) == ["callspan/shapes.py:1 imports wrapt"]
+    assert imported_outside(house, ("wrapt",), WRAPT, early_only=False) == ["callspan/core/shapes.py:1 imports wrapt"]
     assert imported_outside(house, ("langchain",), LANGCHAIN, early_only=True) == [
         "callspan/langchain/__init__.py:3 imports langchain_core.load"
     ]
     assert imported_outside(house, ("opentelemetry.sdk",), SDK, early_only=True) == [
-        "callspan/telemetry.py:1 imports opentelemetry.sdk.trace.TracerProvider"
+        "callspan/core/telemetry.py:1 imports opentelemetry.sdk.trace.TracerProvider"
     ]
     assert swallowing(house) == ["callspan/callback/scope.py:3 swallows everything"]

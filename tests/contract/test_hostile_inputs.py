@@ -11,7 +11,7 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 
-from callspan import starting, telemetry
+from callspan.core import starting, state
 
 
 class Explosive:
@@ -75,8 +75,8 @@ def test_names_can_be_encoded_and_are_short(name, recording):
 @pytest.fixture
 def in_production(recording, monkeypatch):
     """What fails is logged and does not raise, as it is for users."""
-    inforce = telemetry.current()
-    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    inforce = state.current()
+    monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 
 @pytest.mark.may_log

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from callspan import semconv
-from callspan.compat import TABLES, translated
+from callspan.core.compat import TABLES, translated
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/migrate.md").read_text(encoding="utf-8")

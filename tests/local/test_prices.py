@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from callspan.core.prices import PricesError
 from callspan.local.otlp import RawSpan
 from callspan.local.prices import price_from
 from callspan.local.trace import Span
-from callspan.prices import PricesError
 
 LATER = 1_796_000_000
 """Seconds since 1970: when tiers have prices."""

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from callspan import TokenCounts
-from callspan.kinds import count
+from callspan.core.operations import count
 
 
 class Indexed:

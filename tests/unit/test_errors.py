@@ -8,8 +8,8 @@ import pytest
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel, ValidationError
 
-from callspan.errors import STACK_LIMIT, error_text, error_type, exception_event
-from callspan.text import ERROR_LIMIT
+from callspan.core.errors import STACK_LIMIT, error_text, error_type, exception_event
+from callspan.core.text import ERROR_LIMIT
 
 PASSWORD = "".join(["my ", "password"])
 """What must not get out; put together, because a stack shows lines of source."""

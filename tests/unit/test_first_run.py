@@ -6,7 +6,7 @@ from time import time_ns
 
 from langchain_core.runnables import RunnableLambda
 
-from callspan import telemetry
+from callspan.core import state
 
 
 def test_it_is_done_before_the_first_span_and_its_time_is_not_the_runs(recording, monkeypatch):
@@ -15,9 +15,9 @@ def test_it_is_done_before_the_first_span_and_its_time_is_not_the_runs(recording
     def prepare() -> None:
         assert recording.spans == []
         done.append(time_ns())
-        telemetry.first_run.prepare = None
+        state.first_run.prepare = None
 
-    monkeypatch.setattr(telemetry.first_run, "prepare", prepare)
+    monkeypatch.setattr(state.first_run, "prepare", prepare)
     RunnableLambda(lambda x: x).batch([1, 2])
     assert len(done) == 1
     assert min(span.start_time for span in recording.spans) >= done[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from callspan.spans import attribute_value
-from callspan.text import NAME_LIMIT, safe_name
+from callspan.core.spans import attribute_value
+from callspan.core.text import NAME_LIMIT, safe_name
 
 
 class Shouting(str):

@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from langchain_core.embeddings import Embeddings
 
-from callspan import telemetry
+from callspan.core import state
 
 
 @pytest.fixture
 def in_production(recording, monkeypatch):
     """What fails is logged and does not raise, as it is for users."""
-    inforce = telemetry.current()
-    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    inforce = state.current()
+    monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 
 def test_a_method_that_hands_a_coroutine_on_is_a_body_to_its_end(http, tree):

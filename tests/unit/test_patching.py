@@ -18,10 +18,10 @@ import pytest
 import wrapt
 from langchain_core.language_models import FakeListChatModel
 
-from callspan import patching
+from callspan.core import patching
+from callspan.core.patching import Patch, install, wrap
+from callspan.core.shapes import after, around, before
 from callspan.langchain import PATCHES
-from callspan.patching import Patch, install, wrap
-from callspan.shapes import after, around, before
 
 
 class Library:
@@ -74,17 +74,17 @@ def test_what_has_become_of_a_patch_can_be_told(module):
     """Not there yet, nothing to wrap, wrapped, also below somebody else's wrapper; and replaced by somebody."""
     method, missing = (Patch(module, path, count([])) for path in ("Late.method", "Late.missing"))
     undo = install([method, missing])
-    assert patching.state(method) == patching.WAITING
+    assert patching.patch_state(method) == patching.WAITING
     late = importlib.import_module(module).Late
-    assert (patching.state(method), patching.state(missing)) == (patching.PATCHED, patching.ABSENT)
+    assert (patching.patch_state(method), patching.state(missing)) == (patching.PATCHED, patching.ABSENT)
     theirs = wrapt.wrap_function_wrapper(late, "method", lambda wrapped, instance, args, kwargs: wrapped(*args))
-    assert patching.state(method) == patching.PATCHED
+    assert patching.patch_state(method) == patching.PATCHED
     wrapt.unwrap_object(late, "method", theirs)
     ours, late.method = vars(late)["method"], lambda self: 2
-    assert patching.state(method) == patching.UNPATCHED
+    assert patching.patch_state(method) == patching.UNPATCHED
     late.method = ours
     undo()
-    assert patching.state(method) == patching.UNPATCHED
+    assert patching.patch_state(method) == patching.UNPATCHED
 
 
 def test_the_original_is_restored_exactly():
@@ -224,10 +224,10 @@ def strict_off(monkeypatch):
     """Behave as in production: our failures are logged."""
     from dataclasses import replace
 
-    from callspan import telemetry
+    from callspan.core import state
 
-    inforce = telemetry.current()
-    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    inforce = state.current()
+    monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 
 def test_a_name_imported_from_a_patched_module_is_restored_where_it_was_imported(module, tmp_path):

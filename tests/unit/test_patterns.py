@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from callspan.patterns import lazily
+from callspan.capture.patterns import lazily
 
 
 def test_a_pattern_is_compiled_when_it_is_used_first():

@@ -10,9 +10,9 @@ import threading
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
 
-from callspan.frame import Frame
-from callspan.patching import wrap
-from callspan.shapes import around
+from callspan.core.frame import Frame
+from callspan.core.patching import wrap
+from callspan.core.shapes import around
 
 MINE = Context({"mine": True})
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler, SamplingResult
 
 import callspan
-from callspan.signals import is_from_handler
+from callspan.core.signals import is_from_handler
 from callspan.testing import open_runs
 
 NUMBER = signal.SIGTERM

@@ -13,9 +13,9 @@ from callspan.callback import foreign
 from callspan.callback.checks import check_class, check_late, overridden
 from callspan.callback.selection import KINDS, is_selected
 from callspan.callback.shim import LangChainHandler
-from callspan.isolation import guard
-from callspan.run import Run
-from callspan.subscription import doors
+from callspan.core.isolation import guard
+from callspan.core.run import Run
+from callspan.core.subscription import doors
 
 Heard = Awaitable[None] | None
 """What a hook gives back: nothing, or, if it is an `async def`, what is awaited."""

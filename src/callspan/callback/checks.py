@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-from callspan import telemetry
 from callspan.callback.selection import check_selection
 from callspan.callback.signatures import accepts, as_found, binds, is_function, is_kind, parameters, written
+from callspan.core import state
 
 _log = logging.getLogger("callspan")
 
@@ -196,7 +196,7 @@ def _check_order(cls: type, mixin: type, base: type, known: tuple[str, ...]) -> 
                 f"{mixin.__name__}.{name} would never be called, for Callback comes before {mixin.__name__} in the "
                 f"bases of {cls.__name__}: write class {cls.__name__}({mixin.__name__}, Callback)"
             )
-        if telemetry.once(f"hidden {cls.__module__}.{cls.__qualname__}"):
+        if state.once(f"hidden {cls.__module__}.{cls.__qualname__}"):
             _log.warning(
                 "%s.%s of LangChain's handler is never called in %s, for Callback comes before it: "
                 "register callspan.FromLangChain(handler), or write the hooks of callspan",
@@ -222,7 +222,7 @@ def _check_hook(cls: type, hook: str, function: Any) -> None:
     if not accepts(function, count):
         hint = _OF_LANGCHAIN if theirs else ""
         raise TypeError(f"{where}{written(function)} cannot be called with its run: {wanted}{hint}")
-    if theirs and telemetry.once(f"signature {cls.__module__}.{cls.__qualname__}.{hook}"):
+    if theirs and state.once(f"signature {cls.__module__}.{cls.__qualname__}.{hook}"):
         _log.warning("%s%s gets the run: %s%s", where, written(function), wanted, _OF_LANGCHAIN)
 
 

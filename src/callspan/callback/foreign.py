@@ -10,20 +10,21 @@ from typing import Any
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_current_span, set_span_in_context
 
-from callspan import semconv, shared_calls
+from callspan import semconv
 from callspan.callback.selection import OPERATIONS
-from callspan.delivery import Telling, calls_of
-from callspan.ending import events_of_end
-from callspan.kinds import Kind, Subscriber, TokenCounts
-from callspan.registry import RUN
-from callspan.run import ERROR, OK, Run
-from callspan.settling import settle
-from callspan.starting import events_of_start
-from callspan.subscription import PENDING, subscribe
+from callspan.core import interop
+from callspan.core.delivery import Telling, calls_of
+from callspan.core.ending import events_of_end
+from callspan.core.operations import Kind, Subscriber, TokenCounts
+from callspan.core.registry import RUN
+from callspan.core.run import ERROR, OK, Run
+from callspan.core.settling import settle
+from callspan.core.starting import events_of_start
+from callspan.core.subscription import PENDING, subscribe
 
 
 def _counts(said: Mapping[str, Any]) -> TokenCounts:
-    return shared_calls.counts(said, has_output=said.get(semconv.OPERATION) != semconv.EMBEDDINGS) or TokenCounts()
+    return interop.counts(said, has_output=said.get(semconv.OPERATION) != semconv.EMBEDDINGS) or TokenCounts()
 
 
 def _row(operation: str, kind: str) -> Kind:
@@ -71,7 +72,7 @@ def started(callback: Subscriber, span: Any, parent_context: Context | None) -> 
     around: Any = context.get(RUN)
     outer = _open.get(get_current_span(context).get_span_context().span_id)
     # A provider SDK's span inside a run of the same kind is the same call seen again.
-    if shared_calls.kind_of(row) and any(one is not None and one.kind == row.name for one in (around, outer)):
+    if interop.kind_of(row) and any(one is not None and one.kind == row.name for one in (around, outer)):
         return
     run = _open.get(span.context.span_id)
     if run is None:

@@ -11,12 +11,12 @@ from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from callspan import telemetry
 from callspan.callback.callback import HOOKS, Callback
 from callspan.callback.checks import check_instance
-from callspan.isolation import quietly
-from callspan.kinds import Subscriber
-from callspan.subscription import BLOCK, PENDING, doors
+from callspan.core import state
+from callspan.core.isolation import quietly
+from callspan.core.operations import Subscriber
+from callspan.core.subscription import BLOCK, PENDING, doors
 
 _log = logging.getLogger("callspan")
 
@@ -99,7 +99,7 @@ _FORWARD = "_callspan_forward"
 
 def put_bus() -> None:
     """Add the bus to the provider in force and the global one, once for each; one that is no SDK's cannot have it."""
-    for provider in (trace.get_tracer_provider(), telemetry.provider()):
+    for provider in (trace.get_tracer_provider(), state.provider()):
         add = getattr(provider, "add_span_processor", None)
         if add is not None and provider not in _buses:
             _buses.add(provider)
@@ -140,5 +140,5 @@ def _warn_of_hooks(processor: Any) -> None:
     """Log once that the hooks of a class are never called, for it is no class of `Callback`."""
     cls = type(processor)
     found = [hook for hook in HOOKS if hasattr(cls, hook)]
-    if found and telemetry.once(f"no callback {cls.__module__}.{cls.__qualname__}"):
+    if found and state.once(f"no callback {cls.__module__}.{cls.__qualname__}"):
         _log.warning("%s.%s is never called: derive the class from callspan.Callback", cls.__name__, found[0])

@@ -12,9 +12,10 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.util.types import AttributeValue
 
-from callspan import identity, semconv, spans, telemetry
-from callspan.frame import attached
-from callspan.identity import IDENTITY, TRAVELLING, Identity
+from callspan import semconv
+from callspan.core import identity, spans, state
+from callspan.core.frame import attached
+from callspan.core.identity import IDENTITY, TRAVELLING, Identity
 
 
 @contextmanager
@@ -89,7 +90,7 @@ _identified: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def put() -> None:
     """Add the processor to the provider in force and the global one, once for each."""
-    for provider in (trace.get_tracer_provider(), telemetry.provider()):
+    for provider in (trace.get_tracer_provider(), state.provider()):
         add = getattr(provider, "add_span_processor", None)
         if add is not None and provider not in _identified:
             _identified.add(provider)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from callspan import telemetry
-from callspan.patching import when_imported
+from callspan.core import state
+from callspan.core.patching import when_imported
 
 _log = logging.getLogger("callspan")
 
@@ -21,7 +21,7 @@ _watched: list[bool] = []
 
 def warn_idle(scope: str) -> None:
     """Log once for each scope that its callbacks receive nothing of LangChain."""
-    if not telemetry.is_inforce() and telemetry.once(f"idle {scope}"):
+    if not state.is_inforce() and state.once(f"idle {scope}"):
         _log.warning(
             "%s: nothing is instrumented, so its callbacks receive no events of LangChain, and guards guard nothing; "
             "call callspan.instrument() first",
@@ -46,9 +46,9 @@ def watch() -> Callable[[], None]:
     Returns:
         What is called when the callback is removed: it warns if nothing was instrumented in the meantime.
     """
-    if telemetry.is_inforce():
+    if state.is_inforce():
         return _nothing
-    mine, before = object(), telemetry.last()
+    mine, before = object(), state.last()
     _waiting.append(mine)
     if not _watched:
         _watched.append(True)
@@ -57,7 +57,7 @@ def watch() -> Callable[[], None]:
     def removed() -> None:
         if mine in _waiting:
             _waiting.remove(mine)
-        if telemetry.last() is before:
+        if state.last() is before:
             warn_idle("callspan.add_callback")
 
     return removed

@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from callspan.callback.forward import Forward, as_callback, put_bus
 from callspan.callback.idle import warn_idle, watch
-from callspan.frame import attached
-from callspan.subscription import BLOCK, doors
+from callspan.core.frame import attached
+from callspan.core.subscription import BLOCK, doors
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from callspan import semconv
-from callspan.run import Run
+from callspan.core.run import Run
 
 KINDS = ("llm", "chain", "tool", "retriever", "embedding")
 

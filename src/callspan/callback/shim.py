@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from callspan import telemetry
-from callspan.patching import when_imported
+from callspan.core import state
+from callspan.core.patching import when_imported
 
 _log = logging.getLogger("callspan")
 
 
 def asked() -> bool:
     """Answer LangChain that a handler ignores an event; say once if that means that nobody hears it."""
-    if not telemetry.is_inforce() and telemetry.once("hears nothing"):
+    if not state.is_inforce() and state.once("hears nothing"):
         _log.warning("a callback in LangChain's lists hears nothing: call callspan.instrument()")
     return True
 

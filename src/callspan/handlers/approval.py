@@ -10,10 +10,10 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.callback.selection import texts
+from callspan.core.isolation import Stop
+from callspan.core.run import Run
 from callspan.handlers.arguments import function
-from callspan.isolation import Stop
 from callspan.langchain.announcement import tool_call_id
-from callspan.run import Run
 
 APPROVAL = "langchain.approval"
 """The event of a tool's span: somebody was asked."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
-from callspan import identity, semconv, telemetry
-from callspan.bills import BILLED, Bill, bill_of
-from callspan.prices import Price, price_from
-from callspan.run import STOPPED, Run
+from callspan import semconv
+from callspan.core import identity, state
+from callspan.core.bills import BILLED, Bill, bill_of
+from callspan.core.prices import Price, price_from
+from callspan.core.run import STOPPED, Run
 
 
 def price_of(given: str | None) -> Price | None:
@@ -29,7 +30,7 @@ def price_of(given: str | None) -> Price | None:
         return price_from(given)
 
     def price(*call: Any) -> float | None:
-        known = telemetry.current().settings.prices if telemetry.is_inforce() else None
+        known = state.current().settings.prices if state.is_inforce() else None
         return None if known is None else known(*call)
 
     return price

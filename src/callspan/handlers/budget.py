@@ -10,15 +10,15 @@ from time import time_ns
 from types import MappingProxyType
 from typing import Any, Literal
 
-from callspan import telemetry
-from callspan.bills import BILLED, SKIPPED, Bill, bill
 from callspan.callback.callback import Callback
+from callspan.core import state
+from callspan.core.bills import BILLED, SKIPPED, Bill, bill
+from callspan.core.operations import TokenCounts
+from callspan.core.run import OK, Run
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
 from callspan.handlers.limits import Account, Limits, OverBudget
 from callspan.handlers.token_text import said_in_chunk, said_in_event
-from callspan.kinds import TokenCounts
-from callspan.run import OK, Run
 
 _log = logging.getLogger("callspan")
 
@@ -219,11 +219,11 @@ class Budget(Callback):
 
 def _warn_of_no_price(run: Run, found: Bill) -> None:
     if not found.is_whole:
-        if telemetry.once("a budget with half a bill"):
+        if state.once("a budget with half a bill"):
             _log.warning(
                 "a budget of cost counts a call as nothing that reports only a part of its tokens (%s)", run.model
             )
-    elif telemetry.once("a budget without a price"):
+    elif state.once("a budget without a price"):
         _log.warning("a budget of cost counts what has no price as nothing: give it `prices` (%s)", run.model)
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from opentelemetry.trace import SpanContext
 
-from callspan import errors, spans
 from callspan.callback.callback import Callback
+from callspan.core import errors, spans
+from callspan.core.run import Run
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, price_of
 from callspan.handlers.sums import Sum
-from callspan.run import Run
 
 
 @dataclass(frozen=True, slots=True)

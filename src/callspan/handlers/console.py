@@ -12,14 +12,15 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
-from callspan import errors, semconv, spans, telemetry
+from callspan import semconv
 from callspan.callback.callback import Callback
+from callspan.core import errors, spans, state
+from callspan.core.run import FAILED, OK, SKIPPED, Run
+from callspan.core.text import safe_name
 from callspan.langchain.lifecycle import HIDDEN_TAG
 from callspan.local.live import Live
 from callspan.local.plan import VARIABLE
 from callspan.local.screen import Screen
-from callspan.run import FAILED, OK, SKIPPED, Run
-from callspan.text import safe_name
 
 
 class Console(Callback):
@@ -85,7 +86,7 @@ def _is_unrecorded(run: Run) -> bool:
     """Tell whether a run has no span that is recorded, though it is none of those that are hidden."""
     if run.is_foreign or run.watched or run.span.is_recording():
         return False
-    return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > telemetry.current().visible)
+    return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > state.current().visible)
 
 
 _numbers = itertools.count(1)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-from callspan import capture, errors, logs, semconv, spans, telemetry
+from callspan import semconv
 from callspan.callback.callback import Callback
+from callspan.capture import content
+from callspan.core import errors, logs, spans, state
+from callspan.core.run import OK, Run
 from callspan.handlers.arguments import function
-from callspan.run import OK, Run
 
 _log = logging.getLogger("callspan")
 
@@ -132,7 +134,7 @@ class Evaluate(Callback):
             self._tell(run, Evaluation(name, score, None, run.id, run.name), said)
 
     def _failed(self, run: Run, name: str, error: Exception) -> None:
-        if telemetry.once(f"scorer {name}"):
+        if state.once(f"scorer {name}"):
             _log.warning("the scorer %s failed; the others score", name, exc_info=error)
         kind = errors.error_type(error)
         self._tell(run, Evaluation(name, None, kind, run.id, run.name), {semconv.ERROR_TYPE: kind})
@@ -143,9 +145,9 @@ class Evaluate(Callback):
         attributes = spans.attributes_of(known)
         explained = evaluation.score.explanation if evaluation.score is not None else None
         if run.span.is_recording():
-            run.add_event(logs.EVALUATION, {**attributes, **capture.on_event(run, _EXPLANATION, explained)})
+            run.add_event(logs.EVALUATION, {**attributes, **content.on_event(run, _EXPLANATION, explained)})
         if self._logs:
-            why = capture.captured(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
+            why = content.captured(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
             logs.tell_evaluation(run, {**attributes, **why})
 
 
@@ -168,9 +170,9 @@ def _by_name(scorers: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Score
     return found | {name: function(name, one, "run") for name, one in named.items()}
 
 
-_IN_LOGS = (capture.EVENT_ONLY, capture.SPAN_AND_EVENT)
+_IN_LOGS = (content.EVENT_ONLY, content.SPAN_AND_EVENT)
 
-_EXPLANATION = (capture.Said(semconv.EVALUATION_WHY, "explanation", lambda run, explained: explained),)
+_EXPLANATION = (content.Said(semconv.EVALUATION_WHY, "explanation", lambda run, explained: explained),)
 
 
 def _score_of(found: Found) -> Score | None:

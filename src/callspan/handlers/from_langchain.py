@@ -8,15 +8,15 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.ending import ABANDONED, Unread
-from callspan.errors import ToolError
-from callspan.isolation import isolate
+from callspan.core.ending import ABANDONED, Unread
+from callspan.core.errors import ToolError
+from callspan.core.isolation import isolate
+from callspan.core.run import UNREPORTED, Run
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
 from callspan.langchain.others import warn_of_handlers
 from callspan.langchain.rerankers import RERANKER
 from callspan.langchain.workflows import NAMED
-from callspan.run import UNREPORTED, Run
 
 Told = Coroutine[Any, Any, None] | None
 """What is to be awaited of a handler's method, if it is an asynchronous one."""

@@ -10,11 +10,11 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, texts
-from callspan.errors import ToolError
+from callspan.core.errors import ToolError
+from callspan.core.isolation import Stop
+from callspan.core.run import UNREPORTED, Run
 from callspan.handlers.arguments import function
 from callspan.handlers.words import words_answered, words_asked
-from callspan.isolation import Stop
-from callspan.run import UNREPORTED, Run
 
 GUARD = "langchain.guard"
 """The event of a span: something was said that may not be."""

@@ -14,9 +14,9 @@ from typing import Any
 from opentelemetry.trace import SpanContext
 
 from callspan.callback.callback import Callback
+from callspan.core.run import Run
 from callspan.handlers.arguments import whole
 from callspan.handlers.histogram import Histogram, Timing
-from callspan.run import Run
 
 OTHERS = "(others)"
 """Stands for all names beyond those that are kept."""

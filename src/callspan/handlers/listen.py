@@ -7,8 +7,8 @@ from typing import Any
 
 from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, texts
+from callspan.core.run import Run
 from callspan.handlers.arguments import function
-from callspan.run import Run
 
 Listener = Callable[[Run], Awaitable[None] | None]
 

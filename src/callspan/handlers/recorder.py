@@ -10,14 +10,14 @@ from typing import Any
 
 from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, texts
+from callspan.capture.serialize import plain
+from callspan.core.run import Run
+from callspan.core.text import safe_name
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import session_of, user_of
 from callspan.handlers.line_file import LineFile, flush_lines
 from callspan.handlers.spoken import error_in, ids_of, said_in
-from callspan.jsontext import plain
 from callspan.local.background import is_on_loop
-from callspan.run import Run
-from callspan.text import safe_name
 
 
 class Recorder(Callback):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from callspan import capture, errors, spans, telemetry
-from callspan.jsontext import within
-from callspan.run import Run
+from callspan.capture import content
+from callspan.capture.serialize import within
+from callspan.core import errors, spans, state
+from callspan.core.run import Run
 
 
 def said_in(run: Run) -> dict[str, Any]:
@@ -16,10 +17,10 @@ def said_in(run: Run) -> dict[str, Any]:
         run: The run, which has ended. With content off, here or in its block, and of other instrumentations' calls it
             is nothing.
     """
-    if run.is_foreign or not telemetry.is_inforce() or capture.mode(run.context) == capture.NO_CONTENT:
+    if run.is_foreign or not state.is_inforce() or content.mode(run.context) == content.NO_CONTENT:
         return {}
-    found = {**capture.captured(run.row.asked, run), **capture.captured(run.row.answered, run, run.outputs)}
-    limit = telemetry.current().settings.content_limit
+    found = {**content.captured(run.row.asked, run), **content.captured(run.row.answered, run, run.outputs)}
+    limit = state.current().settings.content_limit
     return {name: within(value, limit) for name, value in found.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callspan.bills import Bill
+from callspan.core.bills import Bill
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import Any, Self
 from callspan.callback.callback import Callback
 from callspan.callback.scope import callbacks
 from callspan.callback.selection import is_selected, texts
+from callspan.core.run import FAILED, Run
 from callspan.handlers.arguments import seconds, whole
 from callspan.handlers.channel import Channel
-from callspan.run import FAILED, Run
 
 
 class TokenStream(Callback):

@@ -9,12 +9,12 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
-from callspan.bills import BILLED, Bill
 from callspan.callback.callback import Callback
+from callspan.core.bills import BILLED, Bill
+from callspan.core.run import Run
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, price_of, root_id, session_of
 from callspan.handlers.sums import Sum
-from callspan.run import Run
 
 UNKNOWN = "unknown"
 """Stands for the model of calls that do not say it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from callspan.run import Run
+from callspan.core.run import Run
 
 _DEEPEST = 12
 """How deep words are looked for; a list may hold itself."""

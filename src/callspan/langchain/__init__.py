@@ -6,6 +6,8 @@ inside themselves.
 
 from __future__ import annotations
 
+from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
+from callspan.core.shapes import Weave, after, around, before
 from callspan.langchain import embeddings, rerankers, stores
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.configurable import configured
@@ -15,8 +17,6 @@ from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed,
 from callspan.langchain.pauses import paused, resumed
 from callspan.langchain.threads import loop_noted
 from callspan.langchain.usage import passes_reported
-from callspan.patching import Patch, Undo, install, undo_all, when_imported
-from callspan.shapes import Weave, after, around, before
 
 _MANAGER = "langchain_core.callbacks.manager"
 _CHAT, _LLM = "langchain_core.language_models.chat_models", "langchain_core.language_models.llms"

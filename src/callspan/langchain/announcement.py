@@ -11,16 +11,17 @@ from opentelemetry.context import (
     Context,
 )
 
-from callspan import identity, semconv, telemetry
-from callspan.kinds import Table
+from callspan import semconv
+from callspan.capture.secret_keys import is_denied, is_secret
+from callspan.capture.secret_texts import SMALLEST_CARD, is_card
+from callspan.capture.secret_values import PRINTED
+from callspan.core import identity, state
+from callspan.core.lease import leased
+from callspan.core.operations import Table
+from callspan.core.registry import RUN, find
+from callspan.core.run import Run
+from callspan.core.text import safe_id, safe_name
 from callspan.langchain.configurable import CONVERSATION, inherited
-from callspan.lease import leased
-from callspan.registry import RUN, find
-from callspan.run import Run
-from callspan.secret_keys import is_denied, is_secret
-from callspan.secret_texts import SMALLEST_CARD, is_card
-from callspan.secret_values import PRINTED
-from callspan.text import safe_id, safe_name
 
 NO_DICT: Mapping[str, Any] = {}
 """Stands for a description, or metadata, of which LangChain says None."""
@@ -193,7 +194,7 @@ def _from_metadata(said: Announcement) -> dict[str, Any] | None:
 def _own(metadata: Mapping[str, Any], conversation: str | None, private: Container[str]) -> dict[str, Any]:
     """Return the program's own metadata, single values only, without what has attributes of its own or is private."""
     found: dict[str, Any] = {}
-    inforce = telemetry.current()
+    inforce = state.current()
     wanted = inforce.settings.metadata
     for key, value in metadata.items():
         if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):

@@ -13,11 +13,11 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from callspan.delivery import Telling
+from callspan.core.delivery import Telling
+from callspan.core.run import Run
+from callspan.core.settling import Pending
+from callspan.core.skip import Answer, Answered
 from callspan.langchain.announcement import tool_call_id
-from callspan.run import Run
-from callspan.settling import Pending
-from callspan.skipping import Answer, Answered
 
 
 def offer(told: Telling, runs: Sequence[Run], *, unwinds: bool) -> None:

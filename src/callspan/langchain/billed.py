@@ -13,10 +13,10 @@ from threading import RLock
 from time import time_ns
 from typing import Any
 
-from callspan.errors import Origin, origin
+from callspan.core.errors import Origin, origin
+from callspan.core.run import Run
 from callspan.langchain.responses import once
 from callspan.langchain.usage import from_provider
-from callspan.run import Run
 
 _HINTS = (b"usage", b"eval_count", b"billed_units")
 """One of these is in a body that reports what was used."""

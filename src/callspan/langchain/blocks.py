@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from callspan.jsontext import plain
+from callspan.capture.serialize import plain
 from callspan.langchain.calls import (
     Block,
     invalid_call,

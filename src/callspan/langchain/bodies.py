@@ -15,11 +15,16 @@ from weakref import ReferenceType, ref
 
 from opentelemetry.context import Context
 
-from callspan import shared_calls, suspended
-from callspan.delivery import Telling, together
-from callspan.ending import end
-from callspan.frame import Frame, Opener, put
-from callspan.frame import current as current_context
+from callspan.core import interop, suspended
+from callspan.core.delivery import Telling, together
+from callspan.core.ending import end
+from callspan.core.frame import Frame, Opener, put
+from callspan.core.frame import current as current_context
+from callspan.core.parents import place
+from callspan.core.registry import RUN, find
+from callspan.core.run import CANCELLED, ERROR, UNREPORTED, WAITING, Run
+from callspan.core.settling import Told
+from callspan.core.skip import Answer, Answered
 from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.answers import Unmade, answer_of
 from callspan.langchain.callers import calling_config, is_started_by
@@ -28,11 +33,6 @@ from callspan.langchain.configurable import config_among
 from callspan.langchain.failures import given_up
 from callspan.langchain.partial import note_body, note_events, note_stream, of_result
 from callspan.langchain.pauses import outcome_of_run
-from callspan.parents import place
-from callspan.registry import RUN, find
-from callspan.run import CANCELLED, ERROR, UNREPORTED, WAITING, Run
-from callspan.settling import Told
-from callspan.skipping import Answer, Answered
 
 
 def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
@@ -111,8 +111,8 @@ class SharedBody(Frame):
         current = current_context()
         body = Context({key: value for key, value in current.items() if key != WAITING})
         above = body.get(RUN)
-        if shared_calls.outer_record(body, "llm", above) is None:
-            shared_calls.claim(body, "llm", above)  # the runs have the spans: what is called for all of them has none
+        if interop.outer_record(body, "llm", above) is None:
+            interop.claim(body, "llm", above)  # the runs have the spans: what is called for all of them has none
         return body
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from callspan.jsontext import plain
+from callspan.capture.serialize import plain
 from callspan.langchain.media import Part
 
 Block = Mapping[str, Any]

@@ -16,12 +16,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
-from callspan.errors import ToolError
-from callspan.kinds import MODEL_CALLS, TOOL_CALLS, Cause, Kind
+from callspan.core.errors import ToolError
+from callspan.core.operations import MODEL_CALLS, TOOL_CALLS, Cause, Kind
+from callspan.core.run import ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
 from callspan.langchain.graphs import is_graph
 from callspan.langchain.pauses import is_resumed
-from callspan.run import ERROR, OK, PAUSED, SKIPPED, Run
 
 _REMEMBERED = 4096
 """How many tool calls, and how many paused graphs, are remembered."""

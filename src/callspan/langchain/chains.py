@@ -9,11 +9,11 @@ from functools import lru_cache
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import Kind
+from callspan.core.operations import Kind
+from callspan.core.run import Run
+from callspan.core.text import name_without_ids
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, ROOT_ANSWERED, ROOT_ASKED
-from callspan.run import Run
-from callspan.text import name_without_ids
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
 _MADE_UP = re.compile(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from inspect import getattr_static
 from typing import Any
 
-from callspan.jsontext import plain
+from callspan.capture.serialize import plain
 
 Definition = dict[str, Any]
 

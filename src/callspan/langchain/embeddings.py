@@ -9,14 +9,14 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import Kind
+from callspan.core.operations import Kind
+from callspan.core.patching import Undo
+from callspan.core.shapes import around
 from callspan.langchain import subclasses
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.endpoints import server
 from callspan.langchain.own_runs import OwnRun
 from callspan.langchain.providers import provider_of
-from callspan.patching import Undo
-from callspan.shapes import around
 
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 

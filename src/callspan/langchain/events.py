@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callspan import capture, semconv
-from callspan.delivery import emit
-from callspan.errors import error_type
+from callspan import semconv
+from callspan.capture import content
+from callspan.core.delivery import emit
+from callspan.core.errors import error_type
+from callspan.core.registry import find
+from callspan.core.run import Run
+from callspan.core.settling import Told
+from callspan.core.spans import attempt, attributes_of
+from callspan.core.text import safe_name
 from callspan.langchain.announcement import run_of
 from callspan.langchain.values import value_of
-from callspan.registry import find
-from callspan.run import Run
-from callspan.settling import Told
-from callspan.spans import attempt, attributes_of
-from callspan.text import safe_name
 
 Said = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ class Event:
     name: str
     payload: tuple[str, ...]
     said: Callable[..., Said] = lambda *payload: {}
-    about: tuple[capture.Said, ...] = ()
+    about: tuple[content.Said, ...] = ()
 
 
 def _retry(state: Any) -> Said:
@@ -59,7 +60,7 @@ def _action(action: Any) -> Said:
     return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
-_DATA = (capture.Said(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
+_DATA = (content.Said(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
 
 TEXT = Event("on_text", "langchain.text", ("text",), about=_DATA)
 RETRY = Event("on_retry", "langchain.retry", ("retry_state",), _retry)
@@ -76,10 +77,10 @@ def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORD
     return emit(run, event.hook, payload, keywords) if run.subscribers else None
 
 
-def _write(run: Run, name: str, said: Said, about: tuple[capture.Said, ...], payload: Any) -> None:
+def _write(run: Run, name: str, said: Said, about: tuple[content.Said, ...], payload: Any) -> None:
     """Write an event, and what it is about if content is on: that has its own limit."""
-    content = capture.on_event(run, about, payload)
-    run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **content})
+    what = content.on_event(run, about, payload)
+    run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **what})
 
 
 def told(event: Event) -> Callable[..., Told | None]:

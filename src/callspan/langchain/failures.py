@@ -8,16 +8,16 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
-from callspan.ending import write_exception
-from callspan.errors import ToolError
-from callspan.frame import Frame
+from callspan.core.ending import write_exception
+from callspan.core.errors import ToolError
+from callspan.core.frame import Frame
+from callspan.core.registry import RUN, open_now
+from callspan.core.run import ERROR, Run
 from callspan.langchain.announcement import suppressed, task_id, tool_call_id
 from callspan.langchain.calls import from_json
 from callspan.langchain.causes import remember
 from callspan.langchain.graphs import NODE
 from callspan.langchain.values import fields_of, sort_of
-from callspan.registry import RUN, open_now
-from callspan.run import ERROR, Run
 
 UNKNOWN_TOOL = "invalid_tool"
 """The name of the tool that classic agents call in the place of one that is not there."""

@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from callspan import semconv
-from callspan.kinds import Kind
+from callspan.core.operations import Kind
+from callspan.core.text import safe_name
 from callspan.langchain.announcement import Announcement
 from callspan.langchain.chains import CHAIN, WORKFLOW, given_name
 from callspan.langchain.said import NODE_ANSWERED
-from callspan.text import safe_name
 
 # A node that only these factories make, by the qualified name of its function.
 _AGENT_NODES = {

@@ -8,12 +8,19 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from callspan import lease, suspended
-from callspan.delivery import Telling
-from callspan.ending import NOTHING, cut_short, end
-from callspan.frame import current as current_context
-from callspan.frame import put
-from callspan.kinds import Cause, Kind, Subscriber
+from callspan.core import lease, suspended
+from callspan.core.delivery import Telling
+from callspan.core.ending import NOTHING, cut_short, end
+from callspan.core.frame import current as current_context
+from callspan.core.frame import put
+from callspan.core.operations import Cause, Kind, Subscriber
+from callspan.core.parents import place
+from callspan.core.registry import RUN, find
+from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, WAITING, Run
+from callspan.core.settling import Told
+from callspan.core.spans import attempt
+from callspan.core.starting import announce, start, tell_of_span
+from callspan.core.subscription import PENDING, lift
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
 from callspan.langchain.callers import close_steps, half_read
@@ -30,13 +37,6 @@ from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
-from callspan.parents import place
-from callspan.registry import RUN, find
-from callspan.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, WAITING, Run
-from callspan.settling import Told
-from callspan.spans import attempt
-from callspan.starting import announce, start, tell_of_span
-from callspan.subscription import PENDING, lift
 
 HIDDEN_TAG = "langsmith:hidden"
 

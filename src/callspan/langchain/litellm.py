@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.spans import attempt
+from callspan.core.spans import attempt
 
 LIBRARY = "litellm"
 """The provider where nobody says who is behind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from callspan.jsontext import Message, plain
+from callspan.capture.serialize import Message, plain
 from callspan.langchain.blocks import parts_in, reasoning_in, response, text
 from callspan.langchain.calls import invalid_call, nested_call, tool_call
 from callspan.langchain.media import Part, spoken

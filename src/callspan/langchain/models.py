@@ -10,7 +10,9 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import MODEL_CALLS, Kind, Table
+from callspan.core.operations import MODEL_CALLS, Kind, Table
+from callspan.core.run import Run
+from callspan.core.text import safe_name
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.answers import chat_result
 from callspan.langchain.endpoints import server
@@ -20,8 +22,6 @@ from callspan.langchain.requests import api_type, parameters, previous_response,
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 from callspan.langchain.structured import schema
-from callspan.run import Run
-from callspan.text import safe_name
 
 
 def request_model(said: Announcement) -> object:

@@ -11,9 +11,9 @@ from weakref import WeakSet
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.trace import Tracer
 
-from callspan import telemetry
-from callspan.patching import wrappers_of_others
-from callspan.subscription import doors
+from callspan.core import state
+from callspan.core.patching import wrappers_of_others
+from callspan.core.subscription import doors
 
 _log = logging.getLogger("callspan")
 
@@ -38,7 +38,7 @@ def warn_of_others(manager: type) -> None:
     Args:
         manager: A class of callback managers; the known instrumentations wrap what makes it.
     """
-    if not telemetry.once("others"):
+    if not state.once("others"):
         return
     names = _active(manager)
     if names:
@@ -78,7 +78,7 @@ def _look_at(handler: Any, manager: type | None) -> None:
     if made is None or (manager is not None and any(cls.__module__.startswith(name) for name in _active(manager))):
         return
     name, (whose, what) = f"{cls.__module__}.{cls.__qualname__}", made
-    if telemetry.once(f"handler {name}"):
+    if state.once(f"handler {name}"):
         _log.warning("%s (%s) %s", whose, name, what)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 
-from callspan.run import CANCELLED, CLOSED, ERROR, OK, PAUSED
+from callspan.core.run import CANCELLED, CLOSED, ERROR, OK, PAUSED
 
 COMMAND, DRAINED = "command", "drained"
 

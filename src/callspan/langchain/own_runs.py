@@ -8,17 +8,17 @@ from uuid import uuid4
 
 from opentelemetry.context import Context, create_key, get_current
 
-from callspan.ending import NOTHING, end
-from callspan.frame import Frame
-from callspan.kinds import Kind
+from callspan.core.ending import NOTHING, end
+from callspan.core.frame import Frame
+from callspan.core.lease import Lease
+from callspan.core.operations import Kind
+from callspan.core.registry import RUN
+from callspan.core.run import Run
+from callspan.core.settling import Told
+from callspan.core.starting import announce, start, tell_of_span
+from callspan.core.subscription import PENDING, doors, subscribe
 from callspan.langchain.announcement import stand_in, suppressed
 from callspan.langchain.outcomes import outcome_of
-from callspan.lease import Lease
-from callspan.registry import RUN
-from callspan.run import Run
-from callspan.settling import Told
-from callspan.starting import announce, start, tell_of_span
-from callspan.subscription import PENDING, doors, subscribe
 
 _SUBJECT = create_key("callspan-subject")
 """Context key: the object that is at it. One of its methods may use another one: that is one call."""

@@ -17,10 +17,10 @@ from importlib import import_module
 from typing import Any
 from weakref import ReferenceType
 
+from callspan.core.run import Run
+from callspan.core.spans import attempt
 from callspan.langchain.billed import facts_of
 from callspan.langchain.responses import MISSING
-from callspan.run import Run
-from callspan.spans import attempt
 
 Reader = Callable[[], Any]
 """Returns an `LLMResult` of what had come, or None. Called once, and only if somebody wants to know."""
@@ -29,7 +29,7 @@ _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.langua
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
 _DRIVERS = frozenset({"_iter_v2_events", "_aiter_v2_events"})
 _BRIDGES = frozenset({"chunks_to_events", "achunks_to_events"})
-_TELLING = ("callspan.langchain.tokens", "callspan.shapes")
+_TELLING = ("callspan.langchain.tokens", "callspan.core.shapes")
 _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from callspan import capture, semconv
-from callspan.delivery import Call, Telling, calls_of
+from callspan import semconv
+from callspan.capture import content
+from callspan.core.delivery import Call, Telling, calls_of
+from callspan.core.registry import find
+from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
+from callspan.core.settling import Told
+from callspan.core.starting import stops
 from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import WORKFLOW
@@ -17,10 +22,6 @@ from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.graphs import AGENT, is_graph
 from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.values import sort_of, value_of
-from callspan.registry import find
-from callspan.run import CANCELLED, CLOSED, PAUSED, Run
-from callspan.settling import Told
-from callspan.starting import stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ def _resumed_with(run: Run, event: Any) -> Any:
     return value_of(given.resume) if sort_of(given) == "command" else None
 
 
-_ABOUT_PAUSE = (capture.Said(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)
-_ABOUT_RESUMING = (capture.Said(semconv.RESUME_VALUE, "resume", _resumed_with),)
+_ABOUT_PAUSE = (content.Said(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)
+_ABOUT_RESUMING = (content.Said(semconv.RESUME_VALUE, "resume", _resumed_with),)
 
 INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said, _ABOUT_PAUSE)
 RESUME = Event("on_resume", "langgraph.resume", ("event",), _said, _ABOUT_RESUMING)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callspan import semconv
-from callspan.kinds import count
+from callspan.core.operations import count
+from callspan.core.prices import tier_of
 from callspan.langchain.responses import Answer, once, openai
 from callspan.langchain.usage import FOR_AN_HOUR, mapping, passes
-from callspan.prices import tier_of
 
 _TIERS = ("priority", "flex")
 """OpenAI's tiers that LangChain writes into the names of the details."""

@@ -8,16 +8,16 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.capture import Said
-from callspan.jsontext import plain
-from callspan.kinds import Kind
+from callspan.capture.content import Said
+from callspan.capture.serialize import plain
+from callspan.core.operations import Kind
+from callspan.core.patching import Undo
+from callspan.core.settling import Told
+from callspan.core.shapes import around
 from callspan.langchain import subclasses
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.own_runs import OwnRun
 from callspan.langchain.said import RETRIEVER_ANSWERED
-from callspan.patching import Undo
-from callspan.settling import Told
-from callspan.shapes import around
 
 METHODS = ("compress_documents", "acompress_documents")
 

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from callspan import semconv, telemetry
-from callspan.kinds import Table, TokenCounts
+from callspan import semconv
+from callspan.core import state
+from callspan.core.operations import Table, TokenCounts
 from callspan.langchain.usage import NOTHING_COUNTED, from_provider, from_usage_metadata, mapping, over_passes
 
 _log = logging.getLogger("callspan")
@@ -243,7 +244,7 @@ def explain_missing_usage(model: object, answer: Answer) -> None:
         return
     used = counts(answer)
     name = type(model).__name__
-    if used.input_tokens is None and used.output_tokens is None and telemetry.once(f"no usage in streams of {name}"):
+    if used.input_tokens is None and used.output_tokens is None and state.once(f"no usage in streams of {name}"):
         _log.warning("%s streams without token counts: ask for them with stream_usage=True", name)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import Kind
+from callspan.core.operations import Kind
+from callspan.core.text import safe_name
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.answers import documents
 from callspan.langchain.said import RETRIEVER_ANSWERED, RETRIEVER_ASKED
-from callspan.text import safe_name
 
 
 def data_source(said: Announcement) -> object:

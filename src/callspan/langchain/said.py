@@ -8,15 +8,15 @@ from numbers import Real
 from typing import Any
 
 from callspan import semconv
-from callspan.capture import Said
-from callspan.jsontext import Message, plain
+from callspan.capture.content import Said
+from callspan.capture.serialize import Message, plain
+from callspan.core.run import PAUSED
 from callspan.langchain.blocks import response
 from callspan.langchain.calls import from_json
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
 from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of
 from callspan.langchain.values import last_of, messages_of, sort_of, value_of
-from callspan.run import PAUSED
 
 # Models
 

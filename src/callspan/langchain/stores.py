@@ -12,11 +12,11 @@ from weakref import ref
 
 from opentelemetry.context import Context, attach, get_current
 
-from callspan import telemetry
-from callspan.frame import Frame, reset
+from callspan.core import state
+from callspan.core.frame import Frame, reset
+from callspan.core.patching import Patch, Undo, install, undo_all
+from callspan.core.shapes import around, before
 from callspan.langchain import subclasses
-from callspan.patching import Patch, Undo, install, undo_all
-from callspan.shapes import around, before
 
 _SLOT = "_callspan_askers"
 """The attribute of a store's queue that has who asked."""
@@ -74,7 +74,7 @@ def _task_ensured(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     put = queue.put_nowait
 
     def put_nowait(item: Any) -> None:
-        if telemetry.is_inforce() and (here := get_current()):
+        if state.is_inforce() and (here := get_current()):
             askers.append((ref(item[0]), item[1], here))
         put(item)
 

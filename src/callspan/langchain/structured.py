@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from callspan import semconv
+from callspan.core.run import ERROR, OK, Run
 from callspan.langchain.chains import CHAIN, run_type
-from callspan.run import ERROR, OK, Run
 
 
 class Wanted:

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from callspan.patching import Undo, is_patched, try_wrap, unwrap
-from callspan.shapes import Weave
+from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
+from callspan.core.shapes import Weave
 
 
 def watch(base: Any, methods: Sequence[str], weave: Weave) -> Undo:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from callspan.callers_loop import CALLERS_LOOP, CallersLoop
-from callspan.frame import Watch
-from callspan.shapes import Wrapper
-from callspan.subscription import doors
+from callspan.core.callers_loop import CALLERS_LOOP, CallersLoop
+from callspan.core.frame import Watch
+from callspan.core.shapes import Wrapper
+from callspan.core.subscription import doors
 
 _IN_THREAD = "run_in_executor.<locals>.wrapper"
 """What LangChain's `run_in_executor` runs in a thread."""

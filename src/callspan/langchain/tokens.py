@@ -13,13 +13,13 @@ from time import time_ns
 from types import MethodType
 from typing import Any
 
-from callspan import telemetry
-from callspan.delivery import Telling, hear_chunk, payload_for
-from callspan.kinds import Subscriber
-from callspan.lease import SLOT
-from callspan.run import Run
-from callspan.settling import Pending, settle
-from callspan.shapes import and_then
+from callspan.core import state
+from callspan.core.delivery import Telling, hear_chunk, payload_for
+from callspan.core.lease import SLOT
+from callspan.core.operations import Subscriber
+from callspan.core.run import Run
+from callspan.core.settling import Pending, settle
+from callspan.core.shapes import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 
@@ -33,17 +33,17 @@ class FirstChunk:
     Args:
         run: The run whose chunks are told.
         run_manager: The run manager.
-        state: What it consists of, for one that is gone while its method is called.
+        kept: What it consists of, for one that is gone while its method is called.
         method: The name of the method.
     """
 
     __slots__ = ("_class", "_method", "_run", "_run_manager", "_state")
 
-    def __init__(self, run: Run, run_manager: Any, state: dict[str, Any], method: str) -> None:
+    def __init__(self, run: Run, run_manager: Any, kept: dict[str, Any], method: str) -> None:
         self._run: Any = run.ref
         self._run_manager: Any = weakref.ref(run_manager)  # not itself: the run manager holds us
         self._class: Any = type(run_manager)
-        self._state = state
+        self._state = kept
         self._method = method
 
     def _target(self) -> Any:
@@ -83,9 +83,9 @@ class EveryChunk(FirstChunk):
     __slots__ = ("_function", "_hooks")
 
     def __init__(
-        self, run: Run, run_manager: Any, state: dict[str, Any], method: str, heard_by: list[Subscriber]
+        self, run: Run, run_manager: Any, kept: dict[str, Any], method: str, heard_by: list[Subscriber]
     ) -> None:
-        super().__init__(run, run_manager, state, method)
+        super().__init__(run, run_manager, kept, method)
         self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in heard_by]
         self._function: Any = getattr(self._class, method)
 
@@ -169,21 +169,21 @@ class _Own:
 def watch(run: Run, run_manager: Any) -> None:
     """Hear of chunks, if anybody wants to know of all or when the first one came."""
     first = run.first_chunk is None and (
-        bool(run.subscribers) or run.span.is_recording() or telemetry.instruments() is not None
+        bool(run.subscribers) or run.span.is_recording() or state.instruments() is not None
     )
     if not first and not run.subscribers:
         return
     told = run_manager.__dict__
-    state = {name: value for name, value in told.items() if name != SLOT}
+    kept = {name: value for name, value in told.items() if name != SLOT}
     for method in METHODS:
         heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
         if not (first or heard_by) or not hasattr(run_manager, method):
             continue
         if heard_by:
             every = EveryToken if method == TOKEN else EveryChunk
-            told[method] = every(run, run_manager, state, method, heard_by)
+            told[method] = every(run, run_manager, kept, method, heard_by)
         else:
-            told[method] = FirstChunk(run, run_manager, state, method)
+            told[method] = FirstChunk(run, run_manager, kept, method)
 
 
 def leave(run_manager: Any) -> None:

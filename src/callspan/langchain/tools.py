@@ -7,12 +7,12 @@ from operator import attrgetter
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.kinds import TOOL_CALLS, Kind
+from callspan.core.operations import TOOL_CALLS, Kind
+from callspan.core.spans import TEXT_LIMIT
+from callspan.core.text import safe_name, safe_text
 from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
 from callspan.langchain.answers import tool_output
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
-from callspan.spans import TEXT_LIMIT
-from callspan.text import safe_name, safe_text
 
 
 def tool_name(said: Announcement) -> object:

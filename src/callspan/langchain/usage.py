@@ -7,9 +7,9 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
-from callspan.kinds import TokenCounts, count
+from callspan.core.operations import TokenCounts, count
+from callspan.core.registry import RUN
 from callspan.langchain.values import value_of
-from callspan.registry import RUN
 
 NOTHING_COUNTED = TokenCounts()
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.jsontext import UNKNOWN, Message, Ready, plain
+from callspan.capture.parts import Written
+from callspan.capture.serialize import UNKNOWN, Message, Ready, plain
 from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
-from callspan.parts import Written
 
 _SORTS = {
     "BaseMessage": "message",

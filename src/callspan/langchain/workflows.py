@@ -9,18 +9,19 @@ from typing import Any, TypeVar
 
 from opentelemetry.trace import INVALID_SPAN
 
-from callspan import semconv, telemetry
-from callspan.frame import current, reset
-from callspan.kinds import Kind
+from callspan import semconv
+from callspan.core import state
+from callspan.core.frame import current, reset
+from callspan.core.operations import Kind
+from callspan.core.patching import Sentry, woven
+from callspan.core.registry import RUN
+from callspan.core.run import Run
+from callspan.core.settling import settle
+from callspan.core.shapes import around
+from callspan.core.steps import tell
+from callspan.core.text import safe_name
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.own_runs import OwnRun
-from callspan.patching import Sentry, woven
-from callspan.registry import RUN
-from callspan.run import Run
-from callspan.settling import settle
-from callspan.shapes import around
-from callspan.steps import tell
-from callspan.text import safe_name
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -134,7 +135,7 @@ class workflow:  # noqa: N801 - used as a function
             await pending
 
     def _frame(self) -> OwnRun | None:
-        if not telemetry.is_inforce():
+        if not state.is_inforce():
             return None
         return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 

@@ -14,7 +14,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.util import types
 
-from callspan import semconv, telemetry
+from callspan import semconv
+from callspan.core import state
 from callspan.local.background import is_on_loop
 from callspan.local.joining import Joined, configured
 from callspan.local.plan import is_sent
@@ -137,9 +138,9 @@ class EarlyProvider(trace.ProxyTracerProvider):
 
     def _keep_ours(self) -> None:
         """Make our own spans with the early provider: that of the program's takes no processors."""
-        if telemetry.is_inforce():
+        if state.is_inforce():
             tracer = self.real.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-            telemetry.put(replace(telemetry.current(), tracer=tracer, provider=self.real))
+            state.put(replace(state.current(), tracer=tracer, provider=self.real))
 
     def renew(self) -> None:
         """Make the SDK's provider as OpenTelemetry's variables ask for it; again, if the program has changed them.

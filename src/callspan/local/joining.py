@@ -17,7 +17,8 @@ from opentelemetry.metrics import _internal as metrics_api
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.util._once import Once
 
-from callspan import semconv, telemetry
+from callspan import semconv
+from callspan.core import state
 from callspan.local.plan import ENDPOINT, TRACES, is_sent
 from callspan.settings import has_file
 from callspan.version import __version__
@@ -49,7 +50,7 @@ def join(processors: Sequence[SpanProcessor]) -> Joined:
         processors: Hear every span from now on.
     """
     joined = Joined()
-    provider: Any = telemetry.provider() or trace.get_tracer_provider()
+    provider: Any = state.provider() or trace.get_tracer_provider()
     if hasattr(provider, "add_span_processor"):
         joined.programs = provider
     else:
@@ -65,9 +66,9 @@ def _put_in_force(provider: TracerProvider) -> None:
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(provider)
         return
-    inforce = telemetry.current()
+    inforce = state.current()
     tracer = provider.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-    telemetry.put(replace(inforce, tracer=tracer, provider=provider))
+    state.put(replace(inforce, tracer=tracer, provider=provider))
 
 
 def configured(joined: Joined) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from callspan import semconv, telemetry
+from callspan import semconv
+from callspan.core import state
 from callspan.local.ended import raw_of
 from callspan.local.groups import Group, alone
 from callspan.local.kind import kind_of
@@ -84,7 +85,7 @@ class Live(SpanProcessor):
         try:
             note(span)
         except Exception as error:  # noqa: BLE001 - what is shown is never in the way of the program
-            telemetry.failed("showing a span", error)
+            state.failed("showing a span", error)
 
     def _start(self, span: ReadableSpan) -> None:
         raw = raw_of(span)

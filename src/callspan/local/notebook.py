@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from callspan import telemetry
+from callspan.core import state
 from callspan.local.contract import contract
 from callspan.local.ended import raw_of
 from callspan.local.explained import explained
@@ -72,7 +72,7 @@ def keep() -> None:
             kept = Kept()
             join([kept])
             _kept.append(kept)
-        telemetry.first_run.prepare = None
+        state.first_run.prepare = None
 
 
 def is_notebook() -> bool:
@@ -96,7 +96,7 @@ def show(last: int = 1, *, height: int = 480) -> None:
     """
     if last < 1:
         raise ValueError(f"last={last!r} is not allowed: how many runs, at least 1")
-    if not telemetry.is_inforce():
+    if not state.is_inforce():
         raise RuntimeError("callspan is not instrumented: call callspan.instrument() before what is to be shown")
     kept_before = bool(_kept)
     keep()

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from callspan.core.text import encodable
 from callspan.local.values import attributes_of, objects_of, whole
-from callspan.text import encodable
 
 
 @dataclass(slots=True)

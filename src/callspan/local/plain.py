@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from callspan.text import encodable
+from callspan.core.text import encodable
 
 DEEPEST = 64
 """How deep a value is shown; what is deeper is left out."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from callspan.core.text import cut, encodable
 from callspan.local.amounts import change_text, count_text, many_text, time_text
 from callspan.local.axis import Axis
 from callspan.local.compare import FEW, change, percentile, shown_rows
 from callspan.local.printable import one_line
 from callspan.local.stats import Row, Stats
-from callspan.text import cut, encodable
 
 _WIDTH, _HEIGHT = 860, 34
 """Pixels of the picture, and the height of a strip; a strip with another side below it is half as high again."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from callspan import prices, semconv
-from callspan.kinds import count
+from callspan import semconv
+from callspan.core import prices
+from callspan.core.operations import count
 from callspan.local.trace import Span, Usage, text_in
 from callspan.local.usage import Price
 
@@ -14,7 +15,7 @@ def price_from(where: str) -> Price | None:
     """Give the function that tells what a call cost.
 
     Args:
-        where: `off`, `builtin` or a file, as `callspan.prices` has it.
+        where: `off`, `builtin` or a file, as `callspan.core.prices` has it.
 
     Raises:
         PricesError: There are none: the package is missing, or the file is not what it should be.

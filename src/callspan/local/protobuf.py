@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from callspan.core.text import encodable
 from callspan.local.otlp_http import Refused
-from callspan.text import encodable
 
 _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
 

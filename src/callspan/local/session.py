@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from callspan import telemetry
-from callspan.ending import end_all
+from callspan.core import state
+from callspan.core.ending import end_all
 from callspan.local import plan as plans
 from callspan.local.background import is_on_loop
 from callspan.local.early import EarlyProvider
@@ -70,7 +70,7 @@ class Session:
         self._folder = _working_folder()
         self._lock = RLock()
         self._bound = self._left = False
-        self._unasked: telemetry.Telemetry | None = None  # what is in force as long as nobody has spoken of content
+        self._unasked: state.Telemetry | None = None  # what is in force as long as nobody has spoken of content
         self._screen = self._new_screen()
         self._file = TraceFile(self._own_file())
         self._live = Live(self._own_screen())
@@ -90,8 +90,8 @@ class Session:
             share(self._screen)
         self._early.install()
         instrument()
-        self._unasked = telemetry.current() if self._plan.content and telemetry.is_inforce() else None
-        telemetry.first_run.prepare = self.bind
+        self._unasked = state.current() if self._plan.content and state.is_inforce() else None
+        state.first_run.prepare = self.bind
         atexit.register(self.leave)
         self._file.call_when_begun(on_termination(self._terminate, self._plan.timeout, self._is_busy))
         before_quick_exit(self._flush_file)
@@ -114,11 +114,11 @@ class Session:
             except Exception as error:  # noqa: BLE001 - the program runs, traced or not
                 _log.warning("callspan cannot trace this program", exc_info=error)
             finally:
-                telemetry.first_run.prepare = None
+                state.first_run.prepare = None
 
     def _bind(self) -> None:
         self._early.renew()
-        self._early.join(telemetry.provider())
+        self._early.join(state.provider())
         self._early.rejoin()
         self._file.open_soon()
         # Again: what is registered last goes first, and the program may have made a provider in between.
@@ -136,7 +136,7 @@ class Session:
 
     def _is_unasked(self) -> bool:
         """Return whether nobody has spoken of content: neither a variable nor the program."""
-        return self._unasked is not None and telemetry.current().settings is self._unasked.settings
+        return self._unasked is not None and state.current().settings is self._unasked.settings
 
     def _when_joined(self) -> None:
         """Write no more content once spans go where the program sends them: nobody has asked for it there."""
@@ -149,10 +149,10 @@ class Session:
     def _when_shut(self) -> None:
         """Look before the next run whether the program's provider has been replaced."""
         if self._bound and not self._left:
-            telemetry.first_run.prepare = self._rejoin
+            state.first_run.prepare = self._rejoin
 
     def _rejoin(self) -> None:
-        telemetry.first_run.prepare = None
+        state.first_run.prepare = None
         try:
             self._early.rejoin()
         except Exception as error:  # noqa: BLE001 - somebody else's provider: the program goes on
@@ -245,19 +245,19 @@ def instrument() -> None:
 def turn_content_on() -> None:
     """Have spans say what was said: nobody has spoken of it, and they stay on this machine."""
     os.environ[CONTENT] = _ON  # other instrumentations read it too
-    inforce = telemetry.current()
+    inforce = state.current()
     _unasked_for.append(replace(inforce.settings, content=_ON))
-    telemetry.put(replace(inforce, settings=_unasked_for[-1]))
+    state.put(replace(inforce, settings=_unasked_for[-1]))
 
 
 def turn_content_off() -> bool:
     """Undo `turn_content_on`; returns whether there was anything to undo."""
-    if not _unasked_for or not telemetry.is_inforce() or telemetry.current().settings is not _unasked_for[-1]:
+    if not _unasked_for or not state.is_inforce() or state.current().settings is not _unasked_for[-1]:
         return False
     if os.environ.get(CONTENT) == _ON:
         del os.environ[CONTENT]
-    inforce = telemetry.current()
-    telemetry.put(replace(inforce, settings=replace(_unasked_for.pop(), content="no_content")))
+    inforce = state.current()
+    state.put(replace(inforce, settings=replace(_unasked_for.pop(), content="no_content")))
     return True
 
 
@@ -277,7 +277,7 @@ def promise(file: TraceFile, joined: Joined, name: str, *, withheld: bool) -> st
         name: The file's name.
         withheld: Whether content would be on, did spans stay on this machine.
     """
-    content = telemetry.current().settings.content in ("span_only", "span_and_event")
+    content = state.current().settings.content in ("span_only", "span_and_event")
     saved = f"cannot be saved in {name}: {file.why}" if file.why else f"saved in {name} on this machine"
     others = joined.programs is not None or (joined.providers and is_sent())
     if not content:

@@ -13,13 +13,13 @@ from struct import Struct
 from typing import Any
 
 from callspan import semconv
-from callspan.kinds import count
+from callspan.core.operations import count
+from callspan.core.prices import TIERS
+from callspan.core.text import cut
 from callspan.local.kind import HTTP, OTHERS_NAMES, kind_of
 from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace, traces_of
 from callspan.local.usage import COSTS, cost_in, counts_in
-from callspan.prices import TIERS
-from callspan.text import cut
 
 _SPAN = Struct("<16s8s8sqqId6qd")
 """Trace, span, parent; start and end in nanoseconds; what it is; seconds to the first token; tokens; cost."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry import trace
 
-from callspan import telemetry
+from callspan.core import state
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _SAMPLER = "OTEL_TRACES_SAMPLER"
@@ -48,6 +48,6 @@ def _why_not_seen() -> str:
         return f"nothing is traced: {_DISABLED} is {os.environ[_DISABLED]!r}"
     if tuple(int(part) for part in found.split(".")[:2] if part.isdecimal()) < _OLDEST:
         return f"nothing is traced: langchain-core {found} is installed, and callspan needs 0.3 or newer"
-    if not telemetry.is_inforce():
+    if not state.is_inforce():
         return "nothing was traced: callspan is not instrumented, or the program has called callspan.uninstrument()"
     return ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from callspan import semconv
-from callspan.kinds import count
+from callspan.core.operations import count
 from callspan.local.trace import Span, Trace, Usage
 
 _NAMES = (

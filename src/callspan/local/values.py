@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.text import encodable
+from callspan.core.text import encodable
 
 _DEPTH = 64
 """How deep a value is read; what is deeper is left out."""

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from callspan.ending import reap
+from callspan.capture.redaction import Redact
+from callspan.core.ending import reap
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
-from callspan.redaction import Redact
 from callspan.testing.tree import span_tree
 from callspan.testing.tree_text import TreeText
 

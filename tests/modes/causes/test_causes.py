@@ -234,10 +234,10 @@ def test_what_a_failed_model_was_asked_is_never_printed(recording):
 @pytest.mark.may_log
 def test_odd_tool_calls_cost_the_link_and_nothing_else(recording, monkeypatch):
     """What cannot be remembered is logged; the run ends as it did."""
-    from callspan import telemetry
+    from callspan.core import state
 
-    inforce = telemetry.current()
-    monkeypatch.setattr(telemetry, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
+    inforce = state.current()
+    monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
     odd = AIMessage("", response_metadata={"model_name": "m-1"})
     odd.tool_calls = [{"name": "look", "args": {}, "id": ["x"]}]  # type: ignore[list-item]
     Model(messages=iter([odd])).invoke("hi")

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from callspan.compat import TABLES, translated
+from callspan.core.compat import TABLES, translated
 from callspan.settings import COMPAT, read_settings
 from callspan.testing import record
 

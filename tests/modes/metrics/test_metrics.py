@@ -16,7 +16,7 @@ from tests.modes.models.chat_models import ChatNative
 from tests.modes.retrievers.embedders import Embedder
 
 import callspan
-from callspan import metrics
+from callspan.core import metrics
 from callspan.testing import record
 
 CHAT = "operation.name=chat, provider.name=native, request.model=m, response.model=m-1"

@@ -135,7 +135,7 @@ def test_embeddings_say_it_too():
 
 def test_a_price_is_found_by_the_name_without_its_provider():
     pytest.importorskip("genai_prices", reason="needs the extra prices")
-    from callspan.prices import price_from
+    from callspan.core.prices import price_from
 
     price = price_from("builtin")
     assert price is not None

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tests.modes.models.calls import Hold, Standstill, acall, call, cancel
 from tests.modes.retrievers.embedders import VECTOR, Embedder, EmbedderNative
 
-from callspan.patching import is_patched
+from callspan.core.patching import is_patched
 from callspan.testing import record
 
 FORMS = ("embed_query", "embed_documents", "aembed_query", "aembed_documents")

@@ -17,7 +17,7 @@ from langgraph.graph import START, StateGraph
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import callspan
-from callspan import registry
+from callspan.core import registry
 from callspan.testing import Recording, ScriptedChatModel, open_runs, record
 
 JOB = """\

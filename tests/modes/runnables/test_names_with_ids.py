@@ -10,8 +10,8 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.graph import START, MessagesState, StateGraph
 from tests.modes.models.calls import call
 
+from callspan.core.text import name_without_ids
 from callspan.testing import record
-from callspan.text import name_without_ids
 
 ID = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 

@@ -12,9 +12,9 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.runnables import RunnableLambda
 
 from callspan import current_run
-from callspan.lease import Lease
-from callspan.run import Run
-from callspan.shapes import Frame
+from callspan.core.lease import Lease
+from callspan.core.run import Run
+from callspan.core.shapes import Frame
 from callspan.testing import open_runs
 
 

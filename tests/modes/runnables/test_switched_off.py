@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, Samp
 from opentelemetry.trace import get_current_span
 
 import callspan
-from callspan import spans
+from callspan.core import spans
 from callspan.testing import Recording
 
 

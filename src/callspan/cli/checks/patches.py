@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-from callspan.patching import ABSENT, PATCHED, UNPATCHED, WAITING
+from callspan.core.patching import ABSENT, PATCHED, UNPATCHED, WAITING
 
 _SHOWN = 8
 """How many names stand in one line."""

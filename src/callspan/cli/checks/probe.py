@@ -8,8 +8,8 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from callspan import patching, telemetry
 from callspan.cli.checks.child import Hearing, load_all, write_report
+from callspan.core import patching, state
 from callspan.instrumentor import CallspanInstrumentor, instrument
 from callspan.langchain import PATCHES
 
@@ -27,14 +27,14 @@ def main() -> None:
         instrument()
     broken = _imported()
     provider: Any = trace.get_tracer_provider()
-    settings = telemetry.current().settings
+    settings = state.current().settings
     write_report(
         {
             "loaded": loaded,
             "provider": _name(type(provider)),
             "said": hearing.said,
             "active": sorted({_name(cls) for cls in BaseInstrumentor.__subclasses__() if _is_active(cls)}),
-            "patches": {f"{patch.module}:{patch.path}": patching.state(patch) for patch in PATCHES},
+            "patches": {f"{patch.module}:{patch.path}": patching.patch_state(patch) for patch in PATCHES},
             "broken": broken,
             "content": settings.content,
             "content_limit": settings.content_limit,

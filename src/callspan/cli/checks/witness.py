@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from callspan.callback.callback import Callback
-from callspan.run import Run
+from callspan.core.run import Run
 
 VARIABLE = "CALLSPAN_DOCTOR_WITNESS"
 """Names its file."""

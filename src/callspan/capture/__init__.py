@@ -1,0 +1,1 @@
+"""Message content: serialised, limited, redacted."""

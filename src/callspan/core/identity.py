@@ -1,0 +1,96 @@
+"""Whose call it is: the session, the user and what else a program says of a block, on every span within."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import time_ns
+
+from opentelemetry import baggage
+from opentelemetry.context import Context, create_key
+from opentelemetry.util.types import AttributeValue
+
+from callspan import semconv
+from callspan.core.text import NAME_LIMIT, cut, safe_id
+
+IDENTITY = create_key("callspan-identity")
+"""Context key: who is at work. It follows whatever the span follows."""
+
+TRAVELLING = (semconv.SESSION_ID, semconv.USER_ID)
+"""What goes to other processes too, as OpenTelemetry's baggage under the names of the attributes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """What is said of a block.
+
+    Args:
+        attributes: What every span in it says.
+        labels: Those of them that metrics say too.
+        since: When the block began, in nanoseconds since the epoch.
+    """
+
+    attributes: Mapping[str, AttributeValue]
+    labels: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    since: int = field(default_factory=time_ns)
+
+    @property
+    def session(self) -> str | None:
+        """The id of the session, if there is one."""
+        value = self.attributes.get(semconv.SESSION_ID)
+        return value if isinstance(value, str) else None
+
+
+class Watcher:
+    """Who sees to it that spans of others say it too.
+
+    Args:
+        prepare: Makes sure of it: a provider may be set late.
+    """
+
+    __slots__ = ("prepare",)
+
+    def __init__(self) -> None:
+        self.prepare: Callable[[], None] | None = None
+
+
+watcher = Watcher()
+
+
+def of(context: Context) -> Identity | None:
+    """Give who is at work in a context: a block of this process, or of the process that the context comes from.
+
+    Args:
+        context: The context.
+    """
+    if not context:
+        return None
+    here = context.get(IDENTITY)
+    if isinstance(here, Identity):
+        return here
+    carried = baggage.get_all(context)
+    if not carried:
+        return None
+    came = {name: value for name in TRAVELLING if (value := as_id(carried.get(name))) is not None}
+    return Identity(came) if came else None
+
+
+def as_id(given: object) -> str | None:
+    """Return an id as spans have it, or None if it is none: a text or a whole number; a key is no id.
+
+    Args:
+        given: What a program, or another process, said.
+    """
+    text = str(given) if type(given) is int else given
+    return safe_id(cut(str.__str__(text), NAME_LIMIT)) if isinstance(text, str) and text else None
+
+
+def at_home(context: Context) -> Context:
+    """Give a context that says the same to this process and nothing to others: whom we call is no part of it.
+
+    Args:
+        context: The context.
+    """
+    for name in baggage.get_all(context).keys() & TRAVELLING:
+        context = baggage.remove_baggage(name, context)
+    return context

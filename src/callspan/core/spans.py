@@ -1,0 +1,191 @@
+"""What is written on a span: names and values made safe, errors, and the SDK's own calls guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, TypeVar
+
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    Status,
+    StatusCode,
+    format_span_id,
+    get_current_span,
+)
+from opentelemetry.util.types import AttributeValue
+
+from callspan import semconv
+from callspan.core import errors, state
+from callspan.core.operations import Cause, Table
+from callspan.core.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_ids, short_texts
+
+TEXT_LIMIT = 65_536
+"""Characters of one attribute that is no content."""
+
+_Value = TypeVar("_Value")
+
+_ITEMS = 128
+"""Texts of one attribute that is a list."""
+
+_INT_RANGE = range(-(2**63), 2**63)
+
+
+def attribute_value(value: object) -> AttributeValue | None:
+    """Return the value as an attribute can hold it, without keys of known shapes, or None if it cannot.
+
+    What OpenTelemetry would refuse costs a log line per attribute, and what its encoder refuses costs the
+    attribute silently; so it is left out here. Objects are never printed: their `repr` is the user's code.
+    """
+    return _held(value, _own_text)
+
+
+def _own_text(text: str) -> str:
+    """Return a text that the program or another instrumentation chose to write: ids and e-mail addresses stay."""
+    return safe_id(str.__str__(text)[:TEXT_LIMIT])
+
+
+def _held(value: object, safe: Callable[[str], str]) -> AttributeValue | None:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, (list, tuple)):
+        return [safe(item) for item in value[:_ITEMS] if isinstance(item, str)] or None
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        plain = int.__int__(value)  # an enum's own comparisons are the user's, and slow in a range
+        return plain if plain in _INT_RANGE else None
+    if isinstance(value, float):
+        return float.__float__(value)
+    return _number(value)
+
+
+def _number(value: object) -> int | float | None:
+    """Return a number of another library (numpy's) as Python's own, or None if the value is no such number."""
+    if isinstance(value, Integral):
+        return attribute_int(int(value))
+    return float(value) if isinstance(value, Real) else None
+
+
+def attribute_int(value: int) -> int | None:
+    """Return a whole number, or None if OpenTelemetry's protocol has no room for it."""
+    return value if value in _INT_RANGE else None
+
+
+def attributes_of(given: object) -> dict[str, AttributeValue]:
+    """Return those of a program's own attributes that a span can hold; it may have given anything at all."""
+    if not isinstance(given, Mapping):
+        return {}
+    return {
+        name: value
+        for key, one in given.items()
+        if (name := safe_name(key)) is not None and (value := attribute_value(one)) is not None
+    }
+
+
+_IDS = (semconv.RUN_ID, semconv.CONVERSATION_ID)
+"""Attributes whose readers have made the value safe: in an id an e-mail address stays."""
+
+
+def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
+    """Read a table of attributes; one that cannot be read is left out, the others stand."""
+    values: dict[str, AttributeValue] = {}
+    for name, reader in table:
+        if isinstance(reader, str):
+            values[name] = reader
+            continue
+        try:
+            value = reader(subject)
+            if value is None:
+                continue
+            if type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
+                values[name] = value if name in _IDS else short_texts[value]
+            elif type(value) is dict:
+                values.update(_family(value))
+            elif (safe := _held(value, _safe_text)) is not None:
+                values[name] = safe
+        except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
+            state.failed(f"the attribute {name}", error)
+    return values
+
+
+def _safe_text(text: str) -> str:
+    return safe_text(str.__str__(text), TEXT_LIMIT)  # a subclass may have methods of its own
+
+
+def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
+    values: dict[str, AttributeValue] = {}
+    for name, value in said.items():
+        if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
+            values[name] = value
+        elif value is None:
+            continue
+        else:
+            is_graphs = name.startswith("langgraph.")  # a node may be called `auth`, and `auth:1f0c…` is its task
+            if type(value) is str and len(value) <= NAME_LIMIT:
+                values[name] = short_ids[value] if is_graphs else short_texts[value]
+            elif (safe := _held(value, _own_text if is_graphs else _safe_text)) is not None:
+                values[name] = safe
+    return values
+
+
+def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None:
+    """Call what looks at the users' objects; None if it fails, and the run goes on without.
+
+    Args:
+        what: What it gives, for the log.
+        ours: The function.
+        *args: Its arguments.
+    """
+    try:
+        return ours(*args)
+    except Exception as error:  # noqa: BLE001 - the user's objects: it costs what they would have told
+        state.failed(what, error)
+        return None
+
+
+def end_half_started(started: int, error: BaseException) -> None:
+    """End the span that the SDK was starting when an exception came: only the SDK's own frames still have it.
+
+    Args:
+        started: The time it was started with, in nanoseconds since the epoch.
+        error: The exception.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        if str(frame.f_globals.get("__name__")).startswith("opentelemetry."):
+            for value in list(frame.f_locals.values()):
+                if isinstance(value, Span) and getattr(value, "start_time", None) == started and value.is_recording():
+                    value.end()
+        trace = trace.tb_next
+
+
+def hidden_span(parent: Context) -> Span:
+    """Give a span that is not recorded and passes the context of the nearest recorded one on."""
+    return NonRecordingSpan(get_current_span(parent).get_span_context())
+
+
+def links(causes: Sequence[Cause]) -> list[Link]:
+    """Give the links that say why a run was made."""
+    return [Link(cause.span, {semconv.LINK_CAUSE: cause.name.rpartition(".")[2]}) for cause in causes]
+
+
+def cause_attributes(cause: Cause) -> dict[str, AttributeValue]:
+    """Give the attributes that say the same: some stores lose what a link says."""
+    return {cause.name: format_span_id(cause.span.span_id), **cause.attributes}
+
+
+def write_failure(span: Span, error: BaseException, text: str) -> None:
+    """Say that the call failed: `error.type` and the status.
+
+    Args:
+        span: The span that failed.
+        error: The exception.
+        text: What may be written of its text.
+    """
+    span.set_attribute(semconv.ERROR_TYPE, errors.error_type(error))
+    span.set_status(Status(StatusCode.ERROR, text or None))

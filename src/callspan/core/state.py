@@ -1,0 +1,164 @@
+"""What is in force: the tracer, the meters and the settings, in one object."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opentelemetry._logs import Logger
+from opentelemetry.trace import Tracer, TracerProvider
+
+from callspan.capture.redaction import Redact, redactor
+from callspan.capture.secret_keys import USUAL, denied
+from callspan.core.operations import VISIBLE
+from callspan.core.signals import is_from_handler
+from callspan.core.text import deny
+from callspan.settings import Settings
+
+if TYPE_CHECKING:
+    from callspan.core.metrics import Instruments, Meters
+
+_log = logging.getLogger("callspan")
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Made by the instrumentor, replaced as a whole, never changed.
+
+    Args:
+        tracer: Makes the spans.
+        settings: What the user set.
+        meters: Makes the instruments; None: nothing is measured.
+        said: What was already logged; each thing is said once.
+        visible: The highest `Kind.depth` that gets a span.
+        roots_record: One item: whether the last span without a run above it was recorded.
+        provider: The provider that was given; None: the global one.
+        logger: Writes events.
+        redact: What is done to content, from the settings.
+        denied: The words of the keys whose values are secrets.
+    """
+
+    tracer: Tracer
+    settings: Settings
+    meters: Meters | None = None
+    said: set[str] = field(default_factory=set)
+    visible: int = field(init=False)
+    roots_record: list[bool] = field(default_factory=lambda: [False])
+    provider: TracerProvider | None = None
+    logger: Logger | None = None
+    redact: Redact | None = field(init=False)
+    denied: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
+        object.__setattr__(self, "denied", denied(self.settings.redact_keys))
+        object.__setattr__(self, "redact", redactor(self.settings.redact, self.denied))
+
+
+class FirstRun:
+    """What is left to do when there is something to trace at last: a program may set its provider late.
+
+    Args:
+        prepare: Is called before the first span of a run is started, and takes itself away.
+    """
+
+    __slots__ = ("prepare",)
+
+    def __init__(self) -> None:
+        self.prepare: Callable[[], None] | None = None
+
+
+first_run = FirstRun()
+
+_current: Telemetry | None = None
+
+_last: Telemetry | None = None  # what was put in force last: calls that are under way when it is taken away end with it
+
+_said: set[str] = set()  # while nothing is in force: callbacks of a provider hear others' spans even then
+
+
+def current() -> Telemetry:
+    """Return what is in force, or what was last, for the calls that are under way after `uninstrument()`.
+
+    Raises:
+        RuntimeError: Nothing was ever instrumented.
+    """
+    inforce = _current or _last
+    if inforce is None:
+        raise RuntimeError("callspan is not instrumented")
+    return inforce
+
+
+def is_current(inforce: Telemetry) -> bool:
+    """Return whether this is still in force: another thread may call `uninstrument()` at any time."""
+    return inforce is _current
+
+
+def is_inforce() -> bool:
+    """Tell whether anything is instrumented."""
+    return _current is not None
+
+
+def last() -> Telemetry | None:
+    """Return what was put in force last, if anything was: another object whenever something is instrumented."""
+    return _last
+
+
+def provider() -> TracerProvider | None:
+    """Give the provider that was given, if one was."""
+    return None if _current is None else _current.provider
+
+
+def instruments() -> Instruments | None:
+    """Give what measures; None as long as nobody does."""
+    inforce = _current or _last
+    return None if inforce is None or inforce.meters is None else inforce.meters.instruments()
+
+
+def put(telemetry: Telemetry | None) -> None:
+    """Put this in force; None: nothing is, and `current` returns the last one to calls that are under way."""
+    global _current, _last
+    if telemetry is not None:
+        _last = telemetry
+    _current = telemetry
+    deny(denied_keys())
+
+
+def denied_keys() -> frozenset[str]:
+    """Give the words of the keys whose values are secrets."""
+    return USUAL if _current is None else _current.denied
+
+
+def once(what: str) -> bool:
+    """Tell whether this is to be said now: the first time only."""
+    said = _said if _current is None else _current.said
+    if what in said:
+        return False
+    said.add(what)
+    return True
+
+
+def failed(where: str, error: BaseException) -> None:
+    """Log a failure of our own once per place; in strict mode it raises.
+
+    Call it from an `except` block: the user's call goes on after it. What a signal handler raised is let out.
+    """
+    if is_from_handler(error):
+        raise error
+    if _current is not None and _current.settings.strict:
+        raise error
+    if once(f"failed {where}"):
+        _log.warning("callspan failed in %s; the call goes on without it", where, exc_info=error)
+
+
+def refused(what: str, error: BaseException) -> None:
+    """Log once that somebody else's part of OpenTelemetry raised: a processor, a sampler, an exporter.
+
+    What a signal handler raised is let out.
+    """
+    if is_from_handler(error):
+        raise error
+    if once(f"refused {what}"):
+        _log.warning("OpenTelemetry failed to %s; the call goes on without it", what, exc_info=error)
