@@ -316,7 +316,7 @@ def test_the_checks_see_a_breach(tmp_path):
     for path, text in {
         "__init__.py": "",
         "core/text.py": "from callspan.core.run import Run\n",
-        "core/run.py": "def late():\n    from . import instrumentor\n",
+        "core/run.py": "def late():\n    from .. import instrumentor\n",
         "core/spans.py": "from callspan import Callback\n",
         "core/metrics.py": "import typing\nif typing.TYPE_CHECKING:\n    from callspan.callback import Callback\n",
         "core/shapes.py": "import wrapt\n",
