@@ -20,7 +20,7 @@ from tests.modes.retrievers.embedders import DOCUMENT, Embedder, Retriever
 
 import callspan
 from callspan import Run, TokenCounts
-from callspan.core.lease import Lease
+from callspan.core.registry import RunOwner
 from callspan.core.shapes import Frame
 from callspan.testing import Recording, open_runs, record
 
@@ -151,7 +151,7 @@ def test_a_list_of_runs_keeps_none_of_them_open(recording: Recording) -> None:
     assert [run.outcome for run in keeps.runs] == ["abandoned", "closed"]
 
 
-OURS = (Run, Lease, Frame)
+OURS = (Run, RunOwner, Frame)
 
 FEW = [case for case in ALL if case.name in (
     "chat.invoke", "chat.ainvoke", "chat.astream", "completion.agenerate", "tool.ainvoke", "retriever.invoke",

@@ -15,12 +15,12 @@ from callspan.callback.selection import OPERATIONS
 from callspan.core import interop
 from callspan.core.delivery import Telling, calls_of
 from callspan.core.ending import events_of_end
+from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.operations import Kind, Subscriber, TokenCounts
-from callspan.core.registry import RUN
 from callspan.core.run import ERROR, OK, Run
 from callspan.core.settling import settle
 from callspan.core.starting import events_of_start
-from callspan.core.subscription import PENDING, subscribe
+from callspan.core.subscription import subscribe
 
 
 def _counts(said: Mapping[str, Any]) -> TokenCounts:
@@ -42,7 +42,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 def is_run(callback: Subscriber, parent_context: Context | None) -> bool:
     """Tell whether the span that starts is a run's, and if so let the callback in: it comes by OpenTelemetry's door."""
-    run: Any = None if parent_context is None else parent_context.get(PENDING)
+    run: Any = None if parent_context is None else parent_context.get(STARTING_RUN)
     if run is None:
         return False
     if type(run.by_sdk) is list:  # once the span has started, it is a tuple

@@ -15,8 +15,9 @@ from callspan.callback.callback import HOOKS, Callback
 from callspan.callback.checks import check_instance
 from callspan.core import state
 from callspan.core.isolation import quietly
+from callspan.core.keys import SCOPED_CALLBACKS, STARTING_RUN
 from callspan.core.operations import Subscriber
-from callspan.core.subscription import BLOCK, PENDING, doors
+from callspan.core.subscription import doors
 
 _log = logging.getLogger("callspan")
 
@@ -66,8 +67,8 @@ class Bus(SpanProcessor):
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:
         """Tell whoever hears here, and keep who it was."""
         context = get_current() if parent_context is None else parent_context
-        blocks: Any = context.get(BLOCK, ())
-        if not (doors.process or blocks) or PENDING in context:
+        blocks: Any = context.get(SCOPED_CALLBACKS, ())
+        if not (doors.process or blocks) or STARTING_RUN in context:
             return
         listeners = _Listeners((*doors.process, *blocks))
         span._callspan_listeners = self._open[span.context.span_id] = listeners  # as long as the span lives

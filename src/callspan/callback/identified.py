@@ -15,7 +15,8 @@ from opentelemetry.util.types import AttributeValue
 from callspan import semconv
 from callspan.core import identity, spans, state
 from callspan.core.frame import attached
-from callspan.core.identity import IDENTITY, TRAVELLING, Identity
+from callspan.core.identity import TRAVELLING, Identity
+from callspan.core.keys import IDENTITY
 
 
 @contextmanager

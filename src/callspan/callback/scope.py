@@ -13,7 +13,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from callspan.callback.forward import Forward, as_callback, put_bus
 from callspan.callback.idle import warn_idle, watch
 from callspan.core.frame import attached
-from callspan.core.subscription import BLOCK, doors
+from callspan.core.keys import SCOPED_CALLBACKS
+from callspan.core.subscription import doors
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
 
@@ -78,7 +79,7 @@ def callbacks(*processors: SpanProcessor) -> Generator[Any]:
         warn_idle("callspan.callbacks")
     put_bus()
     here: Any = get_current()
-    with attached(Context({**here, BLOCK: (*here.get(BLOCK, ()), *given)})):
+    with attached(Context({**here, SCOPED_CALLBACKS: (*here.get(SCOPED_CALLBACKS, ()), *given)})):
         yield processors[0] if len(processors) == 1 else processors
 
 

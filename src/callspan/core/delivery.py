@@ -12,8 +12,8 @@ from opentelemetry.context import Context
 from callspan.core import state
 from callspan.core.frame import Frame, current, put, restore
 from callspan.core.isolation import MAX_FAILURES, count, is_isolated, warn_of_result
+from callspan.core.keys import RUN
 from callspan.core.operations import Subscriber
-from callspan.core.registry import RUN
 from callspan.core.settling import Pending
 from callspan.core.skip import Answered
 from callspan.core.steps import Steps

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 from callspan import semconv
 from callspan.capture import content
-from callspan.core import bills, compat, errors, interop, lease, logs, registry, spans, state, suspended
+from callspan.core import bills, compat, errors, interop, logs, registry, spans, state
 from callspan.core.delivery import Call, Telling, calls_of, hooks, together
 from callspan.core.isolation import quietly
 from callspan.core.operations import MODEL_CALLS, Subscriber, TokenCounts
@@ -74,7 +74,7 @@ def end(
         elif outcome == ERROR:
             outcome = STOPPED
         run.outcome, run.error = outcome, error
-        registry.forget(run)
+        registry.remove(run)
         if run.row.name not in _WITHOUT_CHILDREN:
             registry.keep(run)
         below = () if run.streams is None else _end_streams(run)  # before it counts what they used
@@ -110,7 +110,7 @@ def _end_streams(run: Run) -> Sequence[Telling]:
             spans.attempt("what a closed chain used", partial(_count_streams, run, reads_on=run.error is None))
         return ()
     tellings: list[Telling] = []
-    streams = suspended.left_in(run)
+    streams = registry.open_streams(run)
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED
@@ -131,7 +131,7 @@ def _count_streams(run: Run, *, reads_on: bool) -> None:
         run: The run that was closed.
         reads_on: Whether a step that is closed reads the model before it to its end, as in sync code.
     """
-    streams = suspended.left_in(run)
+    streams = registry.open_streams(run)
     others = [stream for stream in streams if stream.row.calls != MODEL_CALLS]
     if others and reads_on:
         return
@@ -199,7 +199,7 @@ def _give_up(run: Run) -> None:
         return
     run.ended = True
     run.outcome = run.outcome or ABANDONED
-    registry.forget(run)
+    registry.remove(run)
     if run.context is not None or run.span.is_recording():
         _end_span(run)
     run.closed = True
@@ -351,7 +351,7 @@ def _end_span(run: Run) -> None:
     for subscriber in run.spanning:
         quietly(subscriber, "on_end", span)
     run.closed = True
-    if lease.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
+    if registry.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
         reap()
 
 
@@ -431,14 +431,14 @@ def _began_here(run: Run, error: BaseException, at: int) -> bool:
 
 def reap() -> None:
     """End the runs that were abandoned: nobody holds their run manager, so nobody can report their end."""
-    while lease.abandoned:
+    while registry.abandoned:
         try:
-            first = lease.abandoned[0]
+            first = registry.abandoned[0]
         except IndexError:  # another thread was faster
             return
         end_alone(*first)
         with suppress(ValueError):  # as above
-            lease.abandoned.remove(first)  # not before: an interrupt leaves it for the next time
+            registry.abandoned.remove(first)  # not before: an interrupt leaves it for the next time
 
 
 def end_all() -> None:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from time import time_ns
 
 from opentelemetry import baggage
-from opentelemetry.context import Context, create_key
+from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
+from callspan.core.keys import IDENTITY
 from callspan.core.text import NAME_LIMIT, cut, safe_id
-
-IDENTITY = create_key("callspan-identity")
-"""Context key: who is at work. It follows whatever the span follows."""
 
 TRAVELLING = (semconv.SESSION_ID, semconv.USER_ID)
 """What goes to other processes too, as OpenTelemetry's baggage under the names of the attributes."""

@@ -9,20 +9,17 @@ from datetime import UTC, datetime
 from time import time_ns
 from typing import Any
 
-from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import errors, interop, skip, spans
 from callspan.core.identity import Identity
+from callspan.core.keys import RUN
 from callspan.core.operations import Kind, Subscriber, TokenCounts
-from callspan.core.registry import RUN
 from callspan.core.text import safe_name
 from callspan.core.totals import Totals
-
-WAITING = create_key("callspan-waiting")
-"""Context key: the frame that is about to start a run inside itself. It never gets into a run's own context."""
 
 OK, ERROR, STOPPED, SKIPPED = "ok", "error", "stopped", "skipped"
 PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"

@@ -6,25 +6,22 @@ from collections.abc import Sequence
 from functools import partial
 
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
+from opentelemetry.trace import get_current_span
 
 from callspan import semconv
 from callspan.capture import content
-from callspan.core import interop, lease, registry, spans, state
+from callspan.core import interop, registry, spans, state
 from callspan.core.delivery import Call, Stopped, Telling, calls_of
 from callspan.core.ending import ABANDONED, at_first_run, cut_short, end, end_alone, index_of, reap
-from callspan.core.identity import IDENTITY, at_home
+from callspan.core.identity import at_home
 from callspan.core.isolation import quietly
+from callspan.core.keys import IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
 from callspan.core.operations import Cause, Kind, Subscriber
-from callspan.core.registry import RUN
-from callspan.core.run import CANCELLED, CLOSED, ERROR, WAITING, Run
+from callspan.core.run import CANCELLED, CLOSED, ERROR, Run
 from callspan.core.signals import is_from_handler
-from callspan.core.subscription import BLOCK, PENDING, blocks_of, doors, subscribe_all
+from callspan.core.subscription import blocks_of, doors, subscribe_all
 from callspan.core.text import name_without_ids, safe_name
 from callspan.core.totals import Totals
-
-(_SPAN,) = set_span_in_context(INVALID_SPAN, Context())
-"""OpenTelemetry's context key of the current span, which has no public name."""
 
 
 def start(
@@ -50,7 +47,7 @@ def start(
     """
     try:
         at_first_run(run)
-        if lease.abandoned:
+        if registry.abandoned:
             reap()
         inforce = state.current()
         run.row = row
@@ -60,7 +57,7 @@ def start(
         given = parent
         if heard:
             run.by_sdk = []
-            given = Context({**parent, PENDING: run})
+            given = Context({**parent, STARTING_RUN: run})
         if interop.kind_of(row):
             _watched(run, parent, above)
         _give_span(run, inforce, parent, given, causes, above, is_hidden=hidden)
@@ -123,11 +120,11 @@ def _watched(run: Run, parent: Context, above: Run | None) -> None:
 
 def _body_of(run: Run, parent: Context, above: Run | None) -> Context:
     """Give the context that its body runs in; until that is current nobody has seen it, and it can be changed."""
-    context = Context({**parent, _SPAN: run.span, RUN: run})
+    context = Context({**parent, SPAN: run.span, RUN: run})
     if run.who is not None:
         context = _identified(run, context)
-    if WAITING in context:
-        dict.__delitem__(context, WAITING)
+    if WAITING_FRAME in context:
+        dict.__delitem__(context, WAITING_FRAME)
     kind = interop.kind_of(run.row)
     if kind or (above is not None and interop.kind_of(above.row)):
         made = None if run.watched else interop.claim(context, kind, above)
@@ -147,7 +144,7 @@ def _open_doors(run: Run, context: Context, given: Context, blocks: tuple[Subscr
     if run.parent_ref is None and doors.prepare is not None and (blocks or doors.process):
         doors.prepare()
     if blocks:
-        dict.__setitem__(context, BLOCK, blocks)
+        dict.__setitem__(context, SCOPED_CALLBACKS, blocks)
     subscribe_all(run, blocks)
     if run.subscribers:
         tell_of_span(run, run.subscribers, given)

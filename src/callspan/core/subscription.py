@@ -6,20 +6,14 @@ from collections.abc import Callable, Iterable
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import Context, create_key
+from opentelemetry.context import Context
 
 from callspan.core.isolation import is_dropped, wanted
+from callspan.core.keys import RUN, SCOPED_CALLBACKS
 from callspan.core.operations import Subscriber
-from callspan.core.registry import RUN
 
 if TYPE_CHECKING:
     from callspan.core.run import Run
-
-BLOCK = create_key("callspan-block")
-"""Context key: the callbacks of the blocks around, outermost first. It follows whatever the span follows."""
-
-PENDING = create_key("callspan-pending")
-"""Context key: the run whose span is being started; only in the context that `start_span` hands to processors."""
 
 
 class Doors:
@@ -87,10 +81,10 @@ def blocks_of(parent: Context, current: Context) -> tuple[Subscriber, ...]:
         parent: The context it belongs to.
         current: The context it is started in: another one if its own was lost.
     """
-    inherited: Any = parent.get(BLOCK, ())
+    inherited: Any = parent.get(SCOPED_CALLBACKS, ())
     if parent is current:
         return inherited  # type: ignore[no-any-return]
-    here: Any = current.get(BLOCK, ())
+    here: Any = current.get(SCOPED_CALLBACKS, ())
     beside: Any = current.get(RUN)
     if beside is not None:  # a worker that was born in another run: what was around that is not around this one
         here = [one for one in here if all(one is not other for other in (*beside.subscribers, *beside.declined))]

@@ -16,9 +16,9 @@ from callspan.capture.secret_keys import is_denied, is_secret
 from callspan.capture.secret_texts import SMALLEST_CARD, is_card
 from callspan.capture.secret_values import PRINTED
 from callspan.core import identity, state
-from callspan.core.lease import leased
+from callspan.core.keys import IDENTITY, RUN
 from callspan.core.operations import Table
-from callspan.core.registry import RUN, find
+from callspan.core.registry import find, owned_run
 from callspan.core.run import Run
 from callspan.core.text import safe_id, safe_name
 from callspan.langchain.configurable import CONVERSATION, inherited
@@ -94,7 +94,7 @@ def _name(extra: Mapping[str, Any], serialized: Mapping[str, Any]) -> str | None
 
 def run_of(run_manager: Any) -> Run | None:
     """Give the open run of a run manager; a sync copy of an async one has no lease of its own."""
-    return leased(run_manager) or find(run_manager.run_id)
+    return owned_run(run_manager) or find(run_manager.run_id)
 
 
 def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> None:
@@ -112,7 +112,7 @@ def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> 
         if run.who is not None and identity.watcher.prepare is not None:
             identity.watcher.prepare()
     else:
-        here: Any = current.get(identity.IDENTITY)
+        here: Any = current.get(IDENTITY)
         if here is not None and parent is not current and not _is_opened_for(here, above, current):
             here = None
         run.who, run.agent = here or above.who, above.agent

@@ -15,14 +15,14 @@ from weakref import ReferenceType, ref
 
 from opentelemetry.context import Context
 
-from callspan.core import interop, suspended
+from callspan.core import interop, registry
 from callspan.core.delivery import Telling, together
 from callspan.core.ending import end
 from callspan.core.frame import Frame, Opener, put
 from callspan.core.frame import current as current_context
-from callspan.core.parents import place
-from callspan.core.registry import RUN, find
-from callspan.core.run import CANCELLED, ERROR, UNREPORTED, WAITING, Run
+from callspan.core.keys import RUN, WAITING_FRAME
+from callspan.core.registry import find, parent_context
+from callspan.core.run import CANCELLED, ERROR, UNREPORTED, Run
 from callspan.core.settling import Told
 from callspan.core.skip import Answer, Answered
 from callspan.langchain.announcement import run_of, suppressed
@@ -48,7 +48,7 @@ def config_set(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> No
     # Nearly always it was started right here; and also if the user gave it the id of the run around it.
     body = None if newest is None or newest.parent_ref is not around else newest.context
     if body is None:
-        body = place(run_id, current)
+        body = parent_context(run_id, current)
     if body is not current:
         put(body)
 
@@ -109,7 +109,7 @@ class SharedBody(Frame):
 
     def outset(self) -> Context | None:
         current = current_context()
-        body = Context({key: value for key, value in current.items() if key != WAITING})
+        body = Context({key: value for key, value in current.items() if key != WAITING_FRAME})
         above = body.get(RUN)
         if interop.outer_record(body, "llm", above) is None:
             interop.claim(body, "llm", above)  # the runs have the spans: what is called for all of them has none
@@ -185,11 +185,11 @@ class Scope(Frame):
         if self.body is not None:
             note_stream(run, self.body)
         if self.is_read and (above := run.parent) is not None:
-            suspended.note(run, above, is_step=is_step(run, above))
+            registry.note_stream(run, above, is_step=is_step(run, above))
         context = run.context
         if context is None:  # it has ended, perhaps in another thread's `uninstrument()`
             return
-        if current_context().get(WAITING) is self:
+        if current_context().get(WAITING_FRAME) is self:
             put(context)  # `leave` takes it away
         self.context = context  # for the next step, if the start was a task of its own
 
@@ -199,7 +199,7 @@ class Scope(Frame):
     def settle(self) -> None:
         if self.run is not None:
             self.settled = True
-            if self.context is not None and self.context.get(WAITING) is self:
+            if self.context is not None and self.context.get(WAITING_FRAME) is self:
                 self.context = self.run.context  # adopted in an eager task, whose context is not ours
 
     def over(self, error: BaseException | None) -> Told | None:
@@ -328,4 +328,4 @@ def event_stream(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
 
 def _waiting(frame: Scope | Prompts | Batch) -> Context | None:
     current = current_context()
-    return None if suppressed(current) else Context({**current, WAITING: frame})
+    return None if suppressed(current) else Context({**current, WAITING_FRAME: frame})

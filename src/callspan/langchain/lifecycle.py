@@ -8,19 +8,19 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from callspan.core import lease, suspended
+from callspan.core import registry
 from callspan.core.delivery import Telling
 from callspan.core.ending import NOTHING, cut_short, end
 from callspan.core.frame import current as current_context
 from callspan.core.frame import put
+from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.operations import Cause, Kind, Subscriber
-from callspan.core.parents import place
-from callspan.core.registry import RUN, find
-from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, WAITING, Run
+from callspan.core.registry import find, parent_context
+from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.settling import Told
 from callspan.core.spans import attempt
 from callspan.core.starting import announce, start, tell_of_span
-from callspan.core.subscription import PENDING, lift
+from callspan.core.subscription import lift
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
 from callspan.langchain.callers import close_steps, half_read
@@ -71,7 +71,7 @@ def begin(
         if before is not None and before.key == run.key:
             before.inputs = run.inputs  # what the policy lets others see
             return before, _lift(before, run_manager, manager, current)
-    parent = current if run.parent_id is None else place(run.parent_id, current)
+    parent = current if run.parent_id is None else parent_context(run.parent_id, current)
     above: Any = parent.get(RUN)
     if above is None:
         others.warn_of_others(type(manager))
@@ -83,10 +83,12 @@ def begin(
     causes: Sequence[Cause] = ()
     if may_have_causes(run, kind, above):
         causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
-    run_manager.__dict__[lease.SLOT] = lease.Lease(run)  # first: whatever interrupts us from here on, somebody owns it
+    run_manager.__dict__[registry.OWNER] = registry.RunOwner(
+        run
+    )  # first: whatever interrupts us from here on, somebody owns it
     start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
     if above is not None and type(run.inputs) is dict and _is_deferred(run.inputs):
-        suspended.note(run, above, is_step=is_step(run, above))
+        registry.note_stream(run, above, is_step=is_step(run, above))
     if manager.handlers:
         _lift(run, run_manager, manager, parent)
     return run, None
@@ -103,7 +105,7 @@ def _lift(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Sub
     others.warn_of_handlers(manager.handlers, type(manager))
     lifted = lift(run, run_manager, manager.handlers)
     if any(subscriber.callspan_spans for subscriber in lifted):
-        tell_of_span(run, lifted, Context({**parent, PENDING: run}))
+        tell_of_span(run, lifted, Context({**parent, STARTING_RUN: run}))
     return lifted
 
 
@@ -119,7 +121,7 @@ def one_started(name: str, classify: Callable[[Run], Kind]) -> Hook:
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
         inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
         run = announced(manager, run_manager, serialized, inputs, kwargs, name)
-        waiting: Any = current.get(WAITING)
+        waiting: Any = current.get(WAITING_FRAME)
         config = None
         if waiting is not None and not waiting.expects(name):
             config = waiting.config_of(inputs)
@@ -147,7 +149,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
         if current and suppressed(current):
             return None
         serialized, inputs = _argument(args, kwargs, 1, "serialized"), _argument(args, kwargs, 2, inputs_name)
-        waiting: Any = current.get(WAITING)
+        waiting: Any = current.get(WAITING_FRAME)
         if waiting is not None and not waiting.expects("llm"):
             waiting = None
         runs: list[Run] = []
@@ -174,7 +176,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
 
 def also_told(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
     """Hear of tokens on the sync copy of an async run manager too: a sync model under an async run tells it."""
-    run = lease.leased(args[0])
+    run = registry.owned_run(args[0])
     if run is not None and not run.ended:
         tokens.watch(run, run_manager)
 

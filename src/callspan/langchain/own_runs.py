@@ -10,13 +10,13 @@ from opentelemetry.context import Context, create_key, get_current
 
 from callspan.core.ending import NOTHING, end
 from callspan.core.frame import Frame
-from callspan.core.lease import Lease
+from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.operations import Kind
-from callspan.core.registry import RUN
+from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.settling import Told
 from callspan.core.starting import announce, start, tell_of_span
-from callspan.core.subscription import PENDING, doors, subscribe
+from callspan.core.subscription import doors, subscribe
 from callspan.langchain.announcement import stand_in, suppressed
 from callspan.langchain.outcomes import outcome_of
 
@@ -62,7 +62,7 @@ class OwnRun(Frame):
             return None
         above: Any = current.get(RUN)
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
-        self.lease = Lease(run)  # a body that is dropped in its middle drops us, and nobody reports its end
+        self.lease = RunOwner(run)  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         stand_in(run, above, current, current)
         start(run, self.row, current, above=above)
@@ -79,7 +79,7 @@ class OwnRun(Frame):
             if doors.handler is not None and isinstance(one, doors.handler):
                 subscribe(run, one)  # type: ignore[arg-type]  # what is of that class is one
         if len(run.subscribers) > before:
-            tell_of_span(run, run.subscribers[before:], Context({**current, PENDING: run}))
+            tell_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
 
     def over(self, error: BaseException | None) -> Told | None:
         """End the run as the body ended."""

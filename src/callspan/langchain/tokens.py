@@ -15,8 +15,8 @@ from typing import Any
 
 from callspan.core import state
 from callspan.core.delivery import Telling, hear_chunk, payload_for
-from callspan.core.lease import SLOT
 from callspan.core.operations import Subscriber
+from callspan.core.registry import OWNER
 from callspan.core.run import Run
 from callspan.core.settling import Pending, settle
 from callspan.core.shapes import and_then
@@ -174,7 +174,7 @@ def watch(run: Run, run_manager: Any) -> None:
     if not first and not run.subscribers:
         return
     told = run_manager.__dict__
-    kept = {name: value for name, value in told.items() if name != SLOT}
+    kept = {name: value for name, value in told.items() if name != OWNER}
     for method in METHODS:
         heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
         if not (first or heard_by) or not hasattr(run_manager, method):

@@ -7,8 +7,8 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
+from callspan.core.keys import RUN
 from callspan.core.operations import TokenCounts, count
-from callspan.core.registry import RUN
 from callspan.langchain.values import value_of
 
 NOTHING_COUNTED = TokenCounts()

@@ -12,9 +12,9 @@ from opentelemetry.trace import INVALID_SPAN
 from callspan import semconv
 from callspan.core import state
 from callspan.core.frame import current, reset
+from callspan.core.keys import RUN
 from callspan.core.operations import Kind
 from callspan.core.patching import Sentry, woven
-from callspan.core.registry import RUN
 from callspan.core.run import Run
 from callspan.core.settling import settle
 from callspan.core.shapes import around

@@ -12,7 +12,7 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.runnables import RunnableLambda
 
 from callspan import current_run
-from callspan.core.lease import Lease
+from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.shapes import Frame
 from callspan.testing import open_runs
@@ -29,7 +29,7 @@ def uncollected() -> Iterator[None]:
 
 def ours() -> list[Any]:
     """List the objects of this package that belong to runs."""
-    return [found for found in gc.get_objects() if isinstance(found, (Run, Lease, Frame))]
+    return [found for found in gc.get_objects() if isinstance(found, (Run, RunOwner, Frame))]
 
 
 @pytest.mark.usefixtures("uncollected", "recording")
