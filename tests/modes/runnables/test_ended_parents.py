@@ -14,6 +14,7 @@ from langchain_core.callbacks.manager import trace_as_chain_group
 from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
 from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 import callspan
@@ -85,7 +86,7 @@ def test_of_the_runs_with_texts_for_ids_the_newest_are_kept(monkeypatch: pytest.
         for number in range(10):
             config: Any = {"run_id": f"run {number}"}
             RunnableLambda(str).invoke("x", config)
-        assert [number for number in range(10) if registry.find_ended(f"run {number}")] == [7, 8, 9]
+        assert [number for number in range(10) if registry.parent_context(f"run {number}", Context())] == [7, 8, 9]
 
 
 def test_a_job_that_is_a_chain_is_no_workflow(tree: Callable[..., str]) -> None:
