@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider
 from callspan import langchain
 from callspan.capture import redaction
 from callspan.capture.redaction import Redact
-from callspan.core import ending, identity, state
+from callspan.core import identity, lifecycle, state
 from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
 from callspan.core.state import Telemetry
@@ -71,7 +71,7 @@ class CallspanInstrumentor(BaseInstrumentor):
             self._undo.pop()()
         state.put(None)  # first: a run that starts in another thread sees that, or is among the open ones
         try:
-            ending.end_all()
+            lifecycle.end_all()
         finally:
             redaction.forget()
             CallspanInstrumentor.options = {}
@@ -210,7 +210,7 @@ def flush(timeout: float = 30.0) -> bool:
     Returns:
         Whether they sent everything; True if there is none that could.
     """
-    ending.reap()
+    lifecycle.end_abandoned()
     sent = True
     tracers = _distinct(trace.get_tracer_provider(), "tracer_provider")
     for provider in (*tracers, *_distinct(get_logger_provider(), "logger_provider")):

@@ -20,7 +20,7 @@ from opentelemetry.context import get_current
 import callspan.core
 import callspan.langchain
 from callspan import Callback, callbacks
-from callspan.core import ending, state
+from callspan.core import lifecycle, state
 from callspan.testing import open_runs
 
 # Those whose functions are not looked up by name when they are called, are the users' own, or are tried elsewhere.
@@ -77,7 +77,19 @@ MODULES: list[ModuleType] = [
 
 # The weaving itself happens when a patch is installed, and the wrappers are the user's call.
 NOT_AT_CALL_TIME = {
-    *("before", "after", "around", "watch", "failed", "reap", "end_all", "open_runs", "reset", "restore", "_drive"),
+    *(
+        "before",
+        "after",
+        "around",
+        "watch",
+        "failed",
+        "end_abandoned",
+        "end_all",
+        "open_runs",
+        "reset",
+        "restore",
+        "_drive",
+    ),
     *("_note", "leave"),  # as short as an assignment
     "_drop",  # Python calls it, and swallows what it raises
 }
@@ -220,7 +232,7 @@ def test_the_program_runs_as_without_us(owner, name, heard, expected, recording,
         with callbacks(*([EVERYTHING] if heard else [])):
             assert program() == expected
     assert get_current() is before
-    ending.end_all()  # what could not be ended while the code was broken
+    lifecycle.end_all()  # what could not be ended while the code was broken
     assert open_runs() == []
 
 

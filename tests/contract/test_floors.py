@@ -28,8 +28,8 @@ FLOORS = {
     "version": 0,
     # F1: one run and its span; what is written, and with what; patches and the shapes of a call
     "run": 1,
-    "starting": 1,
-    "ending": 1,
+    "lifecycle": 1,
+    "report": 1,
     "subscription": 1,
     "settling": 1,
     "callers_loop": 1,
@@ -95,8 +95,8 @@ LANGCHAIN = {"testing"}
 
 BROAD_EXCEPTS = {
     "patching": "our code around a call, and import hooks",
-    "ending": "reading results, the SDK's own end",
-    "starting": "the SDK's own start",
+    "lifecycle": "the SDK's own start and end",
+    "report": "the text of users' exceptions",
     "spans": "reading inputs and results",
     "metrics": "the SDK's own measuring, and what is read for it",
     "delivery": "the users' hooks",

@@ -11,7 +11,7 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
 
-from callspan.core import starting, state
+from callspan.core import lifecycle, state
 
 
 class Explosive:
@@ -125,7 +125,7 @@ def test_a_failure_of_ours_is_logged_once_and_the_call_goes_on(in_production, mo
     def broken(*args, **kwargs):
         raise RuntimeError("our fault")
 
-    monkeypatch.setattr(starting, "Context", broken)
+    monkeypatch.setattr(lifecycle, "Context", broken)
     with caplog.at_level(logging.WARNING, "callspan"):
         assert [RunnableLambda(lambda x: x + 1).invoke(n) for n in range(3)] == [1, 2, 3]
     said = [record.getMessage() for record in caplog.records]

@@ -14,12 +14,11 @@ from callspan import semconv
 from callspan.callback.selection import OPERATIONS
 from callspan.core import interop
 from callspan.core.delivery import Telling, calls_of
-from callspan.core.ending import events_of_end
 from callspan.core.keys import RUN, STARTING_RUN
+from callspan.core.lifecycle import events_of_end, events_of_start
 from callspan.core.operations import Kind, Subscriber, TokenCounts
 from callspan.core.run import ERROR, OK, Run
 from callspan.core.settling import settle
-from callspan.core.starting import events_of_start
 from callspan.core.subscription import subscribe
 
 
@@ -72,7 +71,7 @@ def started(callback: Subscriber, span: Any, parent_context: Context | None) -> 
     around: Any = context.get(RUN)
     outer = _open.get(get_current_span(context).get_span_context().span_id)
     # A provider SDK's span inside a run of the same kind is the same call seen again.
-    if interop.kind_of(row) and any(one is not None and one.kind == row.name for one in (around, outer)):
+    if row.shared and any(one is not None and one.kind == row.name for one in (around, outer)):
         return
     run = _open.get(span.context.span_id)
     if run is None:

@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry.context import Context
 
 from callspan import semconv
-from callspan.core.operations import Kind, TokenCounts, count
+from callspan.core.operations import TokenCounts, count
 
 _AGREED = "opentelemetry.util.genai.invocation"
 """The module that has the records; if nobody has imported it, nobody asks."""
@@ -50,15 +50,6 @@ _ATTRIBUTES = {
 """By field: the attribute. A field is called as its attribute is, with another sign between the words."""
 
 _FIELDS = {name: field for field, name in _ATTRIBUTES.items()}
-
-
-def kind_of(row: Kind) -> str:
-    """Give the kind of a call that other instrumentations may see too; empty if they do not.
-
-    Args:
-        row: What a run is; what the conventions have no operation for nobody else has.
-    """
-    return row.name if row.name in _RECORDS and row.operation is not None else ""
 
 
 def outer_record(parent: Context, kind: str, above: Any) -> Any:

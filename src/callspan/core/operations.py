@@ -144,6 +144,8 @@ class Kind:
         made: Makes its answer of what a hook skips it with, from the run and that; None: it cannot be skipped.
         asked: The content that is known at the start (`capture.Said`).
         answered: The content that is known at the end.
+        shared: The kind of a call that other instrumentations may see too; empty if they do not.
+        is_billed: Whether it may have a cost.
     """
 
     name: str
@@ -165,6 +167,14 @@ class Kind:
     made: Callable[[Any, Any], Any] | None = None
     asked: tuple[Any, ...] = ()
     answered: tuple[Any, ...] = ()
+    shared: str = field(init=False)
+    is_billed: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # What the conventions have no operation for, no other instrumentation has.
+        is_shared = self.operation is not None and self.name in ("llm", "embedding", "retriever")
+        object.__setattr__(self, "shared", self.name if is_shared else "")
+        object.__setattr__(self, "is_billed", self.name in ("llm", "embedding"))
 
 
 class Subscriber(Protocol):

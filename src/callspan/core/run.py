@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span
@@ -20,6 +20,9 @@ from callspan.core.keys import RUN
 from callspan.core.operations import Kind, Subscriber, TokenCounts
 from callspan.core.text import safe_name
 from callspan.core.totals import Totals
+
+if TYPE_CHECKING:
+    from callspan.core.state import Telemetry
 
 OK, ERROR, STOPPED, SKIPPED = "ok", "error", "stopped", "skipped"
 PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
@@ -45,15 +48,17 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "beside", "by_sdk", "closed",
-        "content", "context", "conversation", "counted", "declined", "disturbed", "ended", "ended_at", "error",
-        "extra", "extra_at_end", "failures", "first_chunk", "given", "id", "identity", "inputs", "into", "is_foreign",
-        "key", "learned", "metadata", "name", "notes", "outcome", "outputs", "outside", "parent_id", "parent_ref",
-        "partial", "paused", "reader", "ref", "row", "seen", "serialized", "shared", "skippable", "skipped", "span",
-        "spanning", "started", "stopper", "streamed", "streams", "subject", "subscribers", "sums", "tags", "told",
-        "top", "totals", "wanted", "watched", "who",
+        "__weakref__", "active", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "beside",
+        "by_sdk", "closed", "content", "context", "conversation", "counted", "declined", "disturbed", "ended",
+        "ended_at", "error", "extra", "extra_at_end", "failures", "first_chunk", "given", "id", "identity",
+        "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes", "outcome", "outputs",
+        "outside", "parent_id", "parent_ref", "partial", "paused", "reader", "ref", "row", "seen", "serialized",
+        "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed", "streams",
+        "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
     )  # fmt: skip
 
+    active: Telemetry
+    """What was in force when it started."""
     row: Kind
     """What it is: its row of the span table."""
     span: Span

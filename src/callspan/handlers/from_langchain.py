@@ -8,9 +8,9 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.core.ending import ABANDONED, Unread
 from callspan.core.errors import ToolError
 from callspan.core.isolation import isolate
+from callspan.core.lifecycle import ABANDONED, Unread
 from callspan.core.run import UNREPORTED, Run
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION

@@ -9,7 +9,7 @@ from opentelemetry._logs import Logger, LoggerProvider, LogRecord, SeverityNumbe
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.core.ending import ABANDONED
+from callspan.core.lifecycle import ABANDONED
 from callspan.core.run import CANCELLED, CLOSED, ERROR, STOPPED, UNREPORTED, Run
 from callspan.core.text import safe_name
 from callspan.handlers.spoken import error_in, ids_of, said_in

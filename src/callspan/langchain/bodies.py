@@ -17,10 +17,10 @@ from opentelemetry.context import Context
 
 from callspan.core import interop, registry
 from callspan.core.delivery import Telling, together
-from callspan.core.ending import end
 from callspan.core.frame import Frame, Opener, put
 from callspan.core.frame import current as current_context
 from callspan.core.keys import RUN, WAITING_FRAME
+from callspan.core.lifecycle import end_run
 from callspan.core.registry import find, parent_context
 from callspan.core.run import CANCELLED, ERROR, UNREPORTED, Run
 from callspan.core.settling import Told
@@ -81,7 +81,7 @@ class ModelBody(Frame):
         self.note(run, error)
         if not isinstance(error, CancelledError):
             return None
-        return end(run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
+        return end_run(run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
 
     def note(self, run: Run, error: BaseException) -> None:
         """Keep what had come of the answer, where LangChain is about to drop it."""
@@ -210,7 +210,7 @@ class Scope(Frame):
                 note_body(run, error)
             time_out = given_up(run)
             outcome = UNREPORTED if error is None else outcome_of_run(run, error)
-            told = end(run, error=time_out or error, outcome=ERROR if time_out is not None else outcome)
+            told = end_run(run, error=time_out or error, outcome=ERROR if time_out is not None else outcome)
         self.run = self.owner = None
         return told
 
@@ -246,7 +246,7 @@ class Prompts(Frame):
         """End what LangChain never reports: when one prompt fails, the others get no event."""
         cancelled = isinstance(error, CancelledError)
         outcome = CANCELLED if cancelled else UNREPORTED
-        ends = [end(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
+        ends = [end_run(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
         told = together(told for told in ends if told is not None)
         if type(error) is AttributeError:
             told = self._stopped(told)

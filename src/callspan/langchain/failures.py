@@ -8,11 +8,11 @@ from typing import Any
 
 from opentelemetry.context import get_current
 
-from callspan.core.ending import write_exception
 from callspan.core.errors import ToolError
 from callspan.core.frame import Frame
 from callspan.core.keys import RUN
 from callspan.core.registry import open_now
+from callspan.core.report import write_exception
 from callspan.core.run import ERROR, Run
 from callspan.langchain.announcement import suppressed, task_id, tool_call_id
 from callspan.langchain.calls import from_json

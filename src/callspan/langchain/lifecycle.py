@@ -10,16 +10,15 @@ from opentelemetry.context import Context
 
 from callspan.core import registry
 from callspan.core.delivery import Telling
-from callspan.core.ending import NOTHING, cut_short, end
 from callspan.core.frame import current as current_context
 from callspan.core.frame import put
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
+from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run, tell_of_span
 from callspan.core.operations import Cause, Kind, Subscriber
 from callspan.core.registry import find, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.settling import Told
 from callspan.core.spans import attempt
-from callspan.core.starting import announce, start, tell_of_span
 from callspan.core.subscription import lift
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, run_of, stand_in, suppressed
@@ -86,7 +85,7 @@ def begin(
     run_manager.__dict__[registry.OWNER] = registry.RunOwner(
         run
     )  # first: whatever interrupts us from here on, somebody owns it
-    start(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
+    start_run(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
     if above is not None and type(run.inputs) is dict and _is_deferred(run.inputs):
         registry.note_stream(run, above, is_step=is_step(run, above))
     if manager.handlers:
@@ -191,7 +190,7 @@ def interrupted(managers: Any, error: BaseException) -> None:
     for manager in managers if isinstance(managers, list) else (managers,):
         run = run_of(manager)
         if run is not None and not run.closed:
-            cut_short(run, error, outcome_of(error))
+            end_interrupted(run, error, outcome_of(error))
 
 
 def ended(outputs_name: str) -> Hook:
@@ -237,7 +236,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
     pause = unannounced(run, error) if outcome == PAUSED else None
-    told = end(run, outputs, error, outcome)
+    told = end_run(run, outputs, error, outcome)
     if pause is not None:
         told = before_end(run, told, pause)
     if told is not None:

@@ -8,14 +8,13 @@ from uuid import uuid4
 
 from opentelemetry.context import Context, create_key, get_current
 
-from callspan.core.ending import NOTHING, end
 from callspan.core.frame import Frame
 from callspan.core.keys import RUN, STARTING_RUN
+from callspan.core.lifecycle import NOTHING, announce, end_run, start_run, tell_of_span
 from callspan.core.operations import Kind
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.settling import Told
-from callspan.core.starting import announce, start, tell_of_span
 from callspan.core.subscription import doors, subscribe
 from callspan.langchain.announcement import stand_in, suppressed
 from callspan.langchain.outcomes import outcome_of
@@ -65,7 +64,7 @@ class OwnRun(Frame):
         self.lease = RunOwner(run)  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         stand_in(run, above, current, current)
-        start(run, self.row, current, above=above)
+        start_run(run, self.row, current, above=above)
         if self.callbacks is not None:
             self._let_in(run, current)
         if run.subscribers:
@@ -87,7 +86,7 @@ class OwnRun(Frame):
         told = None
         if run is not None:
             if hasattr(run, "span"):
-                told = end(run, self.outputs, error, outcome_of(error))
+                told = end_run(run, self.outputs, error, outcome_of(error))
             run.ended = True  # also if an exception came before it was started
         self.run = None
         return told

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
 from callspan import semconv
 from callspan.capture import content
 from callspan.core.delivery import Call, Telling, calls_of
+from callspan.core.lifecycle import stopped_at_start
 from callspan.core.registry import find
 from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
 from callspan.core.settling import Told
-from callspan.core.starting import stops
 from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import WORKFLOW
@@ -130,7 +131,7 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
     happened(RESUME, run, event)
     calls = calls_of(run, run.subscribers, (RESUME.hook,), (event,))
     if told is None:
-        return Telling(calls, stops((run,))) if calls else None
+        return Telling(calls, partial(stopped_at_start, (run,))) if calls else None
     told.calls = chain(told.calls, calls)
     return told
 

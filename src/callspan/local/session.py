@@ -14,7 +14,7 @@ from threading import RLock
 from typing import Any
 
 from callspan.core import state
-from callspan.core.ending import end_all
+from callspan.core.lifecycle import end_all
 from callspan.local import plan as plans
 from callspan.local.background import is_on_loop
 from callspan.local.early import EarlyProvider

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from callspan.core.ending import open_runs
+    from callspan.core.lifecycle import open_runs
     from callspan.testing.openai_replies import CallTools, Fail, Say, ToolCall
     from callspan.testing.openai_server import OpenAIServer
     from callspan.testing.recording import Recording, record
@@ -39,7 +39,7 @@ _HOME = {
     "ScriptedChatModel": "testing.scripted_model",
     "ToolCall": "testing.openai_replies",
     "TreeText": "testing.tree_text",
-    "open_runs": "core.ending",
+    "open_runs": "core.lifecycle",
     "read_trace_file": "testing.trace_file",
     "record": "testing.recording",
     "span_tree": "testing.tree",

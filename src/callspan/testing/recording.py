@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Tracer
 
 from callspan.capture.redaction import Redact
-from callspan.core.ending import reap
+from callspan.core.lifecycle import end_abandoned
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.testing.tree import span_tree
 from callspan.testing.tree_text import TreeText
@@ -36,7 +36,7 @@ class Recording:
     @property
     def spans(self) -> list[ReadableSpan]:
         """The ended spans, in the order of their ends."""
-        reap()
+        end_abandoned()
         return list(self._exporter.get_finished_spans())
 
     def __iter__(self) -> Iterator[ReadableSpan]:
@@ -62,7 +62,7 @@ class Recording:
 
     def clear(self) -> None:
         """Forget the spans."""
-        reap()
+        end_abandoned()
         self._exporter.clear()
 
 
