@@ -76,7 +76,7 @@ def test_what_has_become_of_a_patch_can_be_told(module):
     undo = install([method, missing])
     assert patching.patch_state(method) == patching.WAITING
     late = importlib.import_module(module).Late
-    assert (patching.patch_state(method), patching.state(missing)) == (patching.PATCHED, patching.ABSENT)
+    assert (patching.patch_state(method), patching.patch_state(missing)) == (patching.PATCHED, patching.ABSENT)
     theirs = wrapt.wrap_function_wrapper(late, "method", lambda wrapped, instance, args, kwargs: wrapped(*args))
     assert patching.patch_state(method) == patching.PATCHED
     wrapt.unwrap_object(late, "method", theirs)

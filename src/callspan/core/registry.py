@@ -37,11 +37,10 @@ class RunOwner:
 
     __slots__ = ("run",)
 
-    def __init__(self, run: Run | None = None) -> None:
-        self.run = run
+    run: Run | None  # None: a copy, or interrupted while it was made
 
     def __del__(self, _abandon: Any = abandoned.append, _now: Any = time_ns) -> None:
-        run = getattr(self, "run", None)  # it may have been interrupted while it was made
+        run = getattr(self, "run", None)
         if run is not None and not run.ended:
             _abandon((run, _now()))
 
@@ -56,7 +55,7 @@ class RunOwner:
 def owned_run(run_manager: Any) -> Run | None:
     """Return the run that this run manager owns, or None."""
     owner = run_manager.__dict__.get(OWNER)
-    return None if owner is None else owner.run
+    return None if owner is None else getattr(owner, "run", None)
 
 
 # Open runs -------------------------------------------------------------------------------------------------------

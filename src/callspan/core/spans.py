@@ -101,10 +101,13 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
             value = reader(subject)
             if value is None:
                 continue
-            if type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
+            if name == "*":  # several attributes, made safe already
+                known: Any = value
+                values.update(known)
+            elif type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
                 values[name] = value if name in _IDS else short_texts[value]
             elif type(value) is dict:
-                values.update(_family(value))
+                values.update(safe_attributes(value))
             elif (safe := _held(value, _safe_text)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
@@ -112,11 +115,17 @@ def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
     return values
 
 
+def attribute_texts(texts: Sequence[object]) -> AttributeValue | None:
+    """Return the texts in a list as an attribute can hold them, or None if there is none."""
+    return _held(list(texts), _safe_text)
+
+
 def _safe_text(text: str) -> str:
     return safe_text(str.__str__(text), TEXT_LIMIT)  # a subclass may have methods of its own
 
 
-def _family(said: Mapping[str, object]) -> dict[str, AttributeValue]:
+def safe_attributes(said: Mapping[str, object]) -> dict[str, AttributeValue]:
+    """Return the values as attributes can hold them, without secrets; what they cannot hold is left out."""
     values: dict[str, AttributeValue] = {}
     for name, value in said.items():
         if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them

@@ -17,7 +17,7 @@ from callspan.callback.callback import Callback
 from callspan.core import errors, spans, state
 from callspan.core.run import FAILED, OK, SKIPPED, Run
 from callspan.core.text import safe_name
-from callspan.langchain.lifecycle import HIDDEN_TAG
+from callspan.langchain.announce import HIDDEN_TAG
 from callspan.local.live import Live
 from callspan.local.plan import VARIABLE
 from callspan.local.screen import Screen

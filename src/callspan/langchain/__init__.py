@@ -9,11 +9,11 @@ from __future__ import annotations
 from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.core.shapes import Weave, after, around, before
 from callspan.langchain import embeddings, rerankers, stores
+from callspan.langchain.announce import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
-from callspan.langchain.lifecycle import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.pauses import paused, resumed
 from callspan.langchain.threads import loop_noted
 from callspan.langchain.usage import passes_reported

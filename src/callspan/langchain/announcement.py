@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +10,19 @@ from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage] - as every instrumentation does
     Context,
 )
+from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.capture.secret_keys import is_denied, is_secret
 from callspan.capture.secret_texts import SMALLEST_CARD, is_card
 from callspan.capture.secret_values import PRINTED
-from callspan.core import identity, state
+from callspan.core import identity
 from callspan.core.keys import IDENTITY, RUN
 from callspan.core.operations import Table
 from callspan.core.registry import find, owned_run
 from callspan.core.run import Run
-from callspan.core.text import safe_id, safe_name
+from callspan.core.spans import attempt, attribute_texts, safe_attributes
+from callspan.core.text import NAME_LIMIT, safe_id, safe_name, short_texts
 from callspan.langchain.configurable import CONVERSATION, inherited
 
 NO_DICT: Mapping[str, Any] = {}
@@ -97,8 +99,8 @@ def run_of(run_manager: Any) -> Run | None:
     return owned_run(run_manager) or find(run_manager.run_id)
 
 
-def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> None:
-    """Take over what a run inherits from the one above it, and from the blocks around it.
+def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> None:
+    """Copy session, agent and conversation id from the parent run or the current context.
 
     Args:
         run: The run.
@@ -108,17 +110,19 @@ def stand_in(run: Run, above: Run | None, current: Context, parent: Context) -> 
     """
     if above is None:
         run.top = True
-        run.who = identity.of(current) or (None if parent is current else identity.of(parent))
-        if run.who is not None and identity.watcher.prepare is not None:
-            identity.watcher.prepare()
+        if current or parent:
+            run.who = identity.of(current) or (None if parent is current else identity.of(parent))
+            if run.who is not None and identity.watcher.prepare is not None:
+                identity.watcher.prepare()
     else:
         here: Any = current.get(IDENTITY)
         if here is not None and parent is not current and not _is_opened_for(here, above, current):
             here = None
-        run.who, run.agent = here or above.who, above.agent
+        run.who, run.agent, run.conversation = here or above.who, above.agent, above.conversation
         if above.given is not None:
             run.given = inherited(run.given, run.metadata, above.given, above.metadata)
-    run.conversation = _conversation(run, above)
+    if run.metadata or run.given or run.who is not None:
+        run.conversation = _conversation(run, above)
 
 
 def _is_opened_for(here: identity.Identity, above: Run, current: Context) -> bool:
@@ -178,34 +182,29 @@ def tool_call_id(said: Announcement) -> str | None:
     return call if isinstance(call, str) and call else None
 
 
-def _from_metadata(said: Announcement) -> dict[str, Any] | None:
-    """Give where in a graph the run is, and the program's own metadata."""
-    metadata = said.metadata
-    if not metadata:
-        return None
-    found = _own(metadata, said.conversation, said.given.private if said.given else ())
-    if "langgraph_step" in metadata:
-        found[semconv.GRAPH_STEP] = metadata["langgraph_step"]
-        found[semconv.GRAPH_CHECKPOINT_NS] = checkpoint_ns(said)
-        found[semconv.GRAPH_TASK_ID] = task_id(said)
-    return found
+def _metadata_attributes(run: Run) -> dict[str, AttributeValue]:
+    """Return where in a graph the run is, and the program's own metadata: single values only.
 
-
-def _own(metadata: Mapping[str, Any], conversation: str | None, private: Container[str]) -> dict[str, Any]:
-    """Return the program's own metadata, single values only, without what has attributes of its own or is private."""
+    Left out is what has attributes of its own, what is private, and what the settings leave out.
+    """
+    metadata, conversation = run.metadata, run.conversation
+    private = run.given.private if run.given else ()
+    wanted, denied = run.active.settings.metadata, run.active.denied
     found: dict[str, Any] = {}
-    inforce = state.current()
-    wanted = inforce.settings.metadata
     for key, value in metadata.items():
         if key in _SAID_ELSEWHERE or type(key) is not str or not isinstance(value, (str, bool, int, float)):
             continue
-        if key in private:
+        if key in private or (wanted is not None and key not in wanted) or key.startswith("__"):
             continue
         if key in CONVERSATION and type(value) in (str, int) and str(value) == conversation:
             continue
-        if (wanted is None or key in wanted) and not key.startswith("__") and len(found) < _METADATA_LIMIT:
-            found[metadata_attribute(key)] = _safe(key, value, inforce.denied)
-    return found
+        if len(found) < _METADATA_LIMIT:
+            found[metadata_attribute(key)] = _safe(key, value, denied)
+    if "langgraph_step" in metadata:
+        found[semconv.GRAPH_STEP] = metadata["langgraph_step"]
+        found[semconv.GRAPH_CHECKPOINT_NS] = checkpoint_ns(run)
+        found[semconv.GRAPH_TASK_ID] = task_id(run)
+    return safe_attributes(found) if found else found
 
 
 def _safe(key: str, value: Any, denied: frozenset[str]) -> Any:
@@ -223,16 +222,27 @@ def metadata_attribute(key: str) -> str:
 _METADATA = semconv.METADATA.removesuffix("{key}")
 
 
-def _run_id(said: Announcement) -> str | None:
-    """Return the run's id: a UUID, or what the program put in its place."""
-    return str(said.id) if type(said.id) is UUID else safe_name(str(said.id))
+def base_attributes(run: Run) -> dict[str, AttributeValue]:
+    """Return what a span says whatever its kind: id, name, tags, conversation, place in a graph, metadata."""
+    name = run.name
+    found: dict[str, AttributeValue] = {}
+    if type(run.id) is UUID:
+        found[semconv.RUN_ID] = str(run.id)
+    elif (run_id := attempt("a run id", _text_id, run.id)) is not None:
+        found[semconv.RUN_ID] = run_id
+    if name:
+        found[semconv.RUN_NAME] = short_texts[name] if len(name) <= NAME_LIMIT else safe_name(name) or ""
+    if run.tags and (tags := attempt("the tags of a run", attribute_texts, run.tags)) is not None:
+        found[semconv.RUN_TAGS] = tags
+    if run.conversation is not None:
+        found[semconv.CONVERSATION_ID] = safe_id(run.conversation)
+    if run.metadata:
+        found.update(attempt("the metadata of a run", _metadata_attributes, run) or {})
+    return found
 
 
-ALWAYS: Table = (
-    (semconv.RUN_ID, _run_id),
-    (semconv.RUN_NAME, lambda said: safe_name(said.name)),
-    (semconv.RUN_TAGS, lambda said: said.tags or None),
-    (semconv.CONVERSATION_ID, lambda said: None if said.conversation is None else safe_id(said.conversation)),
-    ("langgraph.*, langchain.metadata.*", _from_metadata),
-)
-"""What a span says whatever its kind."""
+def _text_id(run_id: Any) -> str | None:
+    return safe_name(str(run_id))
+
+
+ALWAYS: Table = (("*", base_attributes),)

@@ -16,7 +16,7 @@ from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.settling import Told
 from callspan.core.subscription import doors, subscribe
-from callspan.langchain.announcement import stand_in, suppressed
+from callspan.langchain.announcement import inherit, suppressed
 from callspan.langchain.outcomes import outcome_of
 
 _SUBJECT = create_key("callspan-subject")
@@ -61,9 +61,10 @@ class OwnRun(Frame):
             return None
         above: Any = current.get(RUN)
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
-        self.lease = RunOwner(run)  # a body that is dropped in its middle drops us, and nobody reports its end
+        self.lease = RunOwner()
+        self.lease.run = run  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
-        stand_in(run, above, current, current)
+        inherit(run, above, current, current)
         start_run(run, self.row, current, above=above)
         if self.callbacks is not None:
             self._let_in(run, current)
