@@ -7,21 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.context import Context, get_current
 
 from callspan.capture.parts import redacted
 from callspan.capture.serialize import cut_text, within, written
 from callspan.core import spans, state
 from callspan.core.frame import attached
+from callspan.core.keys import CONTENT
 from callspan.core.operations import MODEL_CALLS
 from callspan.settings import CONTENTS, read_content
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = CONTENTS
 
 _IN_EVENTS = (EVENT_ONLY, SPAN_AND_EVENT)
-
-_CONTENT = create_key("callspan-content")
-"""Context key: the mode of the block around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Said:
 
 def mode(context: Context | None) -> str:
     """Give whether content is written in this context, and where: the block's mode, else the settings'."""
-    given: Any = None if context is None else context.get(_CONTENT)
+    given: Any = None if context is None else context.get(CONTENT)
     return given if given is not None else state.current().settings.content
 
 
@@ -56,7 +54,7 @@ def content(mode: str) -> Generator[None]:
     Raises:
         ValueError: It is none of these.
     """
-    with attached(Context({**get_current(), _CONTENT: read_content(mode)})):
+    with attached(Context({**get_current(), CONTENT: read_content(mode)})):
         yield
 
 

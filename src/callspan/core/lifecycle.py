@@ -20,12 +20,12 @@ from callspan.core.delivery import Call, Telling, calls_of, hooks, together
 from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
 from callspan.core.isolation import quietly
-from callspan.core.keys import IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
-from callspan.core.operations import Cause, Kind, Subscriber
+from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
+from callspan.core.operations import MODEL_CALLS, Cause, Kind, Subscriber
 from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
 from callspan.core.subscription import blocks_of, doors, subscribe_all
-from callspan.core.text import name_without_ids, safe_name
+from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
 from callspan.core.totals import Totals
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def start_run(
             _prepare_first_run(run)
         if registry.abandoned:
             end_abandoned()
-        active = run.active = state.current()
+        active = run.active
         run.row = row
         if above is not None:
             run.parent_ref, run.ancestors = above.ref, (*above.ancestors, above.id)
@@ -116,10 +116,12 @@ def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequ
     """Start the run's span, with all attributes that are known at the start."""
     row = run.row
     attributes = run.identity = spans.read(row.identity, run)
-    target = name_without_ids(run.name) if row.target is None else safe_name(attributes.get(row.target))
+    target: Any = name_without_ids(run.name) if row.target is None else attributes.get(row.target)
+    if row.target is not None and target is not None and (type(target) is not str or len(target) > NAME_LIMIT):
+        target = safe_name(target)
     # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
     # run it is known which it will be. Otherwise it is taken to be as it was the last time.
-    eager = active.roots_record[0] if above is None else above.span.is_recording()
+    eager = active.roots.are_recorded if above is None else above.span.is_recording()
     if eager:
         attributes = {**attributes, **spans.read(row.start, run)}
     if run.who is not None:
@@ -142,7 +144,7 @@ def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequ
     recording = run.span.is_recording()
     if recording:
         late = _NO_ATTRIBUTES if eager else spans.read(row.start, run)
-        run.content = content.mode(parent)
+        run.content = parent.get(CONTENT) or active.settings.content  # type: ignore[assignment]
         if row.asked and run.content != content.NO_CONTENT:
             late = {**late, **content.asked(run)}
         if late:
@@ -152,7 +154,7 @@ def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequ
         run.span.set_attributes(spans.cause_attributes(cause))
         run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)
     if above is None:
-        active.roots_record[0] = recording
+        active.roots.are_recorded = recording
 
 
 def _body_context(run: Run, parent: Context, above: Run | None) -> Context:
@@ -291,9 +293,7 @@ def end_run(
             outcome = STOPPED
         run.outcome, run.error = outcome, error
         row = run.row
-        registry.remove(run)
-        if row.name not in _WITHOUT_CHILDREN:
-            registry.keep(run)
+        registry.close(run, keeps=row.name not in _WITHOUT_CHILDREN)
         below = () if run.streams is None else _end_streams(run)  # before it counts what they used
         meters: Instruments | None = None
         if row.operation is not None and run.active.meters is not None and not run.watched and outcome != SKIPPED:
@@ -379,7 +379,9 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     try:
         if run.outcome != OK or meters is not None:
             report.write_outcome(run, attributes, meters)
-        report.write_copies(run)
+        row, compat = run.row, run.active.settings.compat
+        if row.calls == MODEL_CALLS or compat or getattr(run.span, "dropped_attributes", None):
+            report.write_copies(run)
     except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
         state.failed("the end of a run", fault)
     finally:

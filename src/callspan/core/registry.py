@@ -124,12 +124,21 @@ _texts: deque[str] = deque()  # which of the keys are texts, oldest first
 _NOTHING: Mapping[str, Any] = {}
 
 
-def keep(run: Run) -> None:
-    """Keep what children of a run that ends inherit, as long as a config that names it may be in use."""
+def close(run: Run, *, keeps: bool) -> None:
+    """Take a run that has ended out of the table of open runs.
+
+    Args:
+        run: The run.
+        keeps: Whether to keep what its children inherit, as long as a config that names it may be in use.
+    """
+    if _shadowed:
+        remove(run)
+    else:
+        _newest.pop(run.id, None)
     context, run_id = run.context, run.id
-    key: int | str
-    if context is None:
+    if not keeps or context is None:
         return
+    key: int | str
     if type(run_id) is UUID:
         ended, key = Ended(run_id, _drop), run_id.int
     elif type(run_id) is str:

@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 _log = logging.getLogger("callspan")
 
 
+class Roots:
+    """What is known of the runs without a run above.
+
+    Attributes:
+        are_recorded: Whether the span of the last one was recorded.
+        are_checked: Whether the first one has looked for other instrumentations.
+    """
+
+    __slots__ = ("are_checked", "are_recorded")
+
+    def __init__(self) -> None:
+        self.are_checked = self.are_recorded = False
+
+
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """Made by the instrumentor, replaced as a whole, never changed.
@@ -33,7 +47,7 @@ class Telemetry:
         meters: Makes the instruments; None: nothing is measured.
         said: What was already logged; each thing is said once.
         visible: The highest `Kind.depth` that gets a span.
-        roots_record: One item: whether the last span without a run above it was recorded.
+        roots: What is known of runs without a run above.
         provider: The provider that was given; None: the global one.
         logger: Writes events.
         redact: What is done to content, from the settings.
@@ -45,7 +59,7 @@ class Telemetry:
     meters: Meters | None = None
     said: set[str] = field(default_factory=set)
     visible: int = field(init=False)
-    roots_record: list[bool] = field(default_factory=lambda: [False])
+    roots: Roots = field(default_factory=Roots)
     provider: TracerProvider | None = None
     logger: Logger | None = None
     redact: Redact | None = field(init=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 
+from callspan.core import state
 from callspan.core.delivery import Telling
 from callspan.core.frame import current as current_context
 from callspan.core.frame import put
@@ -54,7 +55,7 @@ def kind_of_chain(run: Run) -> Kind:
 
 
 def _begin(
-    run: Run, manager: Any, run_manager: Any, current: Context, classify: Callable[[Run], Kind], config: Any
+    run: Run, manager: Any, run_manager: Any, current: Context, kind: Kind | None, config: Any
 ) -> tuple[Run, list[Subscriber] | None]:
     """Start the run that was announced, or return the one that was announced before.
 
@@ -71,11 +72,13 @@ def _begin(
             return before, _take_over(before, run_manager, manager, current)
     parent = current if run.parent_id is None else parent_context(run.parent_id, current)
     above: Any = parent.get(RUN)
-    if above is None:
+    active = run.active = state.current()
+    if above is None and not active.roots.are_checked:
+        active.roots.are_checked = True
         others.warn_of_others(type(manager))
     run.given = given_to(manager, run.metadata, config, is_root=above is None)
     inherit(run, above, current, parent)
-    kind = classify(run)
+    kind = kind_of_chain(run) if kind is None else kind
     if kind is AGENT:
         run.agent = given_name(run)
     causes: Sequence[Cause] = ()
@@ -103,8 +106,8 @@ def _take_over(run: Run, run_manager: Any, manager: Any, parent: Context) -> lis
     return lifted
 
 
-def one_started(name: str, inputs_name: str, classify: Callable[[Run], Kind]) -> Hook:
-    """Return the hook of a start method that announces one run."""
+def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
+    """Return the hook of a start method that announces one run; of chains each has its own operation."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Told | None:
         current = current_context()
@@ -123,7 +126,7 @@ def one_started(name: str, inputs_name: str, classify: Callable[[Run], Kind]) ->
             run.subject, run.arguments, config = waiting.subject, waiting.arguments, waiting.config
             if config is not None and "langgraph_node" in run.metadata:
                 run.metadata = own_metadata(run, config)
-        run, subscribers = _begin(run, manager, run_manager, current, classify, config)
+        run, subscribers = _begin(run, manager, run_manager, current, kind, config)
         if waiting is not None:
             waiting.adopt(run, run_manager)
         told = announce((run,), of=subscribers) if run.subscribers else None
@@ -136,9 +139,6 @@ def one_started(name: str, inputs_name: str, classify: Callable[[Run], Kind]) ->
 
 def many_started(kind: Kind, inputs_name: str) -> Hook:
     """Return the hook of a start method that announces a run for each prompt: siblings, none inside another."""
-
-    def classify(run: Run) -> Kind:
-        return kind
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Told | None:
         current = current_context()
@@ -159,7 +159,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
                 run.subject = waiting.subject
             # A completion model's batch has a config for each.
             own = (config.pop(0) if config else None) if type(config) is list else config
-            run, _ = _begin(run, manager, run_manager, current, classify, own)
+            run, _ = _begin(run, manager, run_manager, current, kind, own)
             tokens.watch(run, run_manager)
             if waiting is not None:
                 run.streamed = waiting.streams
@@ -276,9 +276,9 @@ def _leave(run: Run, outside: Context) -> None:
 STARTS: tuple[tuple[str, Hook], ...] = (
     ("on_chat_model_start", many_started(CHAT, "messages")),
     ("on_llm_start", many_started(TEXT_COMPLETION, "prompts")),
-    ("on_chain_start", one_started("chain", "inputs", kind_of_chain)),
-    ("on_tool_start", one_started("tool", "input_str", lambda said: TOOL)),
-    ("on_retriever_start", one_started("retriever", "query", lambda said: RETRIEVER)),
+    ("on_chain_start", one_started("chain", "inputs", None)),
+    ("on_tool_start", one_started("tool", "input_str", TOOL)),
+    ("on_retriever_start", one_started("retriever", "query", RETRIEVER)),
 )
 """The methods of the callback managers that announce runs."""
 

@@ -17,9 +17,9 @@ from callspan.capture.secret_keys import is_denied, is_secret
 from callspan.capture.secret_texts import SMALLEST_CARD, is_card
 from callspan.capture.secret_values import PRINTED
 from callspan.core import identity
-from callspan.core.keys import IDENTITY, RUN
+from callspan.core.keys import BAGGAGE, IDENTITY, RUN
 from callspan.core.operations import Table
-from callspan.core.registry import find, owned_run
+from callspan.core.registry import OWNER, find
 from callspan.core.run import Run
 from callspan.core.spans import attempt, attribute_texts, safe_attributes
 from callspan.core.text import NAME_LIMIT, safe_id, safe_name, short_texts
@@ -27,6 +27,8 @@ from callspan.langchain.configurable import CONVERSATION, inherited
 
 NO_DICT: Mapping[str, Any] = {}
 """Stands for a description, or metadata, of which LangChain says None."""
+
+_CONVERSATION = frozenset(CONVERSATION)
 
 _NUMBER = 10**30
 """A number that is larger is no id."""
@@ -71,11 +73,18 @@ def announced(
     """
     if type(serialized) is not dict:
         serialized = serialized if serialized is not None and isinstance(serialized, Mapping) else NO_DICT
-    name = extra.get("name")
+    name: Any = extra.get("name")
+    if name is None:
+        name = serialized.get("name")
+    if name is None:
+        path = serialized.get("id")
+        name = path[-1] if isinstance(path, (list, tuple)) and path else None
+    if not isinstance(name, str) or (not name and name is not extra.get("name")):
+        name = fallback
     return Run(
         run_manager.run_id,
         manager.parent_run_id,
-        name if type(name) is str else _name(extra, serialized) or fallback,
+        name,
         run_manager.metadata or NO_DICT,
         run_manager.tags or (),
         inputs,
@@ -84,19 +93,11 @@ def announced(
     )
 
 
-def _name(extra: Mapping[str, Any], serialized: Mapping[str, Any]) -> str | None:
-    name = extra.get("name")
-    if name is None:
-        name = serialized.get("name")
-    if name is None:
-        path = serialized.get("id")
-        name = path[-1] if isinstance(path, (list, tuple)) and path else None
-    return name if isinstance(name, str) else None
-
-
 def run_of(run_manager: Any) -> Run | None:
-    """Give the open run of a run manager; a sync copy of an async one has no lease of its own."""
-    return owned_run(run_manager) or find(run_manager.run_id)
+    """Return the open run of a run manager; a sync copy of an async one does not own its run."""
+    owner = run_manager.__dict__.get(OWNER)
+    run: Run | None = None if owner is None else getattr(owner, "run", None)
+    return find(run_manager.run_id) if run is None else run
 
 
 def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> None:
@@ -110,7 +111,7 @@ def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> N
     """
     if above is None:
         run.top = True
-        if current or parent:
+        if IDENTITY in current or BAGGAGE in current or parent is not current:
             run.who = identity.of(current) or (None if parent is current else identity.of(parent))
             if run.who is not None and identity.watcher.prepare is not None:
                 identity.watcher.prepare()
@@ -121,7 +122,7 @@ def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> N
         run.who, run.agent, run.conversation = here or above.who, above.agent, above.conversation
         if above.given is not None:
             run.given = inherited(run.given, run.metadata, above.given, above.metadata)
-    if run.metadata or run.given or run.who is not None:
+    if run.given or run.who is not None or not _CONVERSATION.isdisjoint(run.metadata):
         run.conversation = _conversation(run, above)
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from opentelemetry.context import Context, create_key, get_current
 
+from callspan.core import state
 from callspan.core.frame import Frame
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import NOTHING, announce, end_run, start_run, tell_of_span
@@ -65,6 +66,7 @@ class OwnRun(Frame):
         self.lease.run = run  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         inherit(run, above, current, current)
+        run.active = state.current()
         start_run(run, self.row, current, above=above)
         if self.callbacks is not None:
             self._let_in(run, current)
