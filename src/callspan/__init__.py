@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture.content import content
-    from callspan.capture.parts import redact_secrets
-    from callspan.capture.redaction import Place
+    from callspan.capture.redact import Place, redact_secrets
     from callspan.core.errors import ToolError
     from callspan.core.isolation import Stop
     from callspan.core.operations import TokenCounts
@@ -89,7 +88,7 @@ _HOME = {
     "Listen": "handlers.listen",
     "Logs": "handlers.logs",
     "OverBudget": "handlers.limits",
-    "Place": "capture.redaction",
+    "Place": "capture.redact",
     "Recorder": "handlers.recorder",
     "Run": "core.run",
     "Score": "handlers.evaluate",
@@ -105,7 +104,7 @@ _HOME = {
     "current_run": "core.run",
     "flush": "instrumentor",
     "instrument": "instrumentor",
-    "redact_secrets": "capture.parts",
+    "redact_secrets": "capture.redact",
     "session": "callback.identified",
     "show": "local.notebook",
     "uninstrument": "instrumentor",

@@ -15,8 +15,8 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from callspan import langchain
-from callspan.capture import redaction
-from callspan.capture.redaction import Redact
+from callspan.capture.redact import Redact, forget_texts, redactor
+from callspan.capture.secret_keys import denied
 from callspan.core import identity, lifecycle, state
 from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
@@ -60,7 +60,9 @@ class CallspanInstrumentor(BaseInstrumentor):
         tracer = trace.get_tracer("callspan", __version__, provider, SCHEMA_URL)
         logger = get_logger("callspan", __version__, kwargs.get("logger_provider"), SCHEMA_URL)
         meters = Meters(kwargs.get("meter_provider"))
-        state.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger))
+        keys = denied(settings.redact_keys)
+        redact = redactor(settings.redact, keys)
+        state.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger, redact=redact, denied=keys))
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
@@ -73,7 +75,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         try:
             lifecycle.end_all()
         finally:
-            redaction.forget()
+            forget_texts()
             CallspanInstrumentor.options = {}
 
 

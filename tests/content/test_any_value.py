@@ -22,7 +22,7 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, SecretStr
 from tests.content.schemas import faults, strict_json
 
-from callspan.capture.serialize import written
+from callspan.capture.limit import written
 from callspan.langchain.blocks import _BLOCKS, _UNTYPED
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message

@@ -18,7 +18,7 @@ from langgraph.types import Command
 from tests.content.schemas import all_faults
 
 import callspan
-from callspan.capture.redaction import Place
+from callspan.capture.redact import Place
 from callspan.testing import record
 
 SAID = "what was said"

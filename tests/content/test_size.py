@@ -12,7 +12,8 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
 from tests.content.schemas import faults, strict_json
 
-from callspan.capture.serialize import cut_text, plain, within, written
+from callspan.capture.limit import cut_text, within, written
+from callspan.capture.serialize import plain
 from callspan.testing import record
 
 LONG_TEXTS = st.builds(str.__mul__, st.text('é漢🙂"\\\n\x00\ud800a', min_size=1, max_size=20), st.integers(30, 200))

@@ -52,7 +52,6 @@ NOT_TRIED = {
     "responses",
     "retrievers",
     "said",
-    "sealed",
     "settling",
     "signals",
     "skip",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.unit.secret_corpus.shapes import secrets
 
-from callspan.capture.redaction import Place, Secrets
+from callspan.capture.redact import Place, Secrets
 from callspan.capture.secret_keys import USUAL
-from callspan.capture.secret_texts import without_secrets
+from callspan.capture.secrets import without_secrets
 
 ORDINARY = Path(__file__).with_name("secret_corpus").joinpath("ordinary.txt").read_text(encoding="utf-8").splitlines()
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.content.planted import SECRETS, luhn
 
-from callspan.capture.redaction import Place, Secrets
+from callspan.capture.redact import Place, Secrets
 from callspan.capture.secret_keys import denied, is_denied
-from callspan.capture.secret_texts import is_card, without_secrets
+from callspan.capture.secrets import is_card, without_secrets
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz é漢,.\n\"'()", max_size=300)
 

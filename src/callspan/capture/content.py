@@ -9,8 +9,8 @@ from typing import Any
 
 from opentelemetry.context import Context, get_current
 
-from callspan.capture.parts import redacted
-from callspan.capture.serialize import cut_text, within, written
+from callspan.capture.limit import cut_text, within, written
+from callspan.capture.redact import redacted
 from callspan.core import spans, state
 from callspan.core.frame import attached
 from callspan.core.keys import CONTENT

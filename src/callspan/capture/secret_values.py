@@ -10,7 +10,7 @@ from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import is_denied, stems, words
 from callspan.capture.secret_literals import Telling, is_literal, is_phrase, is_placeholder, may_hold
 
-PRINTED = "[redacted]"
+REDACTED = "[redacted]"
 """Stands for a secret."""
 
 _TAIL, _TAIL_ESCAPED = 10, 40
@@ -50,7 +50,7 @@ def values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
                 continue
             own = in_url or outside.endswith(";") or not is_denied(key)
             start, end = _value(text, began, Telling(key, text[at:began], outside[-1:], line, own))
-            if start < end and text[start:end] != PRINTED:
+            if start < end and text[start:end] != REDACTED:
                 done = end
                 yield start, end
 

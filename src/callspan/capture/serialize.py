@@ -1,19 +1,20 @@
-"""What was said, as text of one attribute: JSON that stays valid however much of it is cut."""
+"""Any value as JSON can hold it, without binary data and without texts that only a provider can read."""
 
 from __future__ import annotations
 
-import json
+import base64
+import binascii
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any
 
-from callspan.capture.blobs import binary
-from callspan.capture.shortening import DEPTH, ITEMS, LEVELS, lengths, missing, nothing_of, shortened
-from callspan.core.sealed import SIGNS, unsealed
+from callspan.capture.patterns import lazily
 from callspan.core.signals import is_from_handler
 from callspan.core.text import encodable
 
@@ -33,8 +34,17 @@ Known = Callable[[Any], Any]
 
 UNKNOWN: Any = object()
 
-Kept = tuple[int, int, int]
-"""Of a value that is cut: characters of a text, items of a list or object, and depth."""
+
+DEPTH = 32
+"""How deep a structure is written; what is deeper is named by its type."""
+
+ITEMS = 4096
+"""How many items of one list or object are written at most."""
+
+
+def missing(count: int) -> str:
+    """Say how much is missing."""
+    return f"… [{count} characters cut]"
 
 
 class Message(dict[str, Any]):
@@ -44,7 +54,7 @@ class Message(dict[str, Any]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ready:
+class AlreadyPlain:
     """What stands for an object, and is plain already.
 
     Args:
@@ -95,7 +105,7 @@ class _Reading:
         except Exception as error:  # the user's objects, or one that another thread changes: it costs this value
             if is_from_handler(error):
                 raise
-            return _name(value)
+            return name_of(value)
 
     def _text(self, value: str) -> str:
         if self.room < 0:
@@ -108,18 +118,18 @@ class _Reading:
         if issubclass(cls, (int, float)):
             return _number(value)
         if depth >= DEPTH or self.left <= 0:
-            return _name(value)
+            return name_of(value)
         if issubclass(cls, str):
             self.room -= len(value)
             return self._text(value)
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
         if id(value) in self.around:
-            return _name(value)
+            return name_of(value)
         self.around.add(id(value))
         try:
             if self.known is not None and (found := self.known(value)) is not UNKNOWN:
-                return found.value if type(found) is Ready else self.read(found, depth + 1)
+                return found.value if type(found) is AlreadyPlain else self.read(found, depth + 1)
             return self._inside(value, cls, depth)
         finally:
             self.around.discard(id(value))
@@ -169,7 +179,8 @@ def _number(value: Any) -> Any:
     return real if real - real == 0 else float.__repr__(real)  # JSON has no NaN
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
+    """Return the name that stands for an object: its type."""
     return encodable(f"<{type(value).__name__}>")
 
 
@@ -180,7 +191,7 @@ def _of_object(value: Any) -> Any:
         if base.__module__.partition(".")[0] in _VALUES:
             return encodable(str(base.__str__(value)))
     number = _other_number(value)
-    return _name(value) if number is None else number
+    return name_of(value) if number is None else number
 
 
 _VALUES = ("uuid", "datetime", "decimal", "fractions", "pathlib", "ipaddress")
@@ -212,90 +223,136 @@ def _key(key: Any) -> str:
     return str(None if key is None else _of_object(key))
 
 
-def written(value: Any, limit: int) -> str:
-    """Give a plain value as JSON of at most so many bytes; what is too long is cut inside it, and says so.
+_RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
+_LINE = b"x" * 57
+"""The shortest line that encoders break data into."""
+
+_URL = re.compile(
+    r"data:(?P<mime>[\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+-]{1,64}=[^;,\s\"'<>]{0,256}){0,8}+(?P<base64>;base64)?,"
+    r"(?P<data>(?:[A-Za-z0-9+/=_.!~*()%-]|\\/)*+)",
+    re.IGNORECASE,
+)
+
+_DATA = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{57,}+(?:\\r\\n|\\n|\r?\n)?+)++[A-Za-z0-9+/_-]*+={0,2}")
+_SHORTEST = 200
+"""Characters of base64 outside of a URL: what is shorter is a key, a hash or an id."""
+
+_LONGEST = 1_000_000
+"""Characters of one text that are looked at, whatever the limit is."""
+
+_MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
+
+
+def binary(data: bytes) -> dict[str, Any]:
+    """Describe binary data: its size and digest."""
+    return {"size": len(data), "sha256": sha256(data).hexdigest()}
+
+
+def without_blobs(text: str) -> str:
+    """Return the text with `data:` URLs and long base64 described instead, and nothing that only providers can read.
+
+    What is absurdly long is cut.
+    """
+    if len(text) > _LONGEST:
+        end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
+        text = f"{text[:end]}{missing(len(text) - end)}"
+    text = unsealed_text(text)
+    if "data:" in text or "DATA:" in text:
+        text = _URL.sub(_without_url, text)
+    if len(text) >= _SHORTEST and _LINE in text.encode("utf-8", "replace").translate(_RUNS):
+        text = _DATA.sub(_without_data, text)
+    return text
+
+
+def _without_url(found: re.Match[str]) -> str:
+    if found["mime"] is None and found["base64"] is None:  # `data:,` and the like: a word and a comma
+        return found[0]
+    return _described(found["mime"] or "text/plain", found["data"])
+
+
+def _without_data(found: re.Match[str]) -> str:
+    text = found[0]
+    if len(text) < _SHORTEST or not all(kind.search(text) for kind in _MIXED):
+        return text
+    return _described("base64", text)
+
+
+def _described(kind: str, text: str) -> str:
+    said = binary(decoded(text))
+    return f"[{kind}, {said['size']} bytes, sha256 {said['sha256']}]"
+
+
+def decoded(text: str) -> bytes:
+    """Give the data that a text holds as base64, or the text's own bytes if it holds none."""
+    packed = re.sub(r"\\[rn/]|\s", lambda found: "/" if found[0] == "\\/" else "", text).rstrip("=")
+    packed = packed.replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode("utf-8", "replace")
+
+
+_ALWAYS = frozenset(
+    {
+        *("encrypted_content", "encrypted_index", "encrypted_stdout", "encrypted_stderr", "encryptedContent"),
+        *("thought_signature", "thoughtSignature", "thought_signatures", "redactedContent", "redacted_content"),
+        "__gemini_function_call_thought_signatures__",
+    }
+)
+"""Keys under which nothing else stands."""
+
+_REASONING = frozenset({"thinking", "reasoning", "redacted_thinking", "reasoning_content", "signature_delta"})
+"""Types of blocks whose `signature` or `data` is such a text; a program's own signature is none."""
+
+_HOLDERS = frozenset({"extras", "thinking", "reasoning", "reasoning_content", "reasoningContent", "reasoningText"})
+"""Keys of objects in which `signature` is one."""
+
+SIGNS = _ALWAYS | _HOLDERS | {"signature", "data"}
+"""An object without any of these keys has nothing to leave out."""
+
+
+def unsealed(said: dict[str, Any]) -> dict[str, Any]:
+    """Return a plain object without such texts; what stands beside them stays.
 
     Args:
-        value: What `plain` gave.
-        limit: Bytes of the text.
+        said: The object, whose inner objects were read already: it is changed.
     """
-    text = _dumps(value)
-    if _fits(text, limit):
-        return text
-    more = 0  # items, of which so many were too many
-    for items, depth, shortest in LEVELS:
-        least = _dumps(shortened(value, shortest, items, depth))
-        if _fits(least, limit):
-            return _roomier(value, *_fuller(value, least, limit, (shortest, items, depth), more))
-        more = items
-    return _dumps(nothing_of(value))
+    for holder in _HOLDERS & said.keys():
+        for inner in said[holder] if isinstance(said[holder], list) else (said[holder],):
+            if isinstance(inner, dict):
+                inner.pop("signature", None)
+    for name in _ALWAYS & said.keys():
+        del said[name]
+    kind = said.get("type")
+    if said.get("thought") is True or (isinstance(kind, str) and _is_reasoning(kind)):
+        said.pop("signature", None)
+        if kind in ("redacted_thinking", "reasoning.encrypted"):
+            said.pop("data", None)
+    return said
 
 
-def _fuller(value: Any, least: str, limit: int, kept: Kept, more: int) -> tuple[str, int, Kept]:
-    """Give a text with more items in it: their number is between one that fits and one that does not."""
-    shortest, items, depth = kept
-    for _ in range(_HALVINGS if more > items else 0):
-        middle = (items + more) // 2
-        if middle == items:
-            break
-        text = _dumps(shortened(value, shortest, middle, depth))
-        if _fits(text, limit):
-            least, items = text, middle
-        else:
-            more = middle
-    return least, limit, (shortest, items, depth)
+def _is_reasoning(kind: str) -> bool:
+    return kind in _REASONING or kind.startswith("reasoning.") or kind.endswith("_signature")
 
 
-_HALVINGS = 5
+_IN_TEXT = lazily(
+    r"""
+    (\\*["'] (?:encrypted_(?:content|index|stdout|stderr)|encryptedContent|thought_?[sS]ignatures?|redacted_?[cC]ontent)
+     \\*["']\s*:\s*\\*["'])
+    [^"'\\\s]+
+    """,
+    re.VERBOSE,
+)
+_OF_REASONING = lazily(r"""(\\*["'](?:signature|data)\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=_-]{32,}""")
+
+SEALED = "[encrypted]"
+"""Stands for such a text where it stood in another one."""
 
 
-def within(value: Any, limit: int) -> Any:
-    """Give a plain value, or as much of it as is written in so many bytes."""
-    if isinstance(value, str):
-        return cut_text(value, limit)
-    return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
-
-
-def _roomier(value: Any, least: str, limit: int, kept: Kept) -> str:
-    """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
-    shortest, items, depth = kept
-    size = _size(least)
-    room = (limit - size) * len(least) / size  # characters, if all are as wide as these
-    longer, length = sorted(lengths(value)), float(shortest)
-    for place, one in enumerate(longer):
-        share = room / (len(longer) - place)
-        if one - length > share:
-            length += max(share, 0)
-            break
-        room -= max(one - length, 0) * (len(longer) - place)
-        length = max(length, one)
-    for part in (1.0, 0.9, 0.7, 0.5, 0.25):
-        if (whole := int(length * part)) <= shortest:
-            break
-        text = _dumps(shortened(value, whole, items, depth))
-        if _fits(text, limit):
-            return text
-    return least
-
-
-def cut_text(text: str, limit: int) -> str:
-    """Give a text of at most so many bytes, which says how much of it is missing."""
-    if _fits(text, limit):
-        return text
-    kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
-    return f"{kept}{missing(len(text) - len(kept))}"
-
-
-def _dumps(value: Any) -> str:
-    return _ENCODER.encode(value)
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_name)
-
-
-def _fits(text: str, limit: int) -> bool:
-    return len(text) * 4 <= limit or (len(text) <= limit and _size(text) <= limit)
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+def unsealed_text(text: str) -> str:
+    """Return a text without those in it: what a tool answered is often JSON of what a model said."""
+    if "encrypted" in text or "ignature" in text or "edacted" in text:
+        text = _IN_TEXT.sub(rf"\1{SEALED}", text)
+        if "thinking" in text or "reasoning" in text or "extras" in text:
+            text = _OF_REASONING.sub(rf"\1{SEALED}", text)
+    return text

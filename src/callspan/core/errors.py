@@ -8,7 +8,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from callspan import semconv
-from callspan.capture.secret_texts import without_secrets
+from callspan.capture.secrets import without_secrets
 from callspan.core import state
 from callspan.core.text import ERROR_LIMIT, cut, encodable, safe_name
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import Logger
 from opentelemetry.trace import Tracer, TracerProvider
 
-from callspan.capture.redaction import Redact, redactor
-from callspan.capture.secret_keys import USUAL, denied
+from callspan.capture.secret_keys import USUAL
 from callspan.core.operations import VISIBLE
 from callspan.core.signals import is_from_handler
 from callspan.core.text import deny
@@ -50,7 +49,7 @@ class Telemetry:
         roots: What is known of runs without a run above.
         provider: The provider that was given; None: the global one.
         logger: Writes events.
-        redact: What is done to content, from the settings.
+        redact: Redacts a part of the content; None: nothing is redacted.
         denied: The words of the keys whose values are secrets.
     """
 
@@ -62,13 +61,11 @@ class Telemetry:
     roots: Roots = field(default_factory=Roots)
     provider: TracerProvider | None = None
     logger: Logger | None = None
-    redact: Redact | None = field(init=False)
-    denied: frozenset[str] = field(init=False)
+    redact: Callable[[Any, Any], Any] | None = None
+    denied: frozenset[str] = USUAL
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
-        object.__setattr__(self, "denied", denied(self.settings.redact_keys))
-        object.__setattr__(self, "redact", redactor(self.settings.redact, self.denied))
 
 
 class FirstRun:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import USUAL
-from callspan.capture.secret_texts import without_keys, without_secrets
+from callspan.capture.secrets import without_keys, without_secrets
 
 NAME_LIMIT = 256
 """Characters of a span or event name; longer ones are data, not names."""

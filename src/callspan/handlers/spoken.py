@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from callspan.capture import content
-from callspan.capture.serialize import within
+from callspan.capture.limit import within
 from callspan.core import errors, spans, state
 from callspan.core.run import Run
 

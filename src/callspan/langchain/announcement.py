@@ -14,8 +14,8 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.capture.secret_keys import is_denied, is_secret
-from callspan.capture.secret_texts import SMALLEST_CARD, is_card
-from callspan.capture.secret_values import PRINTED
+from callspan.capture.secret_values import REDACTED
+from callspan.capture.secrets import SMALLEST_CARD, is_card
 from callspan.core import identity
 from callspan.core.keys import BAGGAGE, IDENTITY, RUN
 from callspan.core.operations import Table
@@ -211,8 +211,8 @@ def _metadata_attributes(run: Run) -> dict[str, AttributeValue]:
 def _safe(key: str, value: Any, denied: frozenset[str]) -> Any:
     """Return a value that is no secret by its key, nor a card; texts lose theirs when they are written."""
     if is_denied(key, denied) and is_secret(key, value):
-        return PRINTED
-    return PRINTED if type(value) is int and value > SMALLEST_CARD and is_card(str(value)) else value
+        return REDACTED
+    return REDACTED if type(value) is int and value > SMALLEST_CARD and is_card(str(value)) else value
 
 
 def metadata_attribute(key: str) -> str:

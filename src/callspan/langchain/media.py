@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from callspan.capture.blobs import binary, decoded
+from callspan.capture.serialize import binary, decoded
 
 Part = dict[str, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.capture.parts import Written
-from callspan.capture.serialize import UNKNOWN, Message, Ready, plain
+from callspan.capture.redact import JsonText
+from callspan.capture.serialize import UNKNOWN, AlreadyPlain, Message, plain
 from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
 
@@ -48,11 +48,11 @@ def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
         return UNKNOWN if part is None else part
     sort = sort_of(value)
     if sort == "message":
-        return Ready(chat_message(value))
+        return AlreadyPlain(chat_message(value))
     if sort == "document":
         return {"content": value.page_content, "metadata": value.metadata}
     if sort == "prompt":
-        return Ready([chat_message(one) for one in value.to_messages()])
+        return AlreadyPlain([chat_message(one) for one in value.to_messages()])
     if sort == "command":
         said = {name: getattr(value, name, None) for name in ("update", "resume", "goto")}
         return {name: one for name, one in said.items() if one is not None and one != ()}
@@ -111,7 +111,7 @@ def messages_of(value: Any, role: str) -> list[Message] | None:
     if said:
         return [_message(one) for one in said]
     plainly = value_of(value)
-    content = plainly if isinstance(plainly, str) else Written(plainly)
+    content = plainly if isinstance(plainly, str) else JsonText(plainly)
     return [Message(role=role, parts=[{"type": "text", "content": content}])]
 
 

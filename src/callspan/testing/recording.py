@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from callspan.capture.redaction import Redact
+from callspan.capture.redact import Redact
 from callspan.core.lifecycle import end_abandoned
 from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
 from callspan.testing.tree import span_tree

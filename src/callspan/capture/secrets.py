@@ -15,7 +15,7 @@ from typing import Any
 from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import USUAL
 from callspan.capture.secret_values import (
-    PRINTED,
+    REDACTED,
     elements,
     named_values,
     netrc,
@@ -79,7 +79,7 @@ def _without_shapes(text: str, data: bytes) -> str:
     runs = data.translate(_RUNS)
     if _LONG in runs and (b"PRIVATE KEY" in data or _holds_keys(_long_words(data, runs))):
         text = _without_keys(text)
-    return _IN_URL.sub(PRINTED, text) if b"@" in data else text
+    return _IN_URL.sub(REDACTED, text) if b"@" in data else text
 
 
 def _holds_keys(long_words: str) -> bool:
@@ -193,7 +193,7 @@ _BASIC = lazily(r"(?i:basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
 
 
 def _without_keys(text: str) -> str:
-    return _BASIC.sub(_without_basic, _KEYS.sub(PRINTED, text))
+    return _BASIC.sub(_without_basic, _KEYS.sub(REDACTED, text))
 
 
 def _without_basic(found: re.Match[str]) -> str:
@@ -203,7 +203,7 @@ def _without_basic(found: re.Match[str]) -> str:
         decoded = base64.b64decode(padded, altchars=b"-_" if set("-_") & set(padded) else None, validate=True)
     except (binascii.Error, ValueError):
         return found[0]
-    return PRINTED if b":" in decoded else found[0]
+    return REDACTED if b":" in decoded else found[0]
 
 
 # Addresses
@@ -281,6 +281,6 @@ def _replaced(text: str, find: Callable[..., Iterator[tuple[int, int]]], *given:
     done = 0
     for start, end in find(text, *given):
         if start >= done:
-            kept += (text[done:start], PRINTED)
+            kept += (text[done:start], REDACTED)
         done = max(done, end)
     return "".join((*kept, text[done:])) if kept else text
