@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from callspan.callback.scope import add_callback, callbacks
     from callspan.capture.content import content
     from callspan.capture.redact import Place, redact_secrets
+    from callspan.core.dispatch import Stop
     from callspan.core.errors import ToolError
-    from callspan.core.isolation import Stop
     from callspan.core.operations import TokenCounts
     from callspan.core.run import Run, current_run
     from callspan.handlers.approval import Approval
@@ -92,7 +92,7 @@ _HOME = {
     "Recorder": "handlers.recorder",
     "Run": "core.run",
     "Score": "handlers.evaluate",
-    "Stop": "core.isolation",
+    "Stop": "core.dispatch",
     "TokenCounts": "core.operations",
     "TokenStream": "handlers.token_stream",
     "ToolError": "core.errors",

@@ -18,10 +18,10 @@ from callspan import langchain
 from callspan.capture.redact import Redact, forget_texts, redactor
 from callspan.capture.secret_keys import denied
 from callspan.core import identity, lifecycle, state
+from callspan.core.dispatch import subscriptions
 from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
 from callspan.core.state import Telemetry
-from callspan.core.subscription import doors
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import FILE, check_keywords, has_file, read_settings
 from callspan.version import __version__
@@ -220,7 +220,7 @@ def flush(timeout: float = 30.0) -> bool:
         sent = (force is None or bool(force(int(timeout * 1000)))) and sent
     for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):
         sent = collect(provider, timeout) and sent
-    if doors.process:
+    if subscriptions.process:
         from callspan.callback.scope import flush as flush_callbacks
 
         sent = flush_callbacks(timeout) and sent

@@ -23,7 +23,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 
 import callspan
-from callspan.core import callers_loop
+from callspan.core import event_loops
 from callspan.testing import ScriptedChatModel, record
 
 Fn = Callable[..., Any]
@@ -272,7 +272,7 @@ def test_a_caller_that_is_cancelled_cancels_the_hook_and_frees_the_thread(record
 @pytest.mark.may_log
 def test_a_loop_that_is_blocked_by_the_call_is_not_waited_for(recording: Any, caplog: Any, monkeypatch: Any) -> None:
     """A thread that code in the loop starts and waits for has the thread's context: waiting for the loop would hang."""
-    monkeypatch.setattr(callers_loop, "BEGINS_WITHIN", 0.05)
+    monkeypatch.setattr(event_loops, "START_TIMEOUT", 0.05)
     where = Where()
     loops: list[Any] = []
 
@@ -316,7 +316,7 @@ def test_where_no_loop_is_reachable_the_warning_says_so(call: Fn, why: str, capl
 
 @pytest.mark.may_log
 def test_a_loop_that_ends_while_a_thread_waits_frees_it(recording: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(callers_loop, "_LOOKS_EVERY", 0.01)
+    monkeypatch.setattr(event_loops, "_POLL_INTERVAL", 0.01)
     entered = threading.Event()
 
     class Waits(callspan.Callback):
@@ -342,7 +342,7 @@ def test_a_loop_that_ends_while_a_thread_waits_frees_it(recording: Any, monkeypa
 
 
 def test_nothing_is_noted_where_there_are_no_callbacks(recording: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(callspan.core.subscription.doors, "handler", None)
+    monkeypatch.setattr(callspan.core.dispatch.subscriptions, "callback_class", None)
     seen: list[Any] = []
-    asyncio.run(RunnableLambda(lambda x: seen.append(callers_loop.CALLERS_LOOP.get())).ainvoke(1))
+    asyncio.run(RunnableLambda(lambda x: seen.append(event_loops.CALLERS_LOOP.get())).ainvoke(1))
     assert seen == [None]

@@ -17,8 +17,7 @@ from langchain_core.tools import StructuredTool
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 import callspan
-from callspan.core.delivery import Telling
-from callspan.core.subscription import doors
+from callspan.core.dispatch import Notification, subscriptions
 from callspan.testing import record
 
 METHODS = {
@@ -146,14 +145,14 @@ CALLS: tuple[tuple[str, Callable[[], object]], ...] = (
 def tellings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is told, wherever it is made."""
     made: list[str] = []
-    init = Telling.__init__
+    init = Notification.__init__
 
-    def noted(self: Telling, calls: Any, *args: Any, **kwargs: Any) -> None:
+    def noted(self: Notification, calls: Any, *args: Any, **kwargs: Any) -> None:
         given = list(calls)
         made.extend(event for _, _, event, _ in given)
         init(self, given, *args, **kwargs)
 
-    monkeypatch.setattr(Telling, "__init__", noted)
+    monkeypatch.setattr(Notification, "__init__", noted)
     return made
 
 
@@ -183,14 +182,14 @@ def test_a_run_that_is_heard_is_told(tellings: list[str]) -> None:
 @pytest.mark.parametrize("handler", [None, callspan.Callback], ids=["not imported", "imported"])
 async def test_managers_are_the_same_whether_or_not_callbacks_are_imported(handler: Any, monkeypatch: Any) -> None:
     """Only the run's owner is in them, and their lists of handlers are LangChain's own."""
-    monkeypatch.setattr(doors, "handler", handler)
+    monkeypatch.setattr(subscriptions, "callback_class", handler)
     with record(sampler=ALWAYS_OFF):
         manager = CallbackManager([])
         run_manager = manager.on_chain_start({"name": "c"}, {})
         async_manager = AsyncCallbackManager([])
         async_run_manager = await async_manager.on_chain_start({"name": "c"}, {})
         added = [set(vars(one)) - set(vars(type(one).get_noop_manager())) for one in (run_manager, async_run_manager)]
-        assert added == [{"_callspan_lease"}] * 2
+        assert added == [{"_callspan_owner"}] * 2
         assert run_manager.handlers is manager.handlers
         assert async_run_manager.handlers is async_manager.handlers
         run_manager.on_chain_end({})

@@ -1,1 +1,1 @@
-"""What users subclass: callbacks that are span processors, and the doors through which they hear."""
+"""What users subclass: callbacks that are span processors, and the ways to register them."""

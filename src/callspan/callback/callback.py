@@ -13,9 +13,8 @@ from callspan.callback import foreign
 from callspan.callback.checks import check_class, check_late, overridden
 from callspan.callback.selection import KINDS, is_selected
 from callspan.callback.shim import LangChainHandler
-from callspan.core.isolation import guard
+from callspan.core.dispatch import call_override, subscriptions
 from callspan.core.run import Run
-from callspan.core.subscription import doors
 
 Heard = Awaitable[None] | None
 """What a hook gives back: nothing, or, if it is an `async def`, what is awaited."""
@@ -189,7 +188,7 @@ def _guarded(name: str, override: Callable[..., None]) -> Callable[..., None]:
         if name == "on_start":
             foreign.is_run(self, args[0] if args else kwargs.get("parent_context"))
         if foreign.is_first(self, span, name):
-            guard(self, name, override, self, span, *args, **kwargs)
+            call_override(self, name, override, self, span, *args, **kwargs)
 
     method.callspan_guarded = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
     return method
@@ -202,5 +201,5 @@ HOOKS = (
 )
 """The hooks that callspan calls."""
 
-doors.handler = Callback
-doors.check = functools.partial(check_late, Callback, HOOKS)
+subscriptions.callback_class = Callback
+subscriptions.check = functools.partial(check_late, Callback, HOOKS)

@@ -13,13 +13,12 @@ from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_curren
 from callspan import semconv
 from callspan.callback.selection import OPERATIONS
 from callspan.core import interop
-from callspan.core.delivery import Telling, calls_of
+from callspan.core.dispatch import Notification, hook_calls, subscribe
+from callspan.core.event_loops import run_sync
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import events_of_end, events_of_start
 from callspan.core.operations import Kind, Subscriber, TokenCounts
 from callspan.core.run import ERROR, OK, Run
-from callspan.core.settling import settle
-from callspan.core.subscription import subscribe
 
 
 def _counts(said: Mapping[str, Any]) -> TokenCounts:
@@ -108,13 +107,13 @@ def ended(callback: Subscriber, span: Any) -> None:
 
 def _tell(run: Run, subscribers: tuple[Subscriber, ...], events: tuple[str, ...]) -> None:
     """Tell of somebody else's span: a processor cannot await, so an asynchronous hook is a task of its own."""
-    pending = Telling(calls_of(run, subscribers, events)).go()
+    pending = Notification(hook_calls(run, subscribers, events)).call_hooks()
     if pending is None:
         return
     try:
         task = asyncio.get_running_loop().create_task(pending)
     except RuntimeError:
-        settle(pending)
+        run_sync(pending)
         return
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

@@ -14,10 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from callspan.callback.callback import HOOKS, Callback
 from callspan.callback.checks import check_instance
 from callspan.core import state
-from callspan.core.isolation import quietly
+from callspan.core.dispatch import call_safely, subscriptions
 from callspan.core.keys import SCOPED_CALLBACKS, STARTING_RUN
 from callspan.core.operations import Subscriber
-from callspan.core.subscription import doors
 
 _log = logging.getLogger("callspan")
 
@@ -68,12 +67,12 @@ class Bus(SpanProcessor):
         """Tell whoever hears here, and keep who it was."""
         context = get_current() if parent_context is None else parent_context
         blocks: Any = context.get(SCOPED_CALLBACKS, ())
-        if not (doors.process or blocks) or STARTING_RUN in context:
+        if not (subscriptions.process or blocks) or STARTING_RUN in context:
             return
-        listeners = _Listeners((*doors.process, *blocks))
+        listeners = _Listeners((*subscriptions.process, *blocks))
         span._callspan_listeners = self._open[span.context.span_id] = listeners  # as long as the span lives
         for listener in listeners.subscribers:
-            quietly(listener, "on_start", span, context)
+            call_safely(listener, "on_start", span, context)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Tell those who heard the start."""
@@ -81,7 +80,7 @@ class Bus(SpanProcessor):
             return
         listeners = None if span.context is None else self._open.pop(span.context.span_id, None)
         for listener in () if listeners is None else listeners.subscribers:
-            quietly(listener, "on_end", span)
+            call_safely(listener, "on_end", span)
 
 
 class _Listeners:
@@ -123,7 +122,7 @@ def as_callback(processor: Any) -> Callback:
         _warn_of_hooks(processor)
         forward = Forward(processor)
         if hasattr(processor, "__dict__"):
-            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes by two doors is told once
+            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes in two ways is notified once
     return forward  # type: ignore[no-any-return]
 
 

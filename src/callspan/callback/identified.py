@@ -14,7 +14,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import identity, spans, state
-from callspan.core.frame import attached
+from callspan.core.context import attached
 from callspan.core.identity import TRAVELLING, Identity
 from callspan.core.keys import IDENTITY
 

@@ -1,4 +1,4 @@
-"""The doors of callspan's own: the whole process, and a block."""
+"""The scopes of callspan's own: the whole process, and a block."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from callspan.callback.forward import Forward, as_callback, put_bus
 from callspan.callback.idle import warn_idle, watch
-from callspan.core.frame import attached
+from callspan.core.context import attached
+from callspan.core.dispatch import subscriptions
 from callspan.core.keys import SCOPED_CALLBACKS
-from callspan.core.subscription import doors
 
 _Processor = TypeVar("_Processor", bound=SpanProcessor)
 
@@ -36,9 +36,9 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
     """
     callback = as_callback(processor)
     removed = watch()
-    doors.prepare = put_bus
+    subscriptions.prepare = put_bus
     put_bus()
-    doors.add(callback)
+    subscriptions.add(callback)
     if isinstance(callback, Forward):
         _flush_at_exit()
     wanted = [True]
@@ -46,7 +46,7 @@ def add_callback(processor: SpanProcessor) -> Callable[[], None]:
     def undo() -> None:
         if wanted:
             wanted.pop()
-            doors.remove(callback)
+            subscriptions.remove(callback)
             removed()
 
     return undo
@@ -89,7 +89,7 @@ def flush(timeout: float) -> bool:
     Args:
         timeout: Seconds to wait at most, for each.
     """
-    process = cast("Iterable[SpanProcessor]", doors.process)
+    process = cast("Iterable[SpanProcessor]", subscriptions.process)
     results = [callback.force_flush(int(timeout * 1000)) for callback in process]
     return all(results)
 

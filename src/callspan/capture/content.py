@@ -12,7 +12,7 @@ from opentelemetry.context import Context, get_current
 from callspan.capture.limit import cut_text, within, written
 from callspan.capture.redact import redacted
 from callspan.core import spans, state
-from callspan.core.frame import attached
+from callspan.core.context import attached
 from callspan.core.keys import CONTENT
 from callspan.core.operations import MODEL_CALLS
 from callspan.settings import CONTENTS, read_content

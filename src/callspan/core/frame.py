@@ -12,76 +12,16 @@ before anything is done: in CPython 3.11 an exception at the line of an inner `t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, Protocol
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context
 
-from callspan.core.settling import Pending, Told, settle
-from callspan.core.skip import Answer, Answered
-
-
-def _variable() -> ContextVar[Context] | None:
-    """Return where OpenTelemetry keeps the current context; None with a runtime context that is somebody's own."""
-    token: Any = attach(get_current())
-    detach(token)
-    return token.var if type(token) is Token else None
-
-
-_VARIABLE = _variable()
-
-current: Callable[[], Context] = get_current if _VARIABLE is None else _VARIABLE.get
-"""Returns the current context, as OpenTelemetry's `get_current` does, in one call of C."""
-
-put: Callable[[Context], Any] = attach if _VARIABLE is None else _VARIABLE.set
-"""Makes a context the current one."""
-
-
-def restore(before: Context) -> None:
-    """Make this the current context again, if another one is in its place. Repeating it does no harm."""
-    try:
-        if current() is not before:
-            put(before)
-    except Exception:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
-        return
-
-
-def reset(token: Any) -> None:
-    """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`.
-
-    Repeating it does no harm, and None is nothing to detach.
-    """
-    if token is None:
-        return
-    try:
-        if type(token) is Token:
-            token.var.reset(token)
-        else:
-            detach(token)
-    except Exception:  # noqa: BLE001 - another `Context`, or somebody's runtime context: the user's call goes on
-        return
-
-
-@contextmanager
-def attached(context: Context) -> Generator[None]:
-    """Make a context the current one in a `with` block, wherever an exception comes."""
-    before, token, is_left = current(), None, False
-    try:
-        try:
-            token = attach(context)
-            yield
-        finally:
-            if token is None:
-                restore(before)
-            else:
-                reset(token)
-            is_left = True
-    finally:
-        if not is_left:
-            reset(token)
+from callspan.core.context import current, put, restore
+from callspan.core.dispatch import Notification
+from callspan.core.event_loops import Pending, run_sync
+from callspan.core.skip import SkipResult, SkipSignal
 
 
 class Watch(Protocol):
@@ -110,7 +50,7 @@ class Frame:
     result: Any
     """What the body returned, once it has: of functions and coroutines."""
 
-    told: Told | None
+    told: Notification | None
     """Who hears the start, of a frame that starts its run itself; called within the frame, before the body."""
 
     placed: bool
@@ -119,7 +59,7 @@ class Frame:
     is_over: bool
     """Whether `over` was called to its end; then `last` is who hears of it."""
 
-    last: Told | None
+    last: Notification | None
 
     settled: bool = True
     """Whether the context that is kept is the one for the next step; else `settle` is asked after each."""
@@ -142,13 +82,13 @@ class Frame:
     def holds(self, body: Any) -> None:
         """Take note of the generator that the frame stands around, before its first step."""
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         """The body will not go on: it returned, raised or was closed. Gives who is to hear of it.
 
         It is repeated if it was interrupted, so what it forgets it forgets last.
         """
 
-    def instead(self, answered: Answered) -> Answer | None:
+    def instead(self, answered: SkipSignal) -> SkipResult | None:
         """Give what stands for the call, if it is this frame's own that was answered without being made."""
 
     def settle(self) -> None:
@@ -194,20 +134,20 @@ class Frame:
     def close(self, error: BaseException | None) -> Pending | None:
         """Tell that the body is over; what is returned is still to be awaited."""
         told = self._ended(error)
-        return None if told is None else told.go()
+        return None if told is None else told.call_hooks()
 
     def close_now(self, error: BaseException | None) -> None:
         """Tell that the body is over, where nobody is left to await anything."""
         told = self._ended(error)
         if told is not None:
-            told.go_now()
+            told.call_sync_hooks()
 
     def finish(self, before: Context, error: BaseException | None) -> None:
         """Put the caller's context back for good: the body is a function, and over."""
         self.take_away(before)
         told = self._ended(error)
         if told is not None:
-            settle(told.go())
+            run_sync(told.call_hooks())
 
     def interrupted(self, before: Context | None, error: BaseException) -> None:
         """Do what is left to do when an exception comes out of our own code around the body: all of it again.
@@ -220,10 +160,10 @@ class Frame:
             self.take_away(before)
         told = self.last if self.is_over else self._ended(error)
         if told is not None:
-            told.go_quietly()
+            told.call_rest_quietly()
 
-    def _ended(self, error: BaseException | None) -> Told | None:
-        told: Told | None = self.watch.run(self.over, error)
+    def _ended(self, error: BaseException | None) -> Notification | None:
+        told: Notification | None = self.watch.run(self.over, error)
         self.last = told
         self.is_over = True
         self.context = None  # it may hold this frame

@@ -16,15 +16,22 @@ from opentelemetry.trace import get_current_span
 from callspan import semconv
 from callspan.capture import content
 from callspan.core import interop, registry, report, spans, state
-from callspan.core.delivery import Call, Telling, calls_of, hooks, together
+from callspan.core.dispatch import (
+    HookCall,
+    Notification,
+    call_safely,
+    combine,
+    hook_calls,
+    scoped_callbacks,
+    subscribe,
+    subscriptions,
+)
 from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
-from callspan.core.isolation import quietly
 from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
 from callspan.core.operations import MODEL_CALLS, Cause, Kind, Subscriber
 from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
-from callspan.core.subscription import blocks_of, doors, subscribe_all
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
 from callspan.core.totals import Totals
 
@@ -79,7 +86,7 @@ def start_run(
         if above is not None:
             run.parent_ref, run.ancestors = above.ref, (*above.ancestors, above.id)
             run.into = above.totals or (_make_totals(above) if above.sums else above.into)
-        listens = doors.handler is not None
+        listens = subscriptions.callback_class is not None
         given = parent
         if listens:
             run.by_sdk, given = [], Context({**parent, STARTING_RUN: run})
@@ -99,8 +106,8 @@ def start_run(
         context = run.context = _body_context(run, parent, above)
         if listens:
             run.by_sdk = tuple(run.by_sdk)
-            blocks = blocks_of(parent, current or parent)
-            if blocks or doors.process or run.by_sdk:
+            blocks = scoped_callbacks(parent, current or parent)
+            if blocks or subscriptions.process or run.by_sdk:
                 _subscribe(run, context, given, blocks)
         registry.add(run)
         if not state.is_current(active):  # another thread, or a sampler, called `uninstrument()` meanwhile
@@ -186,11 +193,12 @@ def _make_totals(run: Run) -> Totals:
 
 def _subscribe(run: Run, context: Context, given: Context, blocks: tuple[Subscriber, ...]) -> None:
     """Subscribe the callbacks of the process, the blocks and the provider to the run."""
-    if run.parent_ref is None and doors.prepare is not None and (blocks or doors.process):
-        doors.prepare()
+    if run.parent_ref is None and subscriptions.prepare is not None and (blocks or subscriptions.process):
+        subscriptions.prepare()
     if blocks:
         _set(context, SCOPED_CALLBACKS, blocks)
-    subscribe_all(run, blocks)
+    for subscriber in (*subscriptions.process, *run.by_sdk, *blocks):
+        subscribe(run, subscriber)
     if run.subscribers:
         tell_of_span(run, run.subscribers, given)
 
@@ -208,21 +216,21 @@ def tell_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) ->
     for subscriber in subscribers:
         if subscriber.callspan_spans and all(subscriber is not other for other in run.by_sdk):
             run.spanning = (*run.spanning, subscriber)
-            quietly(subscriber, "on_start", run.span, given)
+            call_safely(subscriber, "on_start", run.span, given)
 
 
-def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> Telling | None:
+def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> Notification | None:
     """Return the hooks to call at the start of runs, or None.
 
     Args:
         runs: The runs of one call; a hook that stops the call ends all of them.
         of: Whose hooks, if not those of all subscribers.
     """
-    calls: list[Call] = []
+    calls: list[HookCall] = []
     for run in runs:
         if run.subscribers:
-            calls += calls_of(run, run.subscribers if of is None else of, events_of_start(run.row))
-    return Telling(calls, partial(stopped_at_start, runs)) if calls else None
+            calls += hook_calls(run, run.subscribers if of is None else of, events_of_start(run.row))
+    return Notification(calls, partial(stopped_at_start, runs)) if calls else None
 
 
 def events_of_start(row: Kind) -> tuple[str, str]:
@@ -230,12 +238,12 @@ def events_of_start(row: Kind) -> tuple[str, str]:
     return "on_run_start", "on_chat_model_start" if row.operation == semconv.CHAT else f"on_{row.name}_start"
 
 
-def stopped_at_start(runs: Sequence[Run], telling: Telling, call: Call, error: BaseException) -> None:
+def stopped_at_start(runs: Sequence[Run], notification: Notification, call: HookCall, error: BaseException) -> None:
     """End all runs of a call that a hook stopped before its body began: LangChain does not watch over them yet.
 
     Args:
         runs: The runs of the call.
-        telling: The hooks that are being called; those of the end follow.
+        notification: The hooks that are being called; those of the end follow.
         call: The hook that stopped it.
         error: What it raised.
     """
@@ -249,7 +257,7 @@ def stopped_at_start(runs: Sequence[Run], telling: Telling, call: Call, error: B
     for one in runs:
         one.stopper = run.stopper
     ends = [end_run(one, error=error, outcome=outcome) for one in runs]
-    telling.follow([told for told in ends if told is not None])
+    notification.continue_with([told for told in ends if told is not None])
 
 
 def _index_of(run: Run, subscriber: Subscriber) -> int:
@@ -266,7 +274,7 @@ def end_run(
     error: BaseException | None = None,
     outcome: str | None = None,
     at: int | None = None,
-) -> Telling | None:
+) -> Notification | None:
     """End the run; only the first call counts.
 
     Args:
@@ -301,24 +309,24 @@ def end_run(
         if outputs is NOTHING and run.partial is not None:
             outputs = _partial_result(run, meters)
         attributes = report.write_result(run, None if outputs is NOTHING else (outputs,), meters)
-        calls: Sequence[Call] = ()
+        calls: Sequence[HookCall] = ()
         if run.subscribers:
             run.outputs = None if outputs is NOTHING else outputs
-            calls = calls_of(run, run.subscribers, events_of_end(run))
+            calls = hook_calls(run, run.subscribers, events_of_end(run))
         if calls or below or outcome == PAUSED:  # the hooks of a pause come before
-            return together([*below, Telling(calls, _stopped_at_end, partial(_close, run, attributes, meters))])
+            return combine([*below, Notification(calls, _stopped_at_end, partial(_close, run, attributes, meters))])
         _close(run, attributes, meters)
     except BaseException:
         if is_ours:
             run.outcome = run.outcome or outcome or (OK if error is None else ERROR)
             if run.subscribers and not run.closed:
-                Telling(calls_of(run, run.subscribers, events_of_end(run))).go_quietly()
+                Notification(hook_calls(run, run.subscribers, events_of_end(run))).call_rest_quietly()
             _give_up(run)
         raise
     return None
 
 
-def _end_streams(run: Run) -> Sequence[Telling]:
+def _end_streams(run: Run) -> Sequence[Notification]:
     """End the streams that the run leaves half read, as closed; return the hooks to call.
 
     Only an exception that somebody may hold leaves them so. LangChain itself closes what a closed stream has read from,
@@ -329,19 +337,19 @@ def _end_streams(run: Run) -> Sequence[Telling]:
             reads_on = run.error is None  # a step that is closed reads the model before it to its end, in sync code
             spans.attempt("what a closed chain used", partial(report.count_open_streams, run, reads_on=reads_on))
         return ()
-    tellings: list[Telling] = []
+    notifications: list[Notification] = []
     streams = registry.open_streams(run)
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED
             told = end_run(stream, error=Unread(), outcome=outcome, at=run.ended_at)
             if told is not None:
-                tellings.append(told)
+                notifications.append(told)
     except BaseException:
         for stream in streams:
             _give_up(stream)
         raise
-    return tellings
+    return notifications
 
 
 def _partial_result(run: Run, meters: Instruments | None) -> Any:
@@ -357,7 +365,7 @@ def events_of_end(run: Run) -> tuple[str, str]:
     return f"on_{run.row.name}_{how}", f"on_run_{how}"
 
 
-def _stopped_at_end(telling: Telling, call: Call, error: BaseException) -> None:
+def _stopped_at_end(notification: Notification, call: HookCall, error: BaseException) -> None:
     """Turn a run into a stopped one: who was not notified of its end yet is notified of an error instead."""
     run, stopping, event, _ = call
     if error is not run.stopper:  # cancelled within a hook: the others are notified as before
@@ -365,11 +373,11 @@ def _stopped_at_end(telling: Telling, call: Call, error: BaseException) -> None:
     notified: set[int] = set()
     if event in events_of_end(run):  # else it is a hook of a pause, before the end
         before = run.subscribers[: _index_of(run, stopping)]
-        notified = {id(stopping), *(id(one) for one, _ in hooks(before, events_of_end(run)))}
-    of_others = [later for later in telling.calls if later[0] is not run]
+        notified = {id(stopping), *(id(one) for _, one, *_ in hook_calls(run, before, events_of_end(run)))}
+    of_others = [later for later in notification.calls if later[0] is not run]
     run.outcome, run.error = STOPPED, error
     others = [one for one in run.subscribers if id(one) not in notified]
-    telling.calls = iter([*calls_of(run, others, events_of_end(run)), *of_others])
+    notification.calls = iter([*hook_calls(run, others, events_of_end(run)), *of_others])
 
 
 def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
@@ -400,7 +408,7 @@ def _end_span(run: Run) -> None:
     except Exception as fault:  # noqa: BLE001 - the SDK's own end
         state.refused("end a span", fault)
     for subscriber in run.spanning:
-        quietly(subscriber, "on_end", run.span)
+        call_safely(subscriber, "on_end", run.span)
     run.closed = True
     if registry.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
         end_abandoned()
@@ -424,7 +432,7 @@ def end_interrupted(run: Run, error: BaseException, outcome: str) -> None:
         return
     told = end_run(run, error=error, outcome=outcome)
     if told is not None:
-        told.go_quietly()
+        told.call_rest_quietly()
     _give_up(run)
 
 
@@ -457,7 +465,7 @@ def end_alone(run: Run, at: int | None) -> None:
     try:
         told = end_run(run, outcome=ABANDONED, at=at)
         if told is not None:
-            told.go_now()
+            told.call_sync_hooks()
     except (CancelledError, GeneratorExit, SystemExit) as error:  # of a hook; the call that we are in is another one
         state.refused("tell of an abandoned run", error)
     except BaseException:

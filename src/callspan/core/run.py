@@ -270,7 +270,7 @@ class Run:
         Raises:
             TypeError: The run cannot be skipped, or not with that; it says why.
         """
-        made = skip.made_of(self, result)
+        made = skip.checked_result(self, result)
         self.skipped = self.skipped or (made,)
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from types import CodeType, CoroutineType
 from typing import Any
 
-from callspan.core.frame import Frame, Opener, Watch, current
-from callspan.core.settling import Pending, Surely, Told, settle
-from callspan.core.skip import Answered
+from callspan.core.context import current
+from callspan.core.dispatch import Notification
+from callspan.core.event_loops import Pending, StartsBeforeCancel, run_sync
+from callspan.core.frame import Frame, Opener, Watch
+from callspan.core.skip import SkipSignal
 from callspan.core.steps import AsyncDriver, Steps, drive, tell
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -50,7 +52,7 @@ def before(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave
 
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
-            told: Told | None = None
+            told: Notification | None = None
             try:
                 if watch.active:
                     try:
@@ -58,21 +60,25 @@ def before(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave
                     except Exception as error:  # noqa: BLE001 - our code around the user's call
                         watch.failed(error)
                 if told is not None:
-                    settle(told.go())
+                    run_sync(told.call_hooks())
             except BaseException as error:
                 _interrupted(told, cut_short, args[0], error)
                 raise
             return ours.__wrapped__(*args, **kwargs)
 
         def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            told: Told | None = None
+            told: Notification | None = None
             try:
                 told = watch.run(hook, args, kwargs)
-                pending = None if told is None else told.go()
+                pending = None if told is None else told.call_hooks()
             except BaseException as stop:  # noqa: BLE001 - raised where the caller awaits us
                 _interrupted(told, cut_short, args[0], stop)
                 return _raising(stop)
-            return wrapped(*args, **kwargs) if pending is None else Surely(and_then(pending, wrapped, args, kwargs))
+            return (
+                wrapped(*args, **kwargs)
+                if pending is None
+                else StartsBeforeCancel(and_then(pending, wrapped, args, kwargs))
+            )
 
         ours: Any = function
         return Replacement(function) if _is_plain(original) else wrapper
@@ -93,7 +99,7 @@ def after(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave:
     def weave(original: Callable[..., Any], watch: Watch) -> Wrapper | Replacement:
         def function(*args: Any, **kwargs: Any) -> Any:
             result: Any = None
-            told: Told | None = None
+            told: Notification | None = None
             try:
                 result = ours.__wrapped__(*args, **kwargs)
                 if watch.active:
@@ -102,7 +108,7 @@ def after(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave:
                     except Exception as error:  # noqa: BLE001 - our code around the user's call
                         watch.failed(error)
                 if told is not None:
-                    settle(told.go())
+                    run_sync(told.call_hooks())
                 return result
             except BaseException as error:
                 _interrupted(told, cut_short, result, error)
@@ -119,11 +125,11 @@ def after(hook: Callable[..., Any], cut_short: CutShort | None = None) -> Weave:
 def _after_coroutine(hook: Callable[..., Any], cut_short: CutShort | None, watch: Watch) -> Wrapper:
     async def coroutine(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         result: Any = None
-        told: Told | None = None
+        told: Notification | None = None
         try:
             result = await wrapped(*args, **kwargs)
             told = watch.run(hook, args, kwargs, result)
-            if told is not None and (pending := told.go()) is not None:
+            if told is not None and (pending := told.call_hooks()) is not None:
                 await pending
             return result
         except BaseException as error:
@@ -133,12 +139,12 @@ def _after_coroutine(hook: Callable[..., Any], cut_short: CutShort | None, watch
     return coroutine
 
 
-def _interrupted(told: Told | None, cut_short: CutShort | None, what: Any, error: BaseException) -> None:
+def _interrupted(told: Notification | None, cut_short: CutShort | None, what: Any, error: BaseException) -> None:
     """Do what is left to do when an exception comes out of a hook of ours, or out of who is told of it."""
-    if type(error) is Answered:  # it is on its way to the frame that answers
+    if type(error) is SkipSignal:  # it is on its way to the frame that answers
         return
     if told is not None:
-        told.go_quietly()
+        told.call_rest_quietly()
     if cut_short is not None and what is not None:
         cut_short(what, error)
 
@@ -195,10 +201,10 @@ def _function(opened: Opener) -> Replacement:
                 if frame.told is not None:
                     tell(frame)
                 result = ours.__wrapped__(*args, **kwargs)
-            except Answered as answered:
+            except SkipSignal as answered:
                 if (answer := frame.instead(answered)) is None:
                     raise
-                result = answer.told()
+                result = answer.report()
             except BaseException as error:
                 frame.finish(before, error)
                 raise

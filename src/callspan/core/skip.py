@@ -1,61 +1,54 @@
-"""A call that is answered without being made: how its frame learns of it, and whether it can be."""
+"""A call answered by a hook instead of being made: how its frame learns of it, and whether it can be skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from callspan.core.run import Run
+from typing import Any
 
 
-class Answered(BaseException):
-    """Unwinds from the start of a run to its frame, where the answer stands for the call; it never gets further.
+class SkipSignal(BaseException):
+    """Unwinds from the start of a skipped run to its frame, where the result stands for the call; never further."""
 
-    Args:
-        run: The run that was skipped.
-    """
-
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Any) -> None:
         super().__init__()
         self.run = run
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SkipResult:
     """What stands for a call that is not made.
 
     Args:
         value: The result; of a stream its only item.
-        reports: What tells LangChain's run manager of it, in this order; each is awaited where the call is.
+        reports: What reports it to LangChain's run manager, in this order; each is awaited where the call is.
     """
 
     value: Any
     reports: tuple[Callable[[], Any], ...] = ()
 
-    def told(self) -> Any:
-        """Report it, and give the result."""
+    def report(self) -> Any:
+        """Report the result and return it."""
         for report in self.reports:
             report()
         return self.value
 
-    def streamed(self) -> Generator[Any, Any, Any]:
-        """Be the generator."""
-        yield self.told()
+    def generate(self) -> Generator[Any, Any, Any]:
+        """Stand for the generator."""
+        yield self.report()
 
-    async def awaited(self) -> Any:
-        """Be the coroutine, or the first step of the asynchronous generator."""
+    async def report_async(self) -> Any:
+        """Stand for the coroutine, or for the first step of the async generator."""
         for report in self.reports:
             await report()
         return self.value
 
 
-def made_of(run: Run, result: Any) -> Any:
-    """Make the answer of a run of what a hook gives.
+def checked_result(run: Any, result: Any) -> Any:
+    """Return the run's result made of what a hook skips it with.
 
     Raises:
-        TypeError: It cannot be skipped, or not with that.
+        TypeError: The run cannot be skipped, or not with that.
     """
     if run.is_foreign:
         why = "another instrumentation watches this call, and callspan does not make it"

@@ -8,9 +8,11 @@ from typing import Any
 
 from opentelemetry.context import Context
 
-from callspan.core.frame import Frame, current, put, restore
-from callspan.core.settling import Pending, Told, settle
-from callspan.core.skip import Answered
+from callspan.core.context import current, put, restore
+from callspan.core.dispatch import Notification
+from callspan.core.event_loops import Pending, run_sync
+from callspan.core.frame import Frame
+from callspan.core.skip import SkipSignal
 
 
 def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, Any]:
@@ -28,10 +30,10 @@ def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, A
                     item = send(value) if thrown is None else body.throw(thrown)
                 except StopIteration as stop:
                     return stop.value
-                except Answered as answered:
+                except SkipSignal as answered:
                     if (answer := frame.instead(answered)) is None:
                         raise
-                    body = answer.streamed()
+                    body = answer.generate()
                     send, value = body.send, None
                     continue
                 finally:
@@ -49,7 +51,7 @@ def drive(body: Generator[Any, Any, Any], frame: Frame) -> Generator[Any, Any, A
             error = raised
             raise
         finally:
-            settle(frame.close(error))
+            run_sync(frame.close(error))
             error = thrown = None
     except BaseException as raised:
         frame.interrupted(before, raised)
@@ -84,13 +86,13 @@ def tell(frame: Frame) -> None:
     """Let the start of the frame's own run be heard, where nothing can be awaited."""
     told, frame.told = frame.told, None
     if told is not None:
-        settle(told.go())
+        run_sync(told.call_hooks())
 
 
-async def _begun(told: Told, body: Any, of: Any) -> Any:
+async def _begun(told: Notification, body: Any, of: Any) -> Any:
     """Let the start of the frame's own run be heard, and run the body; if it is stopped, that is over unbegun."""
     try:
-        if (pending := told.go()) is not None:
+        if (pending := told.call_hooks()) is not None:
             await pending
     except BaseException:
         body.close()
@@ -125,9 +127,9 @@ def _stepper(name: str) -> Callable[..., Any]:
                 item = getattr(self._body, name)(*args)
             except BaseException as raised:
                 frame.leave(before)
-                answer = frame.instead(raised) if type(raised) is Answered else None
+                answer = frame.instead(raised) if type(raised) is SkipSignal else None
                 if answer is not None:
-                    self._body = answer.awaited()
+                    self._body = answer.report_async()
                 else:
                     over, error = self._verdict(raised)
                     pending = frame.close(error) if over else None

@@ -10,7 +10,7 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.callback.selection import texts
-from callspan.core.isolation import Stop
+from callspan.core.dispatch import Stop
 from callspan.core.run import Run
 from callspan.handlers.arguments import function
 from callspan.langchain.announcement import tool_call_id

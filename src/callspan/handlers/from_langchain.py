@@ -8,8 +8,8 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
+from callspan.core.dispatch import log_failure
 from callspan.core.errors import ToolError
-from callspan.core.isolation import isolate
 from callspan.core.lifecycle import ABANDONED, Unread
 from callspan.core.run import UNREPORTED, Run
 from callspan.langchain.announcement import NO_DICT
@@ -176,7 +176,7 @@ class FromLangChain(Callback):
     def _instead(self, event: str, error: Exception, args: tuple[Any, ...], keywords: dict[str, Any]) -> Told:
         """Tell a handler that does not know chat models of the messages as one text."""
         if event != "on_chat_model_start":
-            isolate(self, event, error)
+            log_failure(self, event, error)
             return None
         from langchain_core.messages import get_buffer_string
 

@@ -10,8 +10,8 @@ from typing import Any
 from callspan import semconv
 from callspan.callback.callback import Callback
 from callspan.callback.selection import check_kinds, texts
+from callspan.core.dispatch import Stop
 from callspan.core.errors import ToolError
-from callspan.core.isolation import Stop
 from callspan.core.run import UNREPORTED, Run
 from callspan.handlers.arguments import function
 from callspan.handlers.words import words_answered, words_asked

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from callspan.core.isolation import Stop
+from callspan.core.dispatch import Stop
 
 
 @dataclass(frozen=True, slots=True)

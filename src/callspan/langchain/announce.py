@@ -9,17 +9,15 @@ from typing import Any
 from opentelemetry.context import Context
 
 from callspan.core import state
-from callspan.core.delivery import Telling
-from callspan.core.frame import current as current_context
-from callspan.core.frame import put
+from callspan.core.context import current as current_context
+from callspan.core.context import put
+from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run, tell_of_span
 from callspan.core.operations import Cause, Kind, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
-from callspan.core.settling import Told
 from callspan.core.spans import attempt
-from callspan.core.subscription import lift
 from callspan.langchain import answers, others, tokens
 from callspan.langchain.announcement import announced, inherit, run_of, suppressed
 from callspan.langchain.callers import close_steps, half_read
@@ -39,7 +37,7 @@ from callspan.langchain.tools import TOOL
 
 HIDDEN_TAG = "langsmith:hidden"
 
-Hook = Callable[..., Told | None]
+Hook = Callable[..., Notification | None]
 
 
 def kind_of_chain(run: Run) -> Kind:
@@ -100,7 +98,7 @@ def _begin(
 def _take_over(run: Run, run_manager: Any, manager: Any, parent: Context) -> list[Subscriber]:
     """Subscribe the callbacks in LangChain's lists to the run; return those who were not subscribed before."""
     others.warn_of_handlers(manager.handlers, type(manager))
-    lifted = lift(run, run_manager, manager.handlers)
+    lifted = take_over_handlers(run, run_manager, manager.handlers)
     if any(subscriber.callspan_spans for subscriber in lifted):
         tell_of_span(run, lifted, Context({**parent, STARTING_RUN: run}))
     return lifted
@@ -109,7 +107,7 @@ def _take_over(run: Run, run_manager: Any, manager: Any, parent: Context) -> lis
 def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
     """Return the hook of a start method that announces one run; of chains each has its own operation."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Told | None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Notification | None:
         current = current_context()
         if current and suppressed(current):
             return None
@@ -140,7 +138,7 @@ def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
 def many_started(kind: Kind, inputs_name: str) -> Hook:
     """Return the hook of a start method that announces a run for each prompt: siblings, none inside another."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Told | None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Notification | None:
         current = current_context()
         if current and suppressed(current):
             return None
@@ -197,7 +195,7 @@ def interrupted(managers: Any, error: BaseException) -> None:
 def ended(outputs_name: str) -> Hook:
     """Return the hook of an end method: it ends the run whose manager reports its result."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
         run = run_of(args[0])
         if run is None or run.ended:
             return None
@@ -224,7 +222,7 @@ def ended(outputs_name: str) -> Hook:
     return hook
 
 
-def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
     """End the run whose manager reports an exception, whether or not it is a failure."""
     run = run_of(args[0])
     if run is None or run.ended:
@@ -238,7 +236,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     return _finish(run, NOTHING, error, outcome_of_run(run, error))
 
 
-def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Telling | None:
+def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Notification | None:
     """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
     outside, row = run.outside, run.row
     if outcome != OK or row.calls is not None:
@@ -258,7 +256,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         told = before_end(run, told, pause)
     if outside is not None:
         if told is not None:
-            told.afterwards(partial(_leave, run, outside))
+            told.then(partial(_leave, run, outside))
         else:
             _leave(run, outside)
     return told

@@ -13,14 +13,13 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from callspan.core.delivery import Telling
+from callspan.core.dispatch import Notification
 from callspan.core.run import Run
-from callspan.core.settling import Pending
-from callspan.core.skip import Answer, Answered
+from callspan.core.skip import SkipResult, SkipSignal
 from callspan.langchain.announcement import tool_call_id
 
 
-def offer(told: Telling, runs: Sequence[Run], *, unwinds: bool) -> None:
+def offer(told: Notification, runs: Sequence[Run], *, unwinds: bool) -> None:
     """Let the hooks of a start answer its call.
 
     Args:
@@ -32,7 +31,7 @@ def offer(told: Telling, runs: Sequence[Run], *, unwinds: bool) -> None:
         return
     for run in runs:
         run.skippable = True
-    told.afterwards(partial(_over, runs, unwinds=unwinds))
+    told.then(partial(_over, runs, unwinds=unwinds))
 
 
 def _over(runs: Sequence[Run], *, unwinds: bool) -> None:
@@ -40,33 +39,19 @@ def _over(runs: Sequence[Run], *, unwinds: bool) -> None:
     for run in runs:
         run.skippable = False
     if unwinds and runs[0].skipped is not None and not runs[0].ended:
-        raise Answered(runs[0])
+        _skip(runs[0])
 
 
-class Unmade:
-    """Stands where the hooks of a start are told, in the frame of a body: it is answered instead.
-
-    Args:
-        run: The run that was skipped.
-    """
-
-    __slots__ = ("run",)
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def go(self) -> Pending | None:
-        """Keep the body from being run."""
-        raise Answered(self.run)
-
-    def go_now(self) -> None:
-        self.go()
-
-    def go_quietly(self) -> None:
-        """Nobody is told."""
+def skip_body(run: Run) -> Notification:
+    """Return what keeps the frame of a skipped run's body from running it."""
+    return Notification((), after=partial(_skip, run))
 
 
-def answer_of(run: Run, run_manager: Any) -> Answer:
+def _skip(run: Run) -> None:
+    raise SkipSignal(run)
+
+
+def answer_of(run: Run, run_manager: Any) -> SkipResult:
     """Give what stands for the call of a run that was skipped.
 
     Args:
@@ -75,16 +60,16 @@ def answer_of(run: Run, run_manager: Any) -> Answer:
     """
     made: Any = run.skipped[0] if run.skipped else None
     if run_manager is None:
-        return Answer(made)
+        return SkipResult(made)
     if run.row.name == "tool":
-        return Answer(made, (partial(run_manager.on_tool_end, made, color=None, name=run.subject.name),))
+        return SkipResult(made, (partial(run_manager.on_tool_end, made, color=None, name=run.subject.name),))
     if run.row.name == "retriever":
-        return Answer(made, (partial(run_manager.on_retriever_end, made),))
+        return SkipResult(made, (partial(run_manager.on_retriever_end, made),))
     outputs: Any = import_module("langchain_core.outputs")
     message = _in_one_piece(made.generations[0].message)
     chunk = outputs.ChatGenerationChunk(message=message)
     token = partial(run_manager.on_llm_new_token, message.content, chunk=chunk)
-    return Answer(message, (token, partial(run_manager.on_llm_end, outputs.LLMResult(generations=[[chunk]]))))
+    return SkipResult(message, (token, partial(run_manager.on_llm_end, outputs.LLMResult(generations=[[chunk]]))))
 
 
 def chat_result(run: Run, result: Any) -> Any:

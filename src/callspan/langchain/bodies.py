@@ -16,17 +16,17 @@ from weakref import ReferenceType, ref
 from opentelemetry.context import Context
 
 from callspan.core import interop, registry
-from callspan.core.delivery import Telling, together
-from callspan.core.frame import Frame, Opener, put
-from callspan.core.frame import current as current_context
+from callspan.core.context import current as current_context
+from callspan.core.context import put
+from callspan.core.dispatch import Notification, combine
+from callspan.core.frame import Frame, Opener
 from callspan.core.keys import RUN, WAITING_FRAME
 from callspan.core.lifecycle import end_run
 from callspan.core.registry import find, parent_context
 from callspan.core.run import CANCELLED, ERROR, UNREPORTED, Run
-from callspan.core.settling import Told
-from callspan.core.skip import Answer, Answered
+from callspan.core.skip import SkipResult, SkipSignal
 from callspan.langchain.announcement import run_of, suppressed
-from callspan.langchain.answers import Unmade, answer_of
+from callspan.langchain.answers import answer_of, skip_body
 from callspan.langchain.callers import calling_config, is_started_by
 from callspan.langchain.chains import is_step
 from callspan.langchain.configurable import config_among
@@ -63,14 +63,14 @@ class ModelBody(Frame):
 
     def outset(self) -> Context | None:
         if self.run.skipped is not None:
-            self.told = Unmade(self.run)
+            self.told = skip_body(self.run)
         current = current_context()
         return current if current.get(RUN) is self.run else self.run.context
 
-    def instead(self, answered: Answered) -> Answer | None:
+    def instead(self, answered: SkipSignal) -> SkipResult | None:
         return answer_of(self.run, None) if answered.run is self.run else None
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         run = self.run
         if run.ended:
             return None
@@ -193,8 +193,9 @@ class Scope(Frame):
             put(context)  # `leave` takes it away
         self.context = context  # for the next step, if the start was a task of its own
 
-    def instead(self, answered: Answered) -> Answer | None:
-        return answer_of(answered.run, self.owner) if answered.run is self.run else None
+    def instead(self, answered: SkipSignal) -> SkipResult | None:
+        run = self.run
+        return answer_of(run, self.owner) if run is not None and run is answered.run else None
 
     def settle(self) -> None:
         if self.run is not None:
@@ -202,7 +203,7 @@ class Scope(Frame):
             if self.context is not None and self.context.get(WAITING_FRAME) is self:
                 self.context = self.run.context  # adopted in an eager task, whose context is not ours
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         run = self.run
         told = None
         if run is not None and not run.ended:
@@ -242,23 +243,23 @@ class Prompts(Frame):
         self.runs.append(run)
         self.owners.append(owner)
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         """End what LangChain never reports: when one prompt fails, the others get no event."""
         cancelled = isinstance(error, CancelledError)
         outcome = CANCELLED if cancelled else UNREPORTED
         ends = [end_run(run, error=error if cancelled else None, outcome=outcome) for run in self.runs]
-        told = together(told for told in ends if told is not None)
+        told = combine(told for told in ends if told is not None)
         if type(error) is AttributeError:
             told = self._stopped(told)
         self.runs.clear()
         self.owners.clear()
         return told
 
-    def _stopped(self, told: Telling | None) -> Telling | None:
+    def _stopped(self, told: Notification | None) -> Notification | None:
         """Let a stop get out that is no `Exception`: LangChain takes one that it has gathered for an answer."""
         for run in self.runs:
             if run.stopper is not None and not isinstance(run.stopper, Exception):
-                told = told or Telling(())
+                told = told or Notification(())
                 told.error = run.stopper
         return told
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from callspan import semconv
 from callspan.capture import content
-from callspan.core.delivery import emit
+from callspan.core.dispatch import Notification, notification_of
 from callspan.core.errors import error_type
 from callspan.core.registry import find
 from callspan.core.run import Run
-from callspan.core.settling import Told
 from callspan.core.spans import attempt, attributes_of
 from callspan.core.text import safe_name
 from callspan.langchain.announcement import run_of
@@ -69,12 +68,12 @@ FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",), about=_
 CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"), about=_DATA)
 
 
-def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORDS) -> Told | None:
+def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORDS) -> Notification | None:
     """Write the event on the run's span, and give who hears it."""
     if run.span.is_recording():
         said = attempt(f"the event {event.name}", event.said, *payload) or {}
         _write(run, event.name, said, event.about, payload[-1])
-    return emit(run, event.hook, payload, keywords) if run.subscribers else None
+    return notification_of(run, event.hook, payload, keywords) if run.subscribers else None
 
 
 def _write(run: Run, name: str, said: Said, about: tuple[content.Said, ...], payload: Any) -> None:
@@ -83,10 +82,10 @@ def _write(run: Run, name: str, said: Said, about: tuple[content.Said, ...], pay
     run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **what})
 
 
-def told(event: Event) -> Callable[..., Told | None]:
+def told(event: Event) -> Callable[..., Notification | None]:
     """Make the hook of a run manager's method that tells of the event."""
 
-    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+    def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
         run = run_of(args[0])
         if run is None or run.ended:
             return None
@@ -101,7 +100,7 @@ def payload_of(event: Event, args: tuple[Any, ...], kwargs: dict[str, Any]) -> l
     return [given[place] if len(given) > place else kwargs.get(name) for place, name in enumerate(event.payload)]
 
 
-def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
     """Tell of an event of the program's own: its name is the name of the span's event, its data is content."""
     run = find(kwargs.get("run_id"))
     if run is None:
@@ -111,4 +110,4 @@ def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
         _write(run, str(name), {semconv.EVENT_TYPE: "custom"}, CUSTOM.about, data)
     if not run.subscribers:
         return None
-    return emit(run, CUSTOM.hook, (name, data), {"tags": args[0].tags, "metadata": args[0].metadata})
+    return notification_of(run, CUSTOM.hook, (name, data), {"tags": args[0].tags, "metadata": args[0].metadata})

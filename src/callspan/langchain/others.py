@@ -12,8 +12,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.trace import Tracer
 
 from callspan.core import state
+from callspan.core.dispatch import subscriptions
 from callspan.core.patching import wrappers_of_others
-from callspan.core.subscription import doors
 
 _log = logging.getLogger("callspan")
 
@@ -72,7 +72,7 @@ def _look_at(handler: Any, manager: type | None) -> None:
         if not type(exporter).__module__.startswith("langsmith."):
             return  # another one may have another client
     _seen.add(cls)
-    if doors.handler is not None and isinstance(handler, doors.handler):
+    if subscriptions.callback_class is not None and isinstance(handler, subscriptions.callback_class):
         return
     made = _made_by(handler)
     if made is None or (manager is not None and any(cls.__module__.startswith(name) for name in _active(manager))):

@@ -9,14 +9,13 @@ from uuid import uuid4
 from opentelemetry.context import Context, create_key, get_current
 
 from callspan.core import state
+from callspan.core.dispatch import Notification, subscribe, subscriptions
 from callspan.core.frame import Frame
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import NOTHING, announce, end_run, start_run, tell_of_span
 from callspan.core.operations import Kind
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
-from callspan.core.settling import Told
-from callspan.core.subscription import doors, subscribe
 from callspan.langchain.announcement import inherit, suppressed
 from callspan.langchain.outcomes import outcome_of
 
@@ -78,12 +77,12 @@ class OwnRun(Frame):
         """Let those of LangChain's callbacks hear it that are ours; its own handlers never were told of such calls."""
         before = len(run.subscribers)
         for one in self.callbacks if isinstance(self.callbacks, (list, tuple)) else self.callbacks.handlers:
-            if doors.handler is not None and isinstance(one, doors.handler):
+            if subscriptions.callback_class is not None and isinstance(one, subscriptions.callback_class):
                 subscribe(run, one)  # type: ignore[arg-type]  # what is of that class is one
         if len(run.subscribers) > before:
             tell_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         """End the run as the body ended."""
         run = self.run
         told = None

@@ -11,11 +11,10 @@ from typing import Any
 
 from callspan import semconv
 from callspan.capture import content
-from callspan.core.delivery import Call, Telling, calls_of
+from callspan.core.dispatch import HookCall, Notification, hook_calls
 from callspan.core.lifecycle import stopped_at_start
 from callspan.core.registry import find
 from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
-from callspan.core.settling import Told
 from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import WORKFLOW
@@ -72,7 +71,7 @@ INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said, _ABO
 RESUME = Event("on_resume", "langgraph.resume", ("event",), _said, _ABOUT_RESUMING)
 
 
-def paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+def paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
     """Tell that a graph pauses: at a breakpoint nothing in it raises, so only LangGraph's own event tells."""
     (event,) = payload_of(INTERRUPT, args, kwargs)
     run = find(event.run_id)
@@ -83,7 +82,7 @@ def paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
     return happened(INTERRUPT, run, event)
 
 
-def resumed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Told | None:
+def resumed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
     """Tell that a graph goes on."""
     (event,) = payload_of(RESUME, args, kwargs)
     run = find(event.run_id)
@@ -116,7 +115,7 @@ def outcome_of_run(run: Run, error: BaseException | None) -> str:
     return outcome
 
 
-def after_start(run: Run, told: Telling | None) -> Telling | None:
+def after_start(run: Run, told: Notification | None) -> Notification | None:
     """Let the resumption of a graph be heard after its start, where LangGraph does not tell of it.
 
     Args:
@@ -129,9 +128,9 @@ def after_start(run: Run, told: Telling | None) -> Telling | None:
         return told
     event = GraphEvent(run.id)
     happened(RESUME, run, event)
-    calls = calls_of(run, run.subscribers, (RESUME.hook,), (event,))
+    calls = hook_calls(run, run.subscribers, (RESUME.hook,), (event,))
     if told is None:
-        return Telling(calls, partial(stopped_at_start, (run,))) if calls else None
+        return Notification(calls, partial(stopped_at_start, (run,))) if calls else None
     told.calls = chain(told.calls, calls)
     return told
 
@@ -153,7 +152,7 @@ def unannounced(run: Run, error: BaseException | None) -> GraphEvent | None:
     return event
 
 
-def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | None:
+def before_end(run: Run, told: Notification | None, event: GraphEvent) -> Notification | None:
     """Let the pause be heard before the end.
 
     Args:
@@ -161,13 +160,13 @@ def before_end(run: Run, told: Telling | None, event: GraphEvent) -> Telling | N
         told: Who hears its end.
         event: What there is to hear.
     """
-    calls = calls_of(run, run.subscribers, (INTERRUPT.hook,), (event,))
+    calls = hook_calls(run, run.subscribers, (INTERRUPT.hook,), (event,))
     if told is not None and calls:
         told.calls = _stoppable(run, calls, told.calls) if run.error is None else chain(calls, told.calls)
     return told
 
 
-def _stoppable(run: Run, calls: Iterable[Call], ends: Iterable[Call]) -> Iterator[Call]:
+def _stoppable(run: Run, calls: Iterable[HookCall], ends: Iterable[HookCall]) -> Iterator[HookCall]:
     """Give the hooks of a pause and then those of the end; the former can stop the run, as its end has not come."""
     run.outcome = None
     yield from calls

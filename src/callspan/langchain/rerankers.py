@@ -10,9 +10,9 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.capture.content import Said
 from callspan.capture.serialize import plain
+from callspan.core.dispatch import Notification
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo
-from callspan.core.settling import Told
 from callspan.core.shapes import around
 from callspan.langchain import subclasses
 from callspan.langchain.announcement import ALWAYS, Announcement
@@ -69,7 +69,7 @@ class _Reranking(OwnRun):
 
     __slots__ = ()
 
-    def over(self, error: BaseException | None) -> Told | None:
+    def over(self, error: BaseException | None) -> Notification | None:
         if error is None:
             self.outputs = self.result
         return super().over(error)

@@ -13,7 +13,8 @@ from weakref import ref
 from opentelemetry.context import Context, attach, get_current
 
 from callspan.core import state
-from callspan.core.frame import Frame, reset
+from callspan.core.context import reset
+from callspan.core.frame import Frame
 from callspan.core.patching import Patch, Undo, install, undo_all
 from callspan.core.shapes import around, before
 from callspan.langchain import subclasses

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from callspan.core.callers_loop import CALLERS_LOOP, CallersLoop
+from callspan.core.dispatch import subscriptions
+from callspan.core.event_loops import CALLERS_LOOP, CallersLoop
 from callspan.core.frame import Watch
 from callspan.core.shapes import Wrapper
-from callspan.core.subscription import doors
 
 _IN_THREAD = "run_in_executor.<locals>.wrapper"
 """What LangChain's `run_in_executor` runs in a thread."""
@@ -23,7 +23,7 @@ def loop_noted(original: Callable[..., Any], watch: Watch) -> Wrapper:
     """
 
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        if doors.handler is not None:  # else there are no callbacks
+        if subscriptions.callback_class is not None:  # else there are no callbacks
             watch.run(_note, args)
         return wrapped(*args, **kwargs)
 

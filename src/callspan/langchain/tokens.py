@@ -14,11 +14,11 @@ from types import MethodType
 from typing import Any
 
 from callspan.core import state
-from callspan.core.delivery import Telling, hear_chunk, payload_for
+from callspan.core.dispatch import Notification, call_chunk_hooks, payload_for
+from callspan.core.event_loops import Pending, run_sync
 from callspan.core.operations import Subscriber
 from callspan.core.registry import OWNER
 from callspan.core.run import Run
-from callspan.core.settling import Pending, settle
 from callspan.core.shapes import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
@@ -107,7 +107,7 @@ class EveryChunk(FirstChunk):
             return None
         if run.first_chunk is None:
             _note(run)
-        waits = hear_chunk(self._hooks, self._method, run, said, chunk, keywords)
+        waits = call_chunk_hooks(self._hooks, self._method, run, said, chunk, keywords)
         return None if waits is None else self._rest(*waits, run, self._payload(said, chunk), keywords)
 
     def _rest(
@@ -121,13 +121,13 @@ class EveryChunk(FirstChunk):
         subscribers = [subscriber for subscriber, _ in self._hooks]
         place = next(index for index, one in enumerate(subscribers) if one is first)
         call, *others = [(run, one, self._method, payload_for(one, payload, keywords)) for one in subscribers[place:]]
-        return Telling(others).later(call, awaitable)
+        return Notification(others).await_hooks(call, awaitable)
 
     def _go_on(self, pending: Pending | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call LangChain's own method, once everybody has heard."""
         if pending is not None and iscoroutinefunction(self._function):
             return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
-        settle(pending)
+        run_sync(pending)
         return self._function(self._target(), *args, **kwargs)
 
 

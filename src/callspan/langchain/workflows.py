@@ -11,12 +11,12 @@ from opentelemetry.trace import INVALID_SPAN
 
 from callspan import semconv
 from callspan.core import state
-from callspan.core.frame import current, reset
+from callspan.core.context import current, reset
+from callspan.core.event_loops import run_sync
 from callspan.core.keys import RUN
 from callspan.core.operations import Kind
 from callspan.core.patching import Sentry, woven
 from callspan.core.run import Run
-from callspan.core.settling import settle
 from callspan.core.shapes import around
 from callspan.core.steps import tell
 from callspan.core.text import safe_name
@@ -101,7 +101,7 @@ class workflow:  # noqa: N801 - used as a function
         try:
             block = self._left()
             block.leave()
-            settle(block.frame.close(error))
+            run_sync(block.frame.close(error))
         except BaseException as raised:
             (block or self._left()).cut_short(raised)
             raise
@@ -112,7 +112,7 @@ class workflow:  # noqa: N801 - used as a function
         try:
             block.token = frame.enter()
             told, frame.told = frame.told, None
-            if told is not None and (pending := told.go()) is not None:
+            if told is not None and (pending := told.call_hooks()) is not None:
                 await pending
             self._open.append(block)
             return self._run_of(frame)

@@ -1,0 +1,71 @@
+"""OpenTelemetry's current context: read and written with one call of C, and restored whatever happens.
+
+Ctrl-C and timers raise between any two lines, also between two of ours. So whoever puts a context in place remembers
+the caller's context *before* (`current`), and puts exactly that back (`restore`) on every way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import Any
+
+from opentelemetry.context import Context, attach, detach, get_current
+
+
+def _variable() -> ContextVar[Context] | None:
+    """Return where OpenTelemetry keeps the current context; None with a runtime context that is somebody's own."""
+    token: Any = attach(get_current())
+    detach(token)
+    return token.var if type(token) is Token else None
+
+
+_VARIABLE = _variable()
+
+current: Callable[[], Context] = get_current if _VARIABLE is None else _VARIABLE.get
+put: Callable[[Context], Any] = attach if _VARIABLE is None else _VARIABLE.set
+
+
+def restore(before: Context) -> None:
+    """Make this the current context again, if another one is in its place. Repeating it does no harm."""
+    try:
+        if current() is not before:
+            put(before)
+    except Exception:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
+        return
+
+
+def reset(token: Any) -> None:
+    """Detach without OpenTelemetry's log line: a driver may have stepped us in another `Context`.
+
+    Repeating it does no harm, and None is nothing to detach.
+    """
+    if token is None:
+        return
+    try:
+        if type(token) is Token:
+            token.var.reset(token)
+        else:
+            detach(token)
+    except Exception:  # noqa: BLE001 - another `Context`, or somebody's runtime context: the user's call goes on
+        return
+
+
+@contextmanager
+def attached(context: Context) -> Generator[None]:
+    """Make a context the current one in a `with` block, wherever an exception comes."""
+    before, token, is_left = current(), None, False
+    try:
+        try:
+            token = attach(context)
+            yield
+        finally:
+            if token is None:
+                restore(before)
+            else:
+                reset(token)
+            is_left = True
+    finally:
+        if not is_left:
+            reset(token)
