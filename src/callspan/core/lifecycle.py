@@ -90,12 +90,12 @@ def start_run(
         given = parent
         if listens:
             run.by_sdk, given = [], Context({**parent, STARTING_RUN: run})
-        if row.shared:
-            run.shared = interop.outer_record(parent, row.name, above)
-            run.watched = run.shared is not None
-            if run.watched and (outer := getattr(get_current_span(parent), "_callspan_run", None)) is not None:
+        is_watched = False
+        if row.shared and (shared := interop.outer_record(parent, row.name, above)) is not None:
+            run.shared, run.watched, is_watched = shared, True, True
+            if (outer := getattr(get_current_span(parent), "_callspan_run", None)) is not None:
                 outer.counted = True  # callbacks receive both, and count the tokens of this one
-        if run.watched or (above is not None and (hidden or row.depth > active.visible)):
+        if is_watched or (above is not None and (hidden or row.depth > active.visible)):
             run.span = spans.hidden_span(parent)
             if listens:
                 run.identity = spans.read(row.identity, run)
@@ -178,8 +178,9 @@ def _body_context(run: Run, parent: Context, above: Run | None) -> Context:
         if row.name in _WITHOUT_CHILDREN:  # the providers of models are not told who the user is
             context = at_home(context)
     if row.shared or (above is not None and above.row.shared):
-        made = None if run.watched else interop.claim(context, row.shared, above)
-        run.shared = run.shared or made
+        made = None if run.rare is not None and run.watched else interop.claim(context, row.shared, above)
+        if made is not None:
+            run.shared = made
     return context
 
 
@@ -295,17 +296,20 @@ def end_run(
         run.ended_at = at or time_ns()
         if outcome is None:
             outcome = OK if error is None else ERROR
-        if error is not run.stopper:
-            run.stopper = None  # somebody caught what a hook raised in the middle of it
-        elif outcome == ERROR:
-            outcome = STOPPED
+        rare = run.rare
+        if rare is not None and run.stopper is not None:
+            if error is not run.stopper:
+                run.stopper = None  # somebody caught what a hook raised in the middle of it
+            elif outcome == ERROR:
+                outcome = STOPPED
         run.outcome, run.error = outcome, error
         row = run.row
         registry.close(run, keeps=row.name not in _WITHOUT_CHILDREN)
-        below = () if run.streams is None else _end_streams(run)  # before it counts what they used
+        below = () if rare is None or run.streams is None else _end_streams(run)  # before it counts what they used
         meters: Instruments | None = None
-        if row.operation is not None and run.active.meters is not None and not run.watched and outcome != SKIPPED:
-            meters = run.active.meters.instruments()
+        makers = run.active.meters
+        if makers is not None and row.operation is not None and outcome != SKIPPED:
+            meters = None if rare is not None and run.watched else makers.instruments()
         if outputs is NOTHING and run.partial is not None:
             outputs = _partial_result(run, meters)
         attributes = report.write_result(run, None if outputs is NOTHING else (outputs,), meters)
@@ -398,17 +402,20 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
 
 def _end_span(run: Run) -> None:
     # A task may keep a context that holds this run: the run holds nothing itself, unless a listener may read it.
-    run.context = run.outside = run.answer = run.failures = run.subject = run.arguments = run.shared = None
-    run.partial = None
-    run.extra = run.extra_at_end = run.serialized = _NO_ATTRIBUTES
+    run.context = run.outside = run.answer = run.subject = run.arguments = run.partial = None
+    run.extra = run.serialized = _NO_ATTRIBUTES
+    if run.rare is not None:
+        for name in ("failures", "shared", "extra_at_end"):
+            run.rare.pop(name, None)
     if not run.subscribers:
         run.inputs = run.error = None
     try:
         run.span.end(run.ended_at)
     except Exception as fault:  # noqa: BLE001 - the SDK's own end
         state.refused("end a span", fault)
-    for subscriber in run.spanning:
-        call_safely(subscriber, "on_end", run.span)
+    if run.rare is not None:
+        for subscriber in run.spanning:
+            call_safely(subscriber, "on_end", run.span)
     run.closed = True
     if registry.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
         end_abandoned()

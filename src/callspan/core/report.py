@@ -33,11 +33,11 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
     """
     row, span, outcome = run.row, run.span, run.outcome
     recording = span.is_recording()
-    is_written = recording or meters is not None or run.watched
+    is_written = recording or meters is not None or (run.rare is not None and run.watched)
     if row.end and outputs is not None and outcome != SKIPPED and (is_written or run.into is not None):
         run.answer = run.taken_apart(outputs[0])
     attributes = spans.read(row.end, run.answer) if run.answer is not None and is_written else _NOTHING
-    if run.shared is not None:
+    if run.rare is not None and run.shared is not None:
         attributes = {**attributes}
         spans.attempt("what others know of a call", _share, run, attributes)
     cost, unpriced = _cost(run, attributes) if row.is_billed and run.active.settings.prices else (None, False)
@@ -91,7 +91,8 @@ def _streamed(run: Run) -> dict[str, Any]:
 
 
 def _tokens(run: Run) -> TokenCounts | None:
-    return interop.completed(None if run.answer is None else run.row.tokens(run.answer), run.learned)
+    ours = None if run.answer is None else run.row.tokens(run.answer)
+    return ours if run.rare is None else interop.completed(ours, run.learned)
 
 
 def _add_to_totals(run: Run, cost: float | None, *, unpriced: bool) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span
@@ -31,6 +31,32 @@ FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
 
 _NOTHING = TokenCounts()
+_Value = TypeVar("_Value")
+
+
+class Rare(Generic[_Value]):
+    """An attribute that few runs set. All are kept in one dict, so that the other runs do not pay for them.
+
+    Args:
+        default: The value of a run that did not set it.
+    """
+
+    __slots__ = ("default", "name")
+
+    def __init__(self, default: _Value) -> None:
+        self.default = default
+
+    def __set_name__(self, owner: type[Run], name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: Run, owner: type[Run]) -> _Value:
+        rare = run.rare
+        return self.default if rare is None else rare.get(self.name, self.default)
+
+    def __set__(self, run: Run, value: _Value) -> None:
+        if run.rare is None:
+            run.rare = {}
+        run.rare[self.name] = value
 
 
 class Run:
@@ -48,43 +74,49 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "active", "agent", "ancestors", "answer", "arguments", "asked", "attempt", "beside",
-        "by_sdk", "closed", "content", "context", "conversation", "counted", "declined", "disturbed", "ended",
-        "ended_at", "error", "extra", "extra_at_end", "failures", "first_chunk", "given", "id", "identity",
-        "inputs", "into", "is_foreign", "key", "learned", "metadata", "name", "notes", "outcome", "outputs",
-        "outside", "parent_id", "parent_ref", "partial", "paused", "reader", "ref", "row", "seen", "serialized",
-        "shared", "skippable", "skipped", "span", "spanning", "started", "stopper", "streamed", "streams",
-        "subject", "subscribers", "sums", "tags", "told", "top", "totals", "wanted", "watched", "who",
+        "__weakref__", "active", "agent", "ancestors", "answer", "arguments", "closed", "content", "context",
+        "conversation", "ended", "ended_at", "error", "extra", "first_chunk", "given", "id", "identity", "inputs",
+        "into", "key", "metadata", "name", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial",
+        "rare", "ref", "row", "serialized", "span", "started", "streamed", "subject", "subscribers", "sums", "tags",
+        "top", "totals", "who",
     )  # fmt: skip
 
-    active: Telemetry
-    """What was in force when it started."""
+    active: Telemetry  # the settings and tracer when it started
     row: Kind
-    """What it is: its row of the span table."""
-    span: Span
-    """Not recording if sampled out or hidden."""
-    identity: Mapping[str, AttributeValue]
-    """What the sampler saw."""
-    who: Identity | None
-    """Who is at work."""
-    shared: Any
-    """The record that it shares with other instrumentations of the same call; `watched`: theirs, and so is the span."""
-    learned: TokenCounts | None
-    """What those inside counted."""
-    beside: Mapping[str, Any] | None
-    """What the provider reported of what it used, and the integration leaves out of its answer."""
-    skipped: tuple[Any] | None
-    """What stands for its result, as the call would give it, if a hook skips it."""
-    given: Any
-    """What `configurable` of its config says of it."""
-    wanted: Any
-    """What a parser inside is to make of a model's answer."""
-    partial: Callable[[], Any] | None
-    """Gives what had come of its result, where that is not reported."""
-    streams: list[weakref.ref[Run]] | None
-    """The streams in it that somebody reads."""
-    reader: weakref.ref[Any] | int | None
-    """Of a stream: the task or thread that reads it, as `suspended` knows them."""
+    span: Span  # not recording if sampled out or hidden
+    identity: Mapping[str, AttributeValue]  # the attributes that the sampler saw
+    rare: dict[str, Any] | None  # the values of the attributes below that are set
+
+    attempt = Rare(1)  # at the same thing
+    skippable = Rare(False)
+    skipped: Rare[tuple[Any] | None] = Rare(None)  # what stands for the result, if a hook skips the call
+    asked: Rare[Mapping[str, Any] | None] = Rare(None)  # the content of the input
+    extra_at_end: Rare[Mapping[str, Any]] = Rare({})  # the other keywords of the end event
+    # Listeners: who was not interested; who is the provider's own span processor, and who is notified of the span
+    # beside those; what hooks noted, what one of them stopped the run with, and which events LangGraph reported.
+    declined: Rare[tuple[Subscriber, ...]] = Rare(())
+    by_sdk: Rare[Sequence[Subscriber]] = Rare(())
+    spanning: Rare[tuple[Subscriber, ...]] = Rare(())
+    notes: Rare[dict[Any, Any] | None] = Rare(None)
+    stopper: Rare[BaseException | None] = Rare(None)
+    told: Rare[tuple[str, ...]] = Rare(())
+    # Other instrumentations of the same call: the record that they share with us, whether theirs is the outer span,
+    # what they counted; what the provider reported and the integration leaves out of its answer.
+    is_foreign = Rare(False)
+    shared: Rare[Any] = Rare(None)
+    watched = Rare(False)
+    learned: Rare[TokenCounts | None] = Rare(None)
+    beside: Rare[Mapping[str, Any] | None] = Rare(None)
+    # Runs inside: whether a model counted its tokens, whether one was cancelled, what a parser makes of an answer, what
+    # was tried in vain, what they wait for, the exceptions that they passed on, the streams that somebody reads.
+    counted = Rare(False)
+    disturbed = Rare(False)
+    wanted: Rare[Any] = Rare(None)
+    failures: Rare[Any] = Rare(None)
+    paused: Rare[tuple[Any, ...] | None] = Rare(None)
+    seen: Rare[deque[tuple[errors.Origin, int]] | None] = Rare(None)
+    streams: Rare[list[weakref.ref[Run]] | None] = Rare(None)
+    reader: Rare[weakref.ref[Any] | int | None] = Rare(None)  # of a stream: the task or thread that reads it
 
     def __init__(
         self,
@@ -105,44 +137,31 @@ class Run:
         self.inputs = inputs
         self.serialized = serialized
         self.extra = extra
-        self.extra_at_end: Mapping[str, Any] = {}  # those of the end event
         self.started = time_ns()
         self.ref = weakref.ref(self)
-        self.attempt = 1  # at the same thing
-        self.content = "no_content"  # where what is said in it is written
+        self.rare = None
+        self.content = "no_content"  # where the content of its messages is written
+        self.key = 0  # what two announcements of one run have in common
         self.ancestors: tuple[Any, ...] = ()
-        # Whether its end has begun, and whether that is over; whether a model inside it has counted its tokens;
-        # whether it has totals; whether a run inside it was cancelled.
-        self.ended = self.closed = self.counted = self.sums = self.disturbed = self.streamed = False
-        self.top = self.is_foreign = self.watched = self.skippable = False
-        self.key: int = 0  # what two announcements of one run have in common
-        # Who hears it, and who did not want to; of these who comes by OpenTelemetry's door, and who is told of the span
-        # besides; what their hooks noted, what one of them stopped it with, and which events LangGraph told.
-        self.subscribers: tuple[Subscriber, ...]
-        self.declined: tuple[Subscriber, ...]
-        self.by_sdk: Sequence[Subscriber]
-        self.spanning: tuple[Subscriber, ...]
-        self.told: tuple[str, ...]
-        self.subscribers = self.declined = self.by_sdk = self.spanning = self.told = ()
-        self.notes: dict[Any, Any] | None
-        self.stopper: BaseException | None
-        self.notes = self.stopper = self.skipped = None
-        # Of what is around it: the run above, who is at work, the agent, the conversation, what it adds to, the object
-        # whose frame opened it and the keywords of that frame, and what this frame puts back at the end.
+        self.subscribers: tuple[Subscriber, ...] = ()
+        # Whether its end has begun, and whether that is over; whether it has totals, is streamed, has no run above.
+        self.ended = self.closed = self.sums = self.streamed = self.top = False
+        # Around it: the run above, session and user, the agent, the conversation, the totals that it adds to, the
+        # object whose frame opened it, the keywords of that frame, and the context that this frame restores.
         self.parent_ref: weakref.ref[Run] | None
+        self.who: Identity | None
         self.agent: str | None
         self.conversation: str | None
+        self.given: Any  # the ids in `configurable` of its config
         self.into: Totals | None
         self.subject: Any
         self.arguments: Mapping[str, Any] | None
         self.context: Context | None
         self.outside: Context | None
-        self.parent_ref = self.who = self.agent = self.conversation = self.into = self.subject = self.arguments = None
-        self.context = self.outside = self.shared = self.learned = self.beside = self.wanted = self.given = None
-        # Of what happens in it: what was asked, if content is on, how it ended and its result, also taken apart, when
-        # its first chunk came, what runs inside it add up to, what they tried in vain, what they pause it for, the
-        # exceptions that they passed on, and what returns the answer up to now of a call that has no result.
-        self.asked: Mapping[str, Any] | None
+        self.parent_ref = self.who = self.agent = self.conversation = self.given = self.into = self.subject = None
+        self.arguments = self.context = self.outside = None
+        self.partial: Callable[[], Any] | None = None  # returns the answer so far of a call without a result
+        # How it ended, and its result, also taken apart; when its first chunk came; the totals of the runs inside.
         self.outcome: str | None
         self.outputs: Any
         self.error: BaseException | None
@@ -150,12 +169,7 @@ class Run:
         self.first_chunk: int | None
         self.ended_at: int | None
         self.totals: Totals | None
-        self.failures: Any
-        self.paused: tuple[Any, ...] | None
-        self.seen: deque[tuple[errors.Origin, int]] | None
-        self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = None
-        self.totals = self.failures = self.paused = self.seen = self.asked = self.partial = None
-        self.streams = self.reader = None
+        self.outcome = self.outputs = self.error = self.answer = self.first_chunk = self.ended_at = self.totals = None
 
     def __repr__(self) -> str:
         return f"<Run {self.row.name} {self.name!r} {self.outcome or 'open'}>"
@@ -225,7 +239,7 @@ class Run:
             outputs: The result.
         """
         answer: Any = spans.attempt("a result", self.row.answer, outputs)
-        if self.beside is not None and answer is not None:
+        if self.rare is not None and self.beside is not None and answer is not None:
             answer.beside = self.beside
         return answer
 

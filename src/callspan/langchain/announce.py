@@ -199,7 +199,8 @@ def ended(outputs_name: str) -> Hook:
         run = run_of(args[0])
         if run is None or run.ended:
             return None
-        run.extra_at_end = kwargs
+        if run.subscribers:
+            run.extra_at_end = kwargs
         row = run.row
         outputs = args[1] if len(args) > 1 else kwargs.get(outputs_name)
         if row is TOOL and (type(outputs) is not str or run.error is not None or run.name == UNKNOWN_TOOL):
@@ -210,8 +211,8 @@ def ended(outputs_name: str) -> Hook:
             run.inputs = kwargs["inputs"]
         if run.error is not None and (time_out := given_up(run)) is not None:
             return _finish(run, outputs, time_out, ERROR)  # its graph does not wait for it any longer
-        outcome = OK if run.skipped is None else SKIPPED
-        if run.paused is not None and row in (WORKFLOW, AGENT):
+        outcome = OK if run.rare is None or run.skipped is None else SKIPPED
+        if run.rare is not None and run.paused is not None and row in (WORKFLOW, AGENT):
             outcome = PAUSED  # an interrupt ends nodes and subgraphs with an exception, the root with a result
         elif "inputs" in kwargs and row.name == "chain" and (steps := half_read()) is not None:
             outcome = CLOSED  # a stream reports its inputs with its result
@@ -227,7 +228,8 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None
     run = run_of(args[0])
     if run is None or run.ended:
         return None
-    run.extra_at_end = kwargs
+    if run.subscribers:
+        run.extra_at_end = kwargs
     if run.error is not None and (time_out := given_up(run)) is not None:
         return _finish(run, NOTHING, time_out, ERROR)
     error = args[1] if len(args) > 1 else kwargs.get("error")
