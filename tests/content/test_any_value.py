@@ -22,7 +22,7 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, SecretStr
 from tests.content.schemas import faults, strict_json
 
-from callspan.capture.limit import written
+from callspan.capture.limit import to_json
 from callspan.langchain.blocks import _BLOCKS, _UNTYPED
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message
@@ -106,11 +106,11 @@ def test_an_odd_value_is_valid_json_wherever_it_stands(value: Any) -> None:
         ToolMessage.model_construct(content=value, tool_call_id="c1", status=value, name=value),
     ]
     said = [chat_message(holder) for holder in holders]
-    assert faults("gen_ai.input.messages", written(said, 10**9)) == []
+    assert faults("gen_ai.input.messages", to_json(said, 10**9)) == []
     for limit in (1024, 65536):
-        strict_json(written(value_of(value), limit))
-        strict_json(written(messages_of(value, "user"), limit))
-    assert faults("gen_ai.tool.definitions", written(definitions([value]), 10**9)) == []
+        strict_json(to_json(value_of(value), limit))
+        strict_json(to_json(messages_of(value, "user"), limit))
+    assert faults("gen_ai.tool.definitions", to_json(definitions([value]), 10**9)) == []
 
 
 def test_objects_are_named_by_their_type_and_records_by_their_fields() -> None:
@@ -179,20 +179,20 @@ def test_any_message_is_valid(content: Any, other: Any) -> None:
         ToolMessage.model_construct(content=content, tool_call_id="c1"),
     ]
     said = [chat_message(message) for message in messages]
-    assert faults("gen_ai.output.messages", written(said, 10**9)) == []
-    strict_json(written(said, 1024))
+    assert faults("gen_ai.output.messages", to_json(said, 10**9)) == []
+    strict_json(to_json(said, 1024))
 
 
 @RELAXED
 @given(st.lists(VALUES, max_size=4))
 def test_any_tools_are_defined(tools: Any) -> None:
-    assert faults("gen_ai.tool.definitions", written(definitions(tools) or [], 10**9)) == []
+    assert faults("gen_ai.tool.definitions", to_json(definitions(tools) or [], 10**9)) == []
 
 
 @RELAXED
 @given(VALUES)
 def test_any_value_is_json(value: Any) -> None:
     said = value_of(value)
-    assert strict_json(written(said, 10**9)) == json.loads(json.dumps(said, allow_nan=False))
-    assert len(written(said, 1024).encode()) <= 1024
-    strict_json(written(messages_of(value, "user") or [], 1024))
+    assert strict_json(to_json(said, 10**9)) == json.loads(json.dumps(said, allow_nan=False))
+    assert len(to_json(said, 1024).encode()) <= 1024
+    strict_json(to_json(messages_of(value, "user") or [], 1024))

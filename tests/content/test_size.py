@@ -12,7 +12,7 @@ from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
 from tests.content.schemas import faults, strict_json
 
-from callspan.capture.limit import cut_text, within, written
+from callspan.capture.limit import cut_text, to_json, within
 from callspan.capture.serialize import plain
 from callspan.testing import record
 
@@ -61,7 +61,7 @@ MESSAGES = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(VALUES, LIMITS)
 def test_any_value_within_any_limit_is_valid_json(value, limit):
-    text = written(plain(value), limit)
+    text = to_json(plain(value), limit)
     assert len(text.encode("utf-8")) <= limit
     strict_json(text)
 
@@ -69,7 +69,7 @@ def test_any_value_within_any_limit_is_valid_json(value, limit):
 @settings(max_examples=60, deadline=None)
 @given(MESSAGES, LIMITS)
 def test_messages_stay_messages_however_much_is_cut(messages, limit):
-    text = written(plain(messages), limit)
+    text = to_json(plain(messages), limit)
     assert len(text.encode("utf-8")) <= limit
     assert faults("gen_ai.input.messages", text) == []
     assert faults("gen_ai.output.messages", text) == []
@@ -89,15 +89,15 @@ def test_a_plain_text_is_cut_between_characters(text, limit):
 @given(st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), max_size=50), LIMITS)
 def test_objects_and_lists_of_objects_stay_such(objects, limit):
     definitions = [{**one, "name": "n", "type": "function"} for one in plain(objects)]
-    assert faults("gen_ai.tool.definitions", written(definitions, limit)) == []
+    assert faults("gen_ai.tool.definitions", to_json(definitions, limit)) == []
     documents = [{**one, "id": "1", "score": 0.5} for one in plain(objects)]
-    assert faults("gen_ai.retrieval.documents", written(documents, limit)) == []
-    assert faults("gen_ai.tool.call.arguments", written({"objects": documents}, limit)) == []
+    assert faults("gen_ai.retrieval.documents", to_json(documents, limit)) == []
+    assert faults("gen_ai.tool.call.arguments", to_json({"objects": documents}, limit)) == []
 
 
 def test_what_is_cut_is_said_where_it_was():
     said = [{"role": "user", "parts": [{"type": "text", "content": "x" * 5000}, {"type": "text", "content": "short"}]}]
-    cut = json.loads(written(said, 1024))
+    cut = json.loads(to_json(said, 1024))
     (long, short) = cut[0]["parts"]
     kept = long["content"].partition("…")[0]
     assert long["content"] == f"{kept}… [{5000 - len(kept)} characters cut]"
@@ -106,7 +106,7 @@ def test_what_is_cut_is_said_where_it_was():
 
 def test_of_many_messages_the_first_and_the_last_are_kept():
     said = [{"role": "user", "parts": [{"type": "text", "content": f"message {place}"}]} for place in range(1000)]
-    cut = json.loads(written(said, 8192))
+    cut = json.loads(to_json(said, 8192))
     texts = [message["parts"][0]["content"] for message in cut]
     assert texts[0] == "message 0"
     assert texts[-1] == "message 999"
@@ -116,7 +116,7 @@ def test_of_many_messages_the_first_and_the_last_are_kept():
 @pytest.mark.parametrize("letter", ["x", "é", "🙂", '"'])
 @pytest.mark.parametrize("limit", [1024, 65536])
 def test_most_of_the_room_is_used(letter, limit):
-    text = written([{"role": "user", "parts": [{"type": "text", "content": letter * limit}]}], limit)
+    text = to_json([{"role": "user", "parts": [{"type": "text", "content": letter * limit}]}], limit)
     assert limit // 2 < len(text.encode("utf-8")) <= limit
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.context import Context, get_current
 
-from callspan.capture.limit import cut_text, within, written
+from callspan.capture.limit import cut_text, to_json, within
 from callspan.capture.redact import redacted
 from callspan.core import spans, state
 from callspan.core.context import attached
@@ -23,7 +23,7 @@ _IN_EVENTS = (EVENT_ONLY, SPAN_AND_EVENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ContentField:
     """One row of a table of content.
 
     Args:
@@ -58,31 +58,31 @@ def content(mode: str) -> Generator[None]:
         yield
 
 
-def asked(run: Any) -> dict[str, str]:
+def input_attributes(run: Any) -> dict[str, str]:
     """Give what a run is asked, as attributes of its span.
 
     Args:
         run: The run.
     """
-    run.asked = captured(run.row.asked, run) or None
+    run.asked = read_fields(run.row.asked, run) or None
     return as_attributes(run.asked) if run.content != EVENT_ONLY and run.asked else {}
 
 
-def answered(run: Any, outputs: Any) -> dict[str, str]:
+def output_attributes(run: Any, outputs: Any) -> dict[str, str]:
     """Give what a run answered, as attributes of its span.
 
     Args:
         run: The run.
         outputs: What LangChain reported as the result; None: nothing.
     """
-    said = asked(run) if run.asked is None else {}  # the input of a stream is known at its end
-    found = captured(run.row.answered, run, outputs)
+    said = input_attributes(run) if run.asked is None else {}  # the input of a stream is known at its end
+    found = read_fields(run.row.answered, run, outputs)
     if run.content != SPAN_ONLY and run.row.calls == MODEL_CALLS:
         run.asked = {**(run.asked or {}), **found}  # for the event, which comes last
     return said if run.content == EVENT_ONLY else {**said, **as_attributes(found)}
 
 
-def for_event(run: Any) -> dict[str, Any]:
+def event_values(run: Any) -> dict[str, Any]:
     """Give what was said in a run as plain values, if events say it.
 
     Args:
@@ -104,7 +104,7 @@ def has_events(run: Any) -> bool:
     return run.content in _IN_EVENTS if told is None else told
 
 
-def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:
+def event_attributes(run: Any, table: tuple[ContentField, ...], payload: Any) -> dict[str, str]:
     """Give what an event of a run's span is about, as its attributes; nothing with content off.
 
     Args:
@@ -114,10 +114,10 @@ def on_event(run: Any, table: tuple[Said, ...], payload: Any) -> dict[str, str]:
     """
     if not table or run.content not in (SPAN_ONLY, SPAN_AND_EVENT):
         return {}
-    return as_attributes(captured(table, run, payload))
+    return as_attributes(read_fields(table, run, payload))
 
 
-def captured(table: tuple[Said, ...], run: Any, outputs: Any = None) -> dict[str, Any]:
+def read_fields(table: tuple[ContentField, ...], run: Any, outputs: Any = None) -> dict[str, Any]:
     """Give what was said, redacted, as plain values; what cannot be read is left out."""
     found: dict[str, Any] = {}
     for row in table:
@@ -127,7 +127,7 @@ def captured(table: tuple[Said, ...], run: Any, outputs: Any = None) -> dict[str
     return found
 
 
-def _read(row: Said, run: Any, outputs: Any) -> Any:
+def _read(row: ContentField, run: Any, outputs: Any) -> Any:
     value = row.read(run, outputs)
     return None if value is None else redacted(value, row.kind)
 
@@ -135,5 +135,5 @@ def _read(row: Said, run: Any, outputs: Any) -> Any:
 def as_attributes(said: Mapping[str, Any]) -> dict[str, str]:
     """Give what was said as attributes: a text stays one, everything else is JSON."""
     limit = state.current().settings.content_limit
-    return {name: cut_text(value, limit) if isinstance(value, str) else written(value, limit)
+    return {name: cut_text(value, limit) if isinstance(value, str) else to_json(value, limit)
             for name, value in said.items()}  # fmt: skip

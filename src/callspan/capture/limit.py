@@ -101,7 +101,7 @@ def _mark(sample: Any, count: int) -> Any:
     return {"id": "cut", "score": 0.0, "content": said} if "score" in sample else {"…": said}
 
 
-def written(value: Any, limit: int) -> str:
+def to_json(value: Any, limit: int) -> str:
     """Give a plain value as JSON of at most so many bytes; what is too long is cut inside it, and says so.
 
     Args:
@@ -142,7 +142,7 @@ def within(value: Any, limit: int) -> Any:
     """Give a plain value, or as much of it as is written in so many bytes."""
     if isinstance(value, str):
         return cut_text(value, limit)
-    return value if _fits(_dumps(value), limit) else json.loads(written(value, limit))
+    return value if _fits(_dumps(value), limit) else json.loads(to_json(value, limit))
 
 
 def _roomier(value: Any, least: str, limit: int, kept: Kept) -> str:

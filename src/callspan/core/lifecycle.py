@@ -153,7 +153,7 @@ def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequ
         late = _NO_ATTRIBUTES if eager else spans.read(row.start, run)
         run.content = parent.get(CONTENT) or active.settings.content  # type: ignore[assignment]
         if row.asked and run.content != content.NO_CONTENT:
-            late = {**late, **content.asked(run)}
+            late = {**late, **content.input_attributes(run)}
         if late:
             run.span.set_attributes(late)
         run.sums = above is None or row.totals

@@ -52,7 +52,7 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
         if run.streamed and outcome != SKIPPED:
             written.update(_streamed(run))
         if row.answered and run.content != content.NO_CONTENT:
-            written.update(content.answered(run, None if outputs is None else outputs[0]))
+            written.update(content.output_attributes(run, None if outputs is None else outputs[0]))
         if written:
             span.set_attributes(written)
     if run.into is not None and outcome != SKIPPED and (run.answer is not None or row.calls is not None or unpriced):
@@ -136,7 +136,7 @@ def write_copies(run: Run) -> None:
     if not span.is_recording():
         return
     if run.row.calls == MODEL_CALLS and content.has_events(run):
-        logs.tell_details(run, content.for_event(run))
+        logs.tell_details(run, content.event_values(run))
     if active.settings.compat:
         span.set_attributes(compat.translated(getattr(span, "attributes", None) or {}, active.settings.compat))
     # Over its limit the SDK drops the oldest attributes, which are those that every backend looks for first.

@@ -145,9 +145,9 @@ class Evaluate(Callback):
         attributes = spans.attributes_of(known)
         explained = evaluation.score.explanation if evaluation.score is not None else None
         if run.span.is_recording():
-            run.add_event(logs.EVALUATION, {**attributes, **content.on_event(run, _EXPLANATION, explained)})
+            run.add_event(logs.EVALUATION, {**attributes, **content.event_attributes(run, _EXPLANATION, explained)})
         if self._logs:
-            why = content.captured(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
+            why = content.read_fields(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
             logs.tell_evaluation(run, {**attributes, **why})
 
 
@@ -172,7 +172,7 @@ def _by_name(scorers: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Score
 
 _IN_LOGS = (content.EVENT_ONLY, content.SPAN_AND_EVENT)
 
-_EXPLANATION = (content.Said(semconv.EVALUATION_WHY, "explanation", lambda run, explained: explained),)
+_EXPLANATION = (content.ContentField(semconv.EVALUATION_WHY, "explanation", lambda run, explained: explained),)
 
 
 def _score_of(found: Found) -> Score | None:

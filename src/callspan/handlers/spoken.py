@@ -19,7 +19,7 @@ def said_in(run: Run) -> dict[str, Any]:
     """
     if run.is_foreign or not state.is_inforce() or content.mode(run.context) == content.NO_CONTENT:
         return {}
-    found = {**content.captured(run.row.asked, run), **content.captured(run.row.answered, run, run.outputs)}
+    found = {**content.read_fields(run.row.asked, run), **content.read_fields(run.row.answered, run, run.outputs)}
     limit = state.current().settings.content_limit
     return {name: within(value, limit) for name, value in found.items()}
 

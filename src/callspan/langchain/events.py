@@ -41,7 +41,7 @@ class Event:
     name: str
     payload: tuple[str, ...]
     said: Callable[..., Said] = lambda *payload: {}
-    about: tuple[content.Said, ...] = ()
+    about: tuple[content.ContentField, ...] = ()
 
 
 def _retry(state: Any) -> Said:
@@ -59,7 +59,7 @@ def _action(action: Any) -> Said:
     return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
-_DATA = (content.Said(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
+_DATA = (content.ContentField(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
 
 TEXT = Event("on_text", "langchain.text", ("text",), about=_DATA)
 RETRY = Event("on_retry", "langchain.retry", ("retry_state",), _retry)
@@ -76,9 +76,9 @@ def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORD
     return notification_of(run, event.hook, payload, keywords) if run.subscribers else None
 
 
-def _write(run: Run, name: str, said: Said, about: tuple[content.Said, ...], payload: Any) -> None:
+def _write(run: Run, name: str, said: Said, about: tuple[content.ContentField, ...], payload: Any) -> None:
     """Write an event, and what it is about if content is on: that has its own limit."""
-    what = content.on_event(run, about, payload)
+    what = content.event_attributes(run, about, payload)
     run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **what})
 
 

@@ -64,8 +64,8 @@ def _resumed_with(run: Run, event: Any) -> Any:
     return value_of(given.resume) if sort_of(given) == "command" else None
 
 
-_ABOUT_PAUSE = (content.Said(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)
-_ABOUT_RESUMING = (content.Said(semconv.RESUME_VALUE, "resume", _resumed_with),)
+_ABOUT_PAUSE = (content.ContentField(semconv.INTERRUPT_VALUE, "interrupt", _asked_for),)
+_ABOUT_RESUMING = (content.ContentField(semconv.RESUME_VALUE, "resume", _resumed_with),)
 
 INTERRUPT = Event("on_interrupt", "langgraph.interrupt", ("event",), _said, _ABOUT_PAUSE)
 RESUME = Event("on_resume", "langgraph.resume", ("event",), _said, _ABOUT_RESUMING)

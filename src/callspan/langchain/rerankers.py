@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.capture.content import Said
+from callspan.capture.content import ContentField
 from callspan.capture.serialize import plain
 from callspan.core.dispatch import Notification
 from callspan.core.operations import Kind
@@ -58,7 +58,7 @@ RERANKER = Kind(
         (semconv.RERANK_GIVEN, lambda said: _count(said.inputs["documents"])),
     ),
     end=((semconv.RERANK_KEPT, _count),),
-    asked=(Said(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
+    asked=(ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
     answered=RETRIEVER_ANSWERED,
 )
 """The conventions have no operation for it, so it has none and is not measured; callbacks hear it as a retriever."""

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 from callspan import semconv
-from callspan.capture.content import Said
+from callspan.capture.content import ContentField
 from callspan.capture.serialize import Message, plain
 from callspan.core.run import PAUSED
 from callspan.langchain.blocks import response
@@ -181,18 +181,18 @@ def _is_number(value: Any) -> bool:
 
 
 MODEL_ASKED = (
-    Said(semconv.INPUT_MESSAGES, "input_messages", _asked),
-    Said(semconv.SYSTEM_INSTRUCTIONS, "system_instructions", _instructions),
-    Said(semconv.TOOL_DEFINITIONS, "tool_definitions", _tools),
+    ContentField(semconv.INPUT_MESSAGES, "input_messages", _asked),
+    ContentField(semconv.SYSTEM_INSTRUCTIONS, "system_instructions", _instructions),
+    ContentField(semconv.TOOL_DEFINITIONS, "tool_definitions", _tools),
 )
-MODEL_ANSWERED = (Said(semconv.OUTPUT_MESSAGES, "output_messages", _answered),)
-TOOL_ASKED = (Said(semconv.TOOL_ARGUMENTS, "tool_arguments", _arguments),)
-TOOL_ANSWERED = (Said(semconv.TOOL_RESULT, "tool_result", _result),)
-RETRIEVER_ASKED = (Said(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs)),)
-RETRIEVER_ANSWERED = (Said(semconv.DOCUMENTS, "documents", _documents),)
-ROOT_ASKED = (Said(semconv.INPUT_MESSAGES, "input_messages", _first_input),)
-ROOT_ANSWERED = (Said(semconv.OUTPUT_MESSAGES, "output_messages", _final_output),)
-CHAIN_ASKED = (Said(semconv.RUN_INPUTS, "inputs", _inputs),)
-CHAIN_ANSWERED = (Said(semconv.RUN_OUTPUTS, "outputs", _outputs),)
-NODE_ANSWERED = (Said(semconv.RUN_INPUTS, "inputs", _sent), *CHAIN_ANSWERED)
+MODEL_ANSWERED = (ContentField(semconv.OUTPUT_MESSAGES, "output_messages", _answered),)
+TOOL_ASKED = (ContentField(semconv.TOOL_ARGUMENTS, "tool_arguments", _arguments),)
+TOOL_ANSWERED = (ContentField(semconv.TOOL_RESULT, "tool_result", _result),)
+RETRIEVER_ASKED = (ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs)),)
+RETRIEVER_ANSWERED = (ContentField(semconv.DOCUMENTS, "documents", _documents),)
+ROOT_ASKED = (ContentField(semconv.INPUT_MESSAGES, "input_messages", _first_input),)
+ROOT_ANSWERED = (ContentField(semconv.OUTPUT_MESSAGES, "output_messages", _final_output),)
+CHAIN_ASKED = (ContentField(semconv.RUN_INPUTS, "inputs", _inputs),)
+CHAIN_ANSWERED = (ContentField(semconv.RUN_OUTPUTS, "outputs", _outputs),)
+NODE_ANSWERED = (ContentField(semconv.RUN_INPUTS, "inputs", _sent), *CHAIN_ANSWERED)
 """A node's input too is known at its end only: a trace policy announces it twice, and the second one is to be shown."""
