@@ -15,6 +15,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from callspan import langchain
+from callspan.capture import content as content_writer
 from callspan.capture.redact import Redact, forget_texts, redactor
 from callspan.capture.secret_keys import denied
 from callspan.core import identity, lifecycle, state
@@ -62,7 +63,10 @@ class CallspanInstrumentor(BaseInstrumentor):
         meters = Meters(kwargs.get("meter_provider"))
         keys = denied(settings.redact_keys)
         redact = redactor(settings.redact, keys)
-        state.put(Telemetry(tracer, settings, meters, provider=provider, logger=logger, redact=redact, denied=keys))
+        active = Telemetry(
+            tracer, settings, content_writer, meters, provider=provider, logger=logger, redact=redact, denied=keys
+        )
+        state.put(active)
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}

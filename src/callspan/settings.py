@@ -20,6 +20,7 @@ COMPAT = ("openinference", "langsmith", "legacy")
 """The dialects that `compat` has a table for."""
 
 CONTENTS = ("no_content", "span_only", "event_only", "span_and_event")
+EVENT_CONTENTS = CONTENTS[2:]  # where a log event has the content
 
 _SMALLEST = 1024
 """Bytes: the least that is of use for one attribute."""

@@ -94,16 +94,6 @@ def event_values(run: Any) -> dict[str, Any]:
     return {name: within(value, limit) for name, value in (run.asked or {}).items()}
 
 
-def has_events(run: Any) -> bool:
-    """Tell whether a run has events: with the content that is theirs, or as OpenTelemetry is told.
-
-    Args:
-        run: The run.
-    """
-    told = state.current().settings.emit_event
-    return run.content in _IN_EVENTS if told is None else told
-
-
 def event_attributes(run: Any, table: tuple[ContentField, ...], payload: Any) -> dict[str, str]:
     """Give what an event of a run's span is about, as its attributes; nothing with content off.
 

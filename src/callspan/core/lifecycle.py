@@ -14,7 +14,6 @@ from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span
 
 from callspan import semconv
-from callspan.capture import content
 from callspan.core import interop, registry, report, spans, state
 from callspan.core.dispatch import (
     HookCall,
@@ -30,7 +29,7 @@ from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
 from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
 from callspan.core.operations import MODEL_CALLS, Cause, Kind, Subscriber
-from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
+from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
 from callspan.core.totals import Totals
@@ -152,8 +151,8 @@ def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequ
     if recording:
         late = _NO_ATTRIBUTES if eager else spans.read(row.start, run)
         run.content = parent.get(CONTENT) or active.settings.content  # type: ignore[assignment]
-        if row.asked and run.content != content.NO_CONTENT:
-            late = {**late, **content.input_attributes(run)}
+        if row.asked and run.content != NO_CONTENT:
+            late = {**late, **active.content.input_attributes(run)}
         if late:
             run.span.set_attributes(late)
         run.sums = above is None or row.totals

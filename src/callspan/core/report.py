@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.capture import content
 from callspan.core import bills, compat, errors, interop, logs, registry, spans, state
 from callspan.core.operations import MODEL_CALLS
-from callspan.core.run import FAILED, OK, PAUSED, SKIPPED, STOPPED, Run
+from callspan.core.run import FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
+from callspan.settings import EVENT_CONTENTS
 
 if TYPE_CHECKING:
     from callspan.core.metrics import Instruments
@@ -51,8 +51,8 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
             written.update(run.totals.attributes())
         if run.streamed and outcome != SKIPPED:
             written.update(_streamed(run))
-        if row.answered and run.content != content.NO_CONTENT:
-            written.update(content.output_attributes(run, None if outputs is None else outputs[0]))
+        if row.answered and run.content != NO_CONTENT:
+            written.update(run.active.content.output_attributes(run, None if outputs is None else outputs[0]))
         if written:
             span.set_attributes(written)
     if run.into is not None and outcome != SKIPPED and (run.answer is not None or row.calls is not None or unpriced):
@@ -135,13 +135,19 @@ def write_copies(run: Run) -> None:
     span, active = run.span, run.active
     if not span.is_recording():
         return
-    if run.row.calls == MODEL_CALLS and content.has_events(run):
-        logs.tell_details(run, content.event_values(run))
+    if run.row.calls == MODEL_CALLS and _has_events(run):
+        logs.tell_details(run, active.content.event_values(run))
     if active.settings.compat:
         span.set_attributes(compat.translated(getattr(span, "attributes", None) or {}, active.settings.compat))
     # Over its limit the SDK drops the oldest attributes, which are those that every backend looks for first.
     if getattr(span, "dropped_attributes", 0):
         span.set_attributes(run.identity)
+
+
+def _has_events(run: Run) -> bool:
+    """Return whether a run has log events: for its content, or as `OTEL_*` says."""
+    wanted = run.active.settings.emit_event
+    return run.content in EVENT_CONTENTS if wanted is None else wanted
 
 
 def write_outcome(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
@@ -190,7 +196,7 @@ def _write_exception(run: Run, error: BaseException, text: str, at: int) -> None
     if _began_here(run, error, at) and run.span.is_recording():
         event = errors.exception_event(error, text)
         run.span.add_event(semconv.EXCEPTION, event)
-        if run.row.span_kind is SpanKind.CLIENT and content.has_events(run):
+        if run.row.span_kind is SpanKind.CLIENT and _has_events(run):
             logs.tell_exception(run, event)
 
 

@@ -24,6 +24,8 @@ from callspan.core.totals import Totals
 if TYPE_CHECKING:
     from callspan.core.state import Telemetry
 
+NO_CONTENT = "no_content"
+
 OK, ERROR, STOPPED, SKIPPED = "ok", "error", "stopped", "skipped"
 PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
 
@@ -140,7 +142,7 @@ class Run:
         self.started = time_ns()
         self.ref = weakref.ref(self)
         self.rare = None
-        self.content = "no_content"  # where the content of its messages is written
+        self.content = NO_CONTENT  # where the content of its messages is written
         self.key = 0  # what two announcements of one run have in common
         self.ancestors: tuple[Any, ...] = ()
         self.subscribers: tuple[Subscriber, ...] = ()

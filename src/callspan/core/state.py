@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry._logs import Logger
 from opentelemetry.trace import Tracer, TracerProvider
@@ -36,6 +36,22 @@ class Roots:
         self.are_checked = self.are_recorded = False
 
 
+class ContentWriter(Protocol):
+    """Returns the content of a run's messages, redacted and limited; the package `capture` has it."""
+
+    def input_attributes(self, run: Any) -> dict[str, str]:
+        """Return the content of its input, as attributes."""
+        ...
+
+    def output_attributes(self, run: Any, outputs: Any) -> dict[str, str]:
+        """Return the content of its output, as attributes."""
+        ...
+
+    def event_values(self, run: Any) -> dict[str, Any]:
+        """Return its content as plain values, if its event has content."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """Made by the instrumentor, replaced as a whole, never changed.
@@ -43,6 +59,7 @@ class Telemetry:
     Args:
         tracer: Makes the spans.
         settings: What the user set.
+        content: Writes the content of messages.
         meters: Makes the instruments; None: nothing is measured.
         said: What was already logged; each thing is said once.
         visible: The highest `Kind.depth` that gets a span.
@@ -55,6 +72,7 @@ class Telemetry:
 
     tracer: Tracer
     settings: Settings
+    content: ContentWriter
     meters: Meters | None = None
     said: set[str] = field(default_factory=set)
     visible: int = field(init=False)
