@@ -15,8 +15,7 @@ from opentelemetry.trace import Tracer
 import callspan
 from benchmarks.workloads import Workload
 from callspan.core.operations import Kind
-from callspan.langchain.chains import CHAIN, WORKFLOW
-from callspan.langchain.graphs import AGENT, NODE
+from callspan.langchain.chains import AGENT, CHAIN, NODE, WORKFLOW
 from callspan.langchain.models import CHAT
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL

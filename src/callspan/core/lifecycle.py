@@ -28,7 +28,7 @@ from callspan.core.dispatch import (
 from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
 from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
-from callspan.core.operations import MODEL_CALLS, Cause, Kind, Subscriber
+from callspan.core.operations import MODEL_CALLS, Kind, SpanLink, Subscriber
 from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
@@ -61,7 +61,7 @@ def start_run(
     *,
     above: Run | None,
     hidden: bool = False,
-    causes: Sequence[Cause] = (),
+    causes: Sequence[SpanLink] = (),
     current: Context | None = None,
 ) -> None:
     """Start a run and its span. Its frames make its `context` current; `announce` gives the hooks of its start.
@@ -118,7 +118,9 @@ def start_run(
         raise
 
 
-def _start_span(run: Run, active: state.Telemetry, parent: Context, causes: Sequence[Cause], above: Run | None) -> None:
+def _start_span(
+    run: Run, active: state.Telemetry, parent: Context, causes: Sequence[SpanLink], above: Run | None
+) -> None:
     """Start the run's span, with all attributes that are known at the start."""
     row = run.row
     attributes = run.identity = spans.read(row.identity, run)

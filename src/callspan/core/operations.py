@@ -94,7 +94,7 @@ class TokenCounts(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class SpanLink:
     """Why a run was made: another span, named by a link and, as some stores lose that, by an attribute too.
 
     Args:

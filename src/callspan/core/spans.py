@@ -20,7 +20,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import errors, state
-from callspan.core.operations import Cause, Table
+from callspan.core.operations import SpanLink, Table
 from callspan.core.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_ids, short_texts
 
 TEXT_LIMIT = 65_536
@@ -178,12 +178,12 @@ def hidden_span(parent: Context) -> Span:
     return NonRecordingSpan(get_current_span(parent).get_span_context())
 
 
-def links(causes: Sequence[Cause]) -> list[Link]:
+def links(causes: Sequence[SpanLink]) -> list[Link]:
     """Give the links that say why a run was made."""
     return [Link(cause.span, {semconv.LINK_CAUSE: cause.name.rpartition(".")[2]}) for cause in causes]
 
 
-def cause_attributes(cause: Cause) -> dict[str, AttributeValue]:
+def cause_attributes(cause: SpanLink) -> dict[str, AttributeValue]:
     """Give the attributes that say the same: some stores lose what a link says."""
     return {cause.name: format_span_id(cause.span.span_id), **cause.attributes}
 

@@ -15,7 +15,7 @@ from callspan.core.run import UNREPORTED, Run
 from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
 from callspan.langchain.others import warn_of_handlers
-from callspan.langchain.rerankers import RERANKER
+from callspan.langchain.retrievers import RERANKER
 from callspan.langchain.workflows import NAMED
 
 Told = Coroutine[Any, Any, None] | None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.core.shapes import Weave, after, around, before
-from callspan.langchain import embeddings, rerankers, stores
+from callspan.langchain import stores
 from callspan.langchain.announce import ENDS, STARTS, also_told, ended, failed, interrupted
 from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
+from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
 from callspan.langchain.pauses import paused, resumed
-from callspan.langchain.threads import loop_noted
+from callspan.langchain.retrievers import watch_rerankers
+from callspan.langchain.unannounced import watch_embeddings
 from callspan.langchain.usage import passes_reported
 
 _MANAGER = "langchain_core.callbacks.manager"
@@ -186,8 +188,8 @@ def install_all() -> Undo:
         [
             install(PATCHES),
             install(INTEGRATIONS),
-            when_imported("langchain_core.embeddings.embeddings", embeddings.watch),
-            when_imported("langchain_core.documents.compressor", rerankers.watch),
+            when_imported("langchain_core.embeddings.embeddings", watch_embeddings),
+            when_imported("langchain_core.documents.compressor", watch_rerankers),
             when_imported("langgraph.store.memory", stores.watch_memory),
             when_imported("langgraph.store.base.batch", stores.watch_batched),
         ]

@@ -14,20 +14,29 @@ from callspan.core.context import put
 from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run, tell_of_span
-from callspan.core.operations import Cause, Kind, Subscriber
+from callspan.core.operations import Kind, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
-from callspan.langchain import answers, others, tokens
+from callspan.langchain import others, skip, tokens
 from callspan.langchain.announcement import announced, inherit, run_of, suppressed
 from callspan.langchain.callers import close_steps, half_read
-from callspan.langchain.causes import causes_of, may_have_causes, remember
-from callspan.langchain.chains import CHAIN, WORKFLOW, given_name, is_step
+from callspan.langchain.chains import (
+    AGENT,
+    CHAIN,
+    NODE,
+    WORKFLOW,
+    given_name,
+    is_agent,
+    is_graph,
+    is_node,
+    is_step,
+    own_metadata,
+)
 from callspan.langchain.configurable import given_to
-from callspan.langchain.failures import UNKNOWN_TOOL, error_of, given_up
-from callspan.langchain.graphs import AGENT, NODE, is_agent, is_graph, is_node, own_metadata
+from callspan.langchain.failures import UNKNOWN_TOOL, error_of, given_up, outcome_of
+from callspan.langchain.links import links_of, may_have_links, remember_for_links
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
-from callspan.langchain.outcomes import outcome_of
 from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import after_start, before_end, outcome_of_run, unannounced
 from callspan.langchain.responses import answer, explain_missing_usage
@@ -79,9 +88,9 @@ def _begin(
     kind = kind_of_chain(run) if kind is None else kind
     if kind is AGENT:
         run.agent = given_name(run)
-    causes: Sequence[Cause] = ()
-    if may_have_causes(run, kind, above):
-        causes = attempt("the causes of a run", causes_of, run, kind, above, parent) or ()
+    causes: Sequence[SpanLink] = ()
+    if may_have_links(run, kind, above):
+        causes = attempt("the causes of a run", links_of, run, kind, above, parent) or ()
     owner = run_manager.__dict__[OWNER] = RunOwner()  # first, so that an interrupted run has an owner
     owner.run = run
     start_run(run, kind, parent, above=above, hidden=HIDDEN_TAG in run.tags, causes=causes, current=current)
@@ -129,7 +138,7 @@ def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
             waiting.adopt(run, run_manager)
         told = announce((run,), of=subscribers) if run.subscribers else None
         if told is not None and waiting is not None:
-            answers.offer(told, (run,), unwinds=waiting.unwinds)
+            skip.offer(told, (run,), unwinds=waiting.unwinds)
         return told if run.subject is None or run.row not in (WORKFLOW, AGENT) else after_start(run, told)
 
     return hook
@@ -166,7 +175,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
             listens = listens or bool(run.subscribers)
         told = announce(runs) if listens else None
         if told is not None and waiting is not None:
-            answers.offer(told, runs, unwinds=waiting.unwinds)
+            skip.offer(told, runs, unwinds=waiting.unwinds)
         return told
 
     return hook
@@ -242,7 +251,7 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
     outside, row = run.outside, run.row
     if outcome != OK or row.calls is not None:
-        attempt("what later runs may answer to", remember, run, outcome, outputs)
+        attempt("what later runs may answer to", remember_for_links, run, outcome, outputs)
     if row is CHAIN:
         if run.parent_ref is not None and run.span.is_recording():
             attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)

@@ -1,12 +1,19 @@
-"""Who announces a run, or its end: the frame of LangChain's that called one of its managers."""
+"""Which frame of LangChain's announces a run or its end, and which event loop awaits a function in a thread."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from asyncio import current_task
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import Context
 from types import CodeType, FrameType, GeneratorType
 from typing import Any
+
+from callspan.core.dispatch import subscriptions
+from callspan.core.event_loops import CALLERS_LOOP, CallersLoop
+from callspan.core.frame import Watch
+from callspan.core.shapes import Wrapper
 
 _NEAR = 3
 """How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
@@ -94,3 +101,28 @@ def _caller() -> FrameType | None:
     while frame is not None and str(frame.f_globals.get("__name__")).startswith("callspan."):
         frame = frame.f_back
     return frame
+
+
+_IN_THREAD = "run_in_executor.<locals>.wrapper"
+"""What LangChain's `run_in_executor` runs in a thread."""
+
+
+def loop_noted(original: Callable[..., Any], watch: Watch) -> Wrapper:
+    """Stand around `partial` where `run_in_executor` finds it, which makes with it what the thread runs.
+
+    `run_in_executor` itself cannot be wrapped: others import it by name, and LangGraph knows it by its identity.
+    """
+
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        if subscriptions.callback_class is not None:  # else there are no callbacks
+            watch.run(_note, args)
+        return wrapped(*args, **kwargs)
+
+    return wrapper
+
+
+def _note(args: tuple[Any, ...]) -> None:
+    run, function, *_ = args
+    if getattr(function, "__qualname__", None) == _IN_THREAD:
+        context: Context = run.__self__  # the copy that the thread gets
+        context.run(CALLERS_LOOP.set, CallersLoop(asyncio.get_running_loop(), asyncio.current_task()))

@@ -1,7 +1,8 @@
-"""Failures that a run does not raise: a tool that answers with an error, a node that its graph gave up."""
+"""How a run ended: control flow that arrives as an exception is no failure, and some failures raise no exception."""
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterator
 from traceback import walk_tb
 from typing import Any
@@ -13,12 +14,38 @@ from callspan.core.frame import Frame
 from callspan.core.keys import RUN
 from callspan.core.registry import open_now
 from callspan.core.report import write_exception
-from callspan.core.run import ERROR, Run
+from callspan.core.run import CANCELLED, CLOSED, ERROR, OK, PAUSED, Run
 from callspan.langchain.announcement import suppressed, task_id, tool_call_id
-from callspan.langchain.calls import from_json
-from callspan.langchain.causes import remember
-from callspan.langchain.graphs import NODE
+from callspan.langchain.blocks import from_json
+from callspan.langchain.chains import NODE
+from callspan.langchain.links import remember_for_links
 from callspan.langchain.values import fields_of, sort_of
+
+COMMAND, DRAINED = "command", "drained"
+
+_PYTHON: tuple[tuple[type[BaseException], str], ...] = (
+    (GeneratorExit, CLOSED),
+    (CancelledError, CANCELLED),
+    (KeyboardInterrupt, CANCELLED),
+    (SystemExit, CANCELLED),
+)
+
+# LangGraph's signals, by name: it may not be imported before the user does.
+_LANGGRAPH = {"GraphInterrupt": PAUSED, "ParentCommand": COMMAND, "GraphDrained": DRAINED}
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Give the outcome of a run that ended with this exception, or with none."""
+    if error is None:
+        return OK
+    for cls, outcome in _PYTHON:
+        if issubclass(type(error), cls):  # `isinstance` may run the exception's own code
+            return outcome
+    for base in type(error).__mro__:
+        if base.__name__ in _LANGGRAPH and base.__module__.partition(".")[0] == "langgraph":
+            return _LANGGRAPH[base.__name__]
+    return ERROR
+
 
 UNKNOWN_TOOL = "invalid_tool"
 """The name of the tool that classic agents call in the place of one that is not there."""
@@ -155,7 +182,7 @@ def _is_raised_in_node(error: BaseException) -> bool:
 
 def _give_up(run: Run, error: BaseException) -> None:
     """Note why a graph cancels a node, and let a retry that begins before the body is over find the failure."""
-    remember(run, ERROR, None)
+    remember_for_links(run, ERROR, None)
     write_exception(run, error)
     run.error = error
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from callspan.capture.serialize import Message, plain
-from callspan.langchain.blocks import parts_in, reasoning_in, response, text
-from callspan.langchain.calls import invalid_call, nested_call, tool_call
+from callspan.langchain.blocks import invalid_call, nested_call, parts_in, reasoning_in, response, text, tool_call
 from callspan.langchain.media import Part, spoken
 
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}

@@ -17,10 +17,9 @@ from callspan.core.registry import find
 from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
 from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
-from callspan.langchain.chains import WORKFLOW
+from callspan.langchain.chains import AGENT, WORKFLOW, is_graph, is_resumed
 from callspan.langchain.events import Event, happened, payload_of
-from callspan.langchain.graphs import AGENT, is_graph
-from callspan.langchain.outcomes import outcome_of
+from callspan.langchain.failures import outcome_of
 from callspan.langchain.values import sort_of, value_of
 
 
@@ -87,12 +86,6 @@ def resumed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | Non
     (event,) = payload_of(RESUME, args, kwargs)
     run = find(event.run_id)
     return None if run is None else happened(RESUME, run, event)
-
-
-def is_resumed(run: Run) -> bool:
-    """Tell whether a graph is told to go on: with an answer, or with nothing after a breakpoint."""
-    given = run.inputs
-    return given is None or (type(given).__name__ == "Command" and getattr(given, "resume", None) is not None)
 
 
 def outcome_of_run(run: Run, error: BaseException | None) -> str:

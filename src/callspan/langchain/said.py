@@ -11,8 +11,7 @@ from callspan import semconv
 from callspan.capture.content import ContentField
 from callspan.capture.serialize import Message, plain
 from callspan.core.run import PAUSED
-from callspan.langchain.blocks import response
-from callspan.langchain.calls import from_json
+from callspan.langchain.blocks import from_json, response
 from callspan.langchain.definitions import definitions
 from callspan.langchain.messages import chat_message, content_parts
 from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of

@@ -17,7 +17,7 @@ from callspan.core.context import reset
 from callspan.core.frame import Frame
 from callspan.core.patching import Patch, Undo, install, undo_all
 from callspan.core.shapes import around, before
-from callspan.langchain import subclasses
+from callspan.langchain.unannounced import watch_subclasses
 
 _SLOT = "_callspan_askers"
 """The attribute of a store's queue that has who asked."""
@@ -131,6 +131,6 @@ def watch_batched(module: ModuleType) -> Undo:
     return undo_all(
         [
             install([Patch(module.__name__, "AsyncBatchedBaseStore._ensure_task", before(_task_ensured))]),
-            subclasses.watch(module.AsyncBatchedBaseStore, ("abatch",), _WEAVE),
+            watch_subclasses(module.AsyncBatchedBaseStore, ("abatch",), _WEAVE),
         ]
     )

@@ -11,8 +11,8 @@ from callspan.core.operations import TOOL_CALLS, Kind
 from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import safe_name, safe_text
 from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
-from callspan.langchain.answers import tool_output
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
+from callspan.langchain.skip import tool_output
 
 
 def tool_name(said: Announcement) -> object:

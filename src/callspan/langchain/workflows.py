@@ -21,7 +21,7 @@ from callspan.core.shapes import around
 from callspan.core.steps import tell
 from callspan.core.text import safe_name
 from callspan.langchain.chains import WORKFLOW
-from callspan.langchain.own_runs import OwnRun
+from callspan.langchain.unannounced import TracedCall
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ class _Block:
 
     __slots__ = ("frame", "token")
 
-    def __init__(self, frame: OwnRun) -> None:
+    def __init__(self, frame: TracedCall) -> None:
         self.frame = frame
         self.token: Any = None
 
@@ -134,15 +134,15 @@ class workflow:  # noqa: N801 - used as a function
         if pending is not None:
             await pending
 
-    def _frame(self) -> OwnRun | None:
+    def _frame(self) -> TracedCall | None:
         if not state.is_inforce():
             return None
-        return OwnRun(self._name, NAMED, metadata=self._metadata, tags=self._tags)
+        return TracedCall(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 
     def _prepared(self) -> _Block:
         frame = self._frame()
         unwatched = frame is None
-        frame = frame or OwnRun(self._name, NAMED)
+        frame = frame or TracedCall(self._name, NAMED)
         frame.prepare(self._sentry)
         frame.begun = unwatched  # then there is nothing to put in place
         return _Block(frame)
@@ -153,7 +153,7 @@ class workflow:  # noqa: N801 - used as a function
         place = next((place for place in reversed(range(len(self._open))) if self._open[place].frame.run is here), -1)
         return self._open.pop(place)
 
-    def _run_of(self, frame: OwnRun) -> Run:
+    def _run_of(self, frame: TracedCall) -> Run:
         if frame.run is not None:
             return frame.run
         run = Run(None, None, self._name, self._metadata or {}, self._tags, None, {}, {})

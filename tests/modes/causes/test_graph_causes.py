@@ -80,7 +80,7 @@ def test_another_thread_and_a_second_run_resume_nothing(recording):
 
 def test_what_is_remembered_is_bounded(recording):
     """However many threads wait for ever, the tables stay small."""
-    from callspan.langchain import causes as remembered
+    from callspan.langchain import links as remembered
 
     table: Any = remembered.Newest(3)
     for number in range(10):

@@ -10,7 +10,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 
 import callspan
-from callspan.langchain.rerankers import METHODS
+from callspan.langchain.retrievers import METHODS
 from callspan.testing import record
 
 FOUND = [Document("bears"), Document("foxes"), Document("owls")]

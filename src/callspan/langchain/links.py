@@ -1,6 +1,6 @@
-"""Why a run was made: which chat asked for a tool, what a retry or a fallback answers to, what a graph resumes.
+"""Links to the run that another one answers: which chat asked for a tool, what is retried, replaced or resumed.
 
-LangChain says none of it. Tools are found by the id of their call, attempts by what they try under the same parent,
+LangChain reports none of it. Tools are found by the id of their call, attempts by what they try under the same parent,
 paused graphs by their thread. What is remembered for that is small, and bounded.
 """
 
@@ -17,11 +17,10 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
 from callspan.core.errors import ToolError
-from callspan.core.operations import MODEL_CALLS, TOOL_CALLS, Cause, Kind
+from callspan.core.operations import MODEL_CALLS, TOOL_CALLS, Kind, SpanLink
 from callspan.core.run import ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.langchain.announcement import Announcement, checkpoint_ns, tool_call_id
-from callspan.langchain.graphs import is_graph
-from callspan.langchain.pauses import is_resumed
+from callspan.langchain.chains import is_graph, is_resumed
 
 _REMEMBERED = 4096
 """How many tool calls, and how many paused graphs, are remembered."""
@@ -83,14 +82,14 @@ _asked: Newest[SpanContext] = Newest(_REMEMBERED)
 _paused: Newest[tuple[SpanContext, int]] = Newest(_REMEMBERED)
 
 
-def may_have_causes(said: Announcement, kind: Kind, above: Run | None) -> bool:
+def may_have_links(said: Announcement, kind: Kind, above: Run | None) -> bool:
     """Tell, for nearly all runs, that none will be found."""
     if above is not None and above.failures:
         return True
     return said.subject is not None and (len(_paused) > 0 if kind.calls is None else kind.calls == TOOL_CALLS)
 
 
-def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context) -> list[Cause]:
+def links_of(said: Announcement, kind: Kind, above: Run | None, parent: Context) -> list[SpanLink]:
     """Give why this run is made, as far as that can be known.
 
     Args:
@@ -99,23 +98,23 @@ def causes_of(said: Announcement, kind: Kind, above: Run | None, parent: Context
         above: The run around it.
         parent: The context it is started in.
     """
-    found: list[Cause] = []
+    found: list[SpanLink] = []
     if kind.calls == TOOL_CALLS and len(_asked) and (call := tool_call_id(said)) is not None:
         trace = get_current_span(parent).get_span_context().trace_id
         asked = next((one for key in _keys(said, above, trace, call) if (one := _asked.get(key))), None)
         if asked is not None:
-            found.append(Cause(semconv.ASKED_BY, asked))
+            found.append(SpanLink(semconv.ASKED_BY, asked))
     if above is not None and above.failures:
         found += _after_failure(said, kind, above)
     if len(_paused) and said.subject is not None and (thread := _thread(said)) is not None:
         paused = _paused.take(thread)  # a new input is no resume, and ends the pause too
         if paused is not None and is_resumed(said):
             waited = max(0, time_ns() - paused[1]) / 1e9
-            found.append(Cause(semconv.RESUMES, paused[0], {semconv.GRAPH_RESUME_WAIT: waited}))
+            found.append(SpanLink(semconv.RESUMES, paused[0], {semconv.GRAPH_RESUME_WAIT: waited}))
     return found
 
 
-def _after_failure(said: Announcement, kind: Kind, above: Run) -> Iterator[Cause]:
+def _after_failure(said: Announcement, kind: Kind, above: Run) -> Iterator[SpanLink]:
     failures: Newest[_Failure] = above.failures
     if any(type(tag) is str and tag.startswith(_RETRY_TAG) for tag in said.tags):
         retry, failure = True, failures.get(None)
@@ -131,9 +130,9 @@ def _after_failure(said: Announcement, kind: Kind, above: Run) -> Iterator[Cause
     if failure is None:
         return
     if retry:
-        yield Cause(semconv.RETRY_OF, failure.span, {semconv.RUN_ATTEMPT: failure.attempt + 1})
+        yield SpanLink(semconv.RETRY_OF, failure.span, {semconv.RUN_ATTEMPT: failure.attempt + 1})
     else:
-        yield Cause(semconv.INSTEAD_OF, failure.span)
+        yield SpanLink(semconv.INSTEAD_OF, failure.span)
 
 
 def _has_alternatives(run: Run) -> bool:
@@ -188,7 +187,7 @@ def _model(said: Announcement) -> object:
     return type(said.subject).__name__, said.metadata.get("ls_model_name")
 
 
-def remember(run: Run, outcome: str, outputs: Any) -> None:
+def remember_for_links(run: Run, outcome: str, outputs: Any) -> None:
     """Remember of a run that is about to end what later ones may answer to.
 
     Args:

@@ -1,4 +1,4 @@
-"""`run.skip`: a call answered without being made. What stands for its result, and how LangChain is told of it.
+"""`run.skip`: a call answered without being made. What stands for its result, and how it is reported to LangChain.
 
 What is invoked through `generate` has a body of its own for each prompt, which gives the answer instead of asking the
 model; LangChain reports the end itself. Streams, tools and retrievers unwind from their start event to their frame,
