@@ -4,19 +4,25 @@
 # VENV     where the environment is. Another interpreter needs another one: make test PYTHON=python3.13 VENV=.venv-3.13
 # CALLSPAN_SERVERS   where `make servers` keeps what it builds, and the tests look for it: ~/.cache/callspan/servers
 # CALLSPAN_VIEWERS   the same for `make viewers`: ~/.cache/callspan/viewers
+# CALLSPAN_WORKERS   in how many processes the tests run: 2
 # LIVE     LIVE=1: `make demo` asks the real endpoint, with the key in the environment.
 
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV ?= .venv
+CALLSPAN_WORKERS ?= 2
+
+# The tests start Python some hundred times: what one of them has compiled, the next one reads.
+unexport PYTHONDONTWRITEBYTECODE
 
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test lint matrix matrix-oldest servers viewers bench clean always
+.PHONY: help demo test test-all lint matrix matrix-oldest servers viewers bench clean always
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo      an agent without any tracing code, and the tree of its spans (LIVE=1: on the real endpoint)'
-	@echo 'make test      the test suite, without network'
+	@echo 'make test      the test suite, without network, each pair of forms (5 minutes on two idle cores)'
+	@echo 'make test-all  the test suite with every combination of forms (10 minutes)'
 	@echo 'make lint      ruff, mypy, pyright'
 	@echo 'make matrix    the test suite on each supported LangChain, Python and OpenTelemetry (15 minutes)'
 	@echo '               matrix-newest, matrix-oldest: on one; the others are in noxfile.py'
@@ -29,7 +35,12 @@ demo: $(VENV)/demo.stamp
 	@$(if $(LIVE),LIVE=$(LIVE)) $(VENV)/bin/python examples/demo.py
 
 test: $(VENV)/test.stamp
-	@$(VENV)/bin/python -m pytest -q
+	@echo 'This takes 5 minutes on two idle cores. Each pair of forms is tried; make test-all tries every combination.'
+	@$(VENV)/bin/python -m pytest -q -n $(CALLSPAN_WORKERS) --dist worksteal
+
+test-all: $(VENV)/test.stamp
+	@echo 'This takes 10 minutes on two idle cores.'
+	@CALLSPAN_TESTS=all $(VENV)/bin/python -m pytest -q -n $(CALLSPAN_WORKERS) --dist worksteal
 
 lint: $(VENV)/lint.stamp
 	$(VENV)/bin/python -m ruff check .

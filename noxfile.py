@@ -76,12 +76,17 @@ nox.options.error_on_missing_interpreters = False  # not in CI either, where nox
 
 
 def suite(session: nox.Session, row: str) -> None:
-    """Install a row and run the suite on it; what stands behind `--` goes to pytest."""
+    """Install a row and run the suite on it, with every combination of forms; what stands behind `--` goes to pytest.
+
+    CALLSPAN_TESTS and CALLSPAN_WORKERS say it otherwise.
+    """
     langchain, opentelemetry = ROWS[row]
     wanted = (*LANGCHAIN[langchain], *OPENTELEMETRY[opentelemetry])
     session.install("--quiet", "--editable", ".", "--group", "test-tools", *wanted)
     session.log(f"Got {', '.join(versions(session))}")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    cases, workers = os.environ.get("CALLSPAN_TESTS", "all"), os.environ.get("CALLSPAN_WORKERS", "2")
+    spread = ("-n", workers, "--dist", "worksteal")
+    session.run("python", "-m", "pytest", "-q", *spread, *session.posargs, env={"CALLSPAN_TESTS": cases})
 
 
 def versions(session: nox.Session) -> list[str]:

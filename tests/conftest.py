@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from opentelemetry.context import get_current
+from tests.pairs import EVERY_CASE, fewer
 
 from callspan.testing import Recording, open_runs, record
 
@@ -16,6 +17,20 @@ os.environ["CALLSPAN_STRICT"] = "1"  # our own failures raise in our own tests
 
 _QUIET = ("opentelemetry", "asyncio", "callspan", "langchain")
 """Loggers on which a correct instrumentation causes no warning."""
+
+
+SERVERS = ("tests/viewers/", "tests/pipeline/", "tests/local/page/")
+"""Their tests share servers and browsers that are slow to start: they run first, so that one process has them all."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what tests/pairs.py leaves out."""
+    if not EVERY_CASE:
+        left_out = fewer(items)
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: not item.nodeid.startswith(SERVERS))
 
 
 @pytest.fixture
@@ -62,3 +77,9 @@ def nothing_left_behind(request: pytest.FixtureRequest, caplog: pytest.LogCaptur
     if request.node.get_closest_marker("may_log") is None:
         complaints = [entry for entry in caplog.get_records("call") if entry.name.startswith(_QUIET)]
         assert [entry.getMessage() for entry in complaints] == []
+
+
+def pytest_collection_finish() -> None:
+    """Collections of garbage leave out what was imported: LangChain and the tests are most of what there is."""
+    gc.collect()
+    gc.freeze()

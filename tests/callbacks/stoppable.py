@@ -56,6 +56,11 @@ class Case:
         return self.name
 
 
+def what_and_form(case: Case) -> list[str]:
+    """Return what is called and the form: two values for tests/pairs.py."""
+    return case.name.rsplit(".", 1)
+
+
 def forms(name: str, kind: str, make: Fn, given: Any, *methods: str, **keywords: Any) -> Iterator[Case]:
     """Give the cases of one runnable in several forms.
 

@@ -69,7 +69,9 @@ SELECTIONS: list[tuple[dict[str, Any], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("selection", "expected"), SELECTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("selection", "expected"), SELECTIONS, ids=[" ".join(expected) or "none" for _, expected in SELECTIONS]
+)
 class TestSelection:
     """On the class or on the instance, the same runs are heard, from start to end."""
 

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableLambda
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import StatusCode
 from tests.callbacks.hearing import Notes, Witness
-from tests.callbacks.stoppable import ALL, TOOL_CALL, Body, Case
+from tests.callbacks.stoppable import ALL, TOOL_CALL, Body, Case, what_and_form
 from tests.handlers.agents import ASKED, Agent
 from tests.modes.models.calls import acall, call
 from tests.modes.models.chat_models import ChatInvoking, ChatNative, ChatStreaming
@@ -61,6 +61,7 @@ def skipping(*, asynchronous: bool, **answers: Any) -> Skipper:
 SKIPPED = [case for case in ALL if case.kind in ANSWERS and not case.name.startswith("completion")]
 
 
+@pytest.mark.pairs(case=what_and_form)
 @COLOURS
 @pytest.mark.parametrize("case", SKIPPED, ids=str)
 def test_a_skipped_call_is_not_made(case: Case, asynchronous: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 from tests.callbacks.hearing import Notes, Witness, stopper
-from tests.callbacks.stoppable import ALL, Body, Case
+from tests.callbacks.stoppable import ALL, Body, Case, what_and_form
 
 import callspan
 from callspan.testing import Recording, record
@@ -73,6 +73,7 @@ def check(
                 assert pairs(notes.of(run), name) in ([], ["start", outcome]), (run, notes.of(run))
 
 
+@pytest.mark.pairs(case=what_and_form)
 @COLOURS
 @pytest.mark.parametrize("event", HEARD)
 @pytest.mark.parametrize("case", ALL, ids=str)
@@ -92,6 +93,7 @@ FEW = [case for case in ALL if case.name in (
 """Some of each kind, for what does not depend on the form."""
 
 
+@pytest.mark.pairs(case=what_and_form)
 @COLOURS
 @pytest.mark.parametrize("event", HEARD)
 @pytest.mark.parametrize(

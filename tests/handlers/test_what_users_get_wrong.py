@@ -38,7 +38,9 @@ async def later(run: Any) -> Any:
     return []
 
 
-@pytest.mark.parametrize("instead", ["no list", fails, later, Document("no message")], ids=str)
+@pytest.mark.parametrize(
+    "instead", ["no list", fails, later, Document("no message")], ids=["text", "fails", "later", "document"]
+)
 def test_a_guard_whose_answer_does_not_fit_stops_the_call(recording, instead):
     guard = callspan.Guard({"s": "secret"}, instead=instead, kinds=("retriever",))
     with callspan.callbacks(guard), pytest.raises(callspan.Stop):
