@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from callspan.callback.callback import Callback
     from callspan.callback.forward import Forward
-    from callspan.callback.identified import session
     from callspan.callback.scope import add_callback, callbacks
+    from callspan.callback.session import session
     from callspan.capture.content import content
     from callspan.capture.redact import Place, redact_secrets
     from callspan.core.dispatch import Stop
@@ -105,7 +105,7 @@ _HOME = {
     "flush": "instrumentor",
     "instrument": "instrumentor",
     "redact_secrets": "capture.redact",
-    "session": "callback.identified",
+    "session": "callback.session",
     "show": "local.notebook",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",

@@ -88,7 +88,7 @@ def _heard_by(given: Any) -> list[Callback]:
     names = os.environ.get(_CALLBACKS, "")
     if not given and not names.strip():
         return []
-    from callspan.callback.loading import load, load_named  # here: whoever has no callbacks pays no import of the SDK
+    from callspan.callback.scope import load, load_named  # here: whoever has no callbacks pays no import of the SDK
 
     if given and has_file():
         return load_named(given, FILE)
@@ -105,9 +105,9 @@ def _let_in(heard_by: list[Callback]) -> list[Undo]:
 
 def _identify() -> None:
     """Let the spans of others say who is at work."""
-    from callspan.callback.identified import put
+    from callspan.callback.session import identify
 
-    put()
+    identify()
 
 
 def _loaded(given: Any) -> Any:
@@ -118,7 +118,7 @@ def _loaded(given: Any) -> Any:
     """
     if given is None or (isinstance(given, (str, list, tuple)) and not given):
         return None
-    from callspan.callback.loading import load
+    from callspan.callback.scope import load
 
     return load(given) or None
 

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import partialmethod
+from types import FunctionType, MethodType
 from typing import Any
 
-from callspan.callback.selection import check_selection
-from callspan.callback.signatures import accepts, as_found, binds, is_function, is_kind, parameters, written
+from callspan import semconv
 from callspan.core import state
 
 _log = logging.getLogger("callspan")
 
+KINDS = ("llm", "chain", "tool", "retriever", "embedding")
+
+# The conventions' operations, each with its kind of run.
+OPERATIONS = {
+    semconv.CHAT: "llm",
+    semconv.TEXT_COMPLETION: "llm",
+    "generate_content": "llm",
+    semconv.EMBEDDINGS: "embedding",
+    semconv.EXECUTE_TOOL: "tool",
+    semconv.RETRIEVAL: "retriever",
+    semconv.INVOKE_AGENT: "chain",
+    semconv.INVOKE_WORKFLOW: "chain",
+}
+
+# What hooks in the middle of a run receive besides the run.
 _PAYLOADS = {
     "on_llm_new_token": ("token", "chunk"),
     "on_stream_event": ("event",),
@@ -25,173 +41,162 @@ _PAYLOADS = {
     "on_interrupt": ("event",),
     "on_resume": ("event",),
 }
-"""What hooks in the middle of a run get besides the run."""
+
+HOOKS = (
+    *(f"on_{kind}_{event}" for kind in ("run", *KINDS) for event in ("start", "end", "error")),
+    "on_chat_model_start",
+    *_PAYLOADS,
+)
+"""The hooks that callspan calls."""
 
 _OPENTELEMETRYS = ("on_start", "on_end", "on_ending")
 
+# Parameters that methods of LangChain's handlers have in the place of the run.
 _LANGCHAINS = frozenset(
     (
         *("serialized", "prompts", "messages", "inputs", "input_str", "query"),
         *("response", "outputs", "output", "documents", "error", "run_id", "parent_run_id"),
     )
 )
-"""Parameters that methods of LangChain's handlers have in the place of the run."""
+_FROM_LANGCHAIN = (
+    ". It has the parameters of LangChain's handlers: a class of BaseCallbackHandler is registered as "
+    "callspan.FromLangChain(handler)"
+)
 
+# What others call a kind of run, and an event of a run.
 _KINDS = {
     "chat_model": "llm", "chat": "llm", "model": "llm", "agent": "chain", "graph": "chain", "node": "chain",
     "workflow": "chain", "prompt": "chain", "parser": "chain", "runnable": "chain", "retrieval": "retriever",
     "embeddings": "embedding", "function": "tool",
 }  # fmt: skip
-"""What others call a kind of run."""
-
 _EVENTS = {
     "begin": "start", "call": "start", "started": "start", "finish": "end", "stop": "end", "done": "end",
     "complete": "end", "ended": "end", "fail": "error", "failure": "error", "failed": "error", "exception": "error",
     "stream": "new_token", "token": "new_token", "chunk": "new_token",
 }  # fmt: skip
-"""What others call an event of a run."""
 
 
-def check_class(cls: type, base: type, hooks: Iterable[str]) -> None:
+def check_class(cls: type, base: type) -> None:
     """Check the class of a callback when it is made.
-
-    Args:
-        cls: The class.
-        base: `Callback`.
-        hooks: The names of all hooks.
 
     Raises:
         TypeError: It has a method that looks like a hook and is none, a hook that cannot be called as hooks are, or one
             that Python does not find because `Callback` comes first among the bases.
-        ValueError: It selects a kind of runs that there is not.
+        ValueError: It selects a kind of runs that does not exist.
     """
-    known = tuple(hooks)
     mixins = [one for one in cls.__mro__ if not issubclass(one, base) and one not in base.__mro__]
     inherited = {name for one in mixins for name in vars(one)}
     for name, value in vars(cls).items():
-        if _is_unknown(name, value, known) and name not in inherited:
-            raise TypeError(_no_hook(cls, name, known))
+        if name not in inherited and _looks_like_hook(name, value):
+            raise TypeError(_no_hook(cls, name))
     for mixin in mixins:
-        if not _is_handler(mixin):
-            _check_mixin(cls, mixin, known)
-        _check_order(cls, mixin, base, known)
-    for hook in known:
+        _check_mixin(cls, mixin, base)
+    for hook in HOOKS:
         if getattr(cls, hook) is not getattr(base, hook):
-            _check_hook(cls, hook, as_found(cls, hook))
+            _check_hook(cls, hook, _static(cls, hook))
     _check_others(cls, base)
-    check_selection(*(as_found(cls, name) for name in ("kinds", "names", "tags")))
+    check_selection(*(_static(cls, name) for name in ("kinds", "names", "tags")))
 
 
-def overridden(cls: type, base: type, hooks: Iterable[str]) -> frozenset[str]:
+def overridden(cls: type, base: type) -> frozenset[str]:
     """Return the hooks that a class overrides; one that is None is switched off."""
-    found = {hook: getattr(cls, hook) for hook in hooks}
+    found = {hook: getattr(cls, hook) for hook in HOOKS}
     return frozenset(hook for hook, own in found.items() if own is not None and own is not getattr(base, hook))
 
 
-def check_instance(callback: Any, base: type, hooks: Iterable[str]) -> None:
+def check_instance(callback: Any, base: type) -> None:
     """Check a callback when it is registered, and let it receive the hooks that were assigned to it or to its class.
 
-    The class and the selection are looked at the first time only.
+    The class and the selection are checked the first time only.
 
     Raises:
         TypeError: A hook was assigned to it that is none, or cannot be called as hooks are.
-        ValueError: It selects a kind of runs that there is not.
+        ValueError: It selects a kind of runs that does not exist.
     """
-    if callback.callspan_checked:  # a block is often entered; its own attributes may be new all the same
-        if any(name.startswith("on_") for name in vars(callback)):
-            _check_assigned(callback, tuple(hooks))
-        return
-    known: tuple[str, ...] = tuple(hooks)
-    cls: Any = type(callback)
-    if cls.callspan_heard != (added := overridden(cls, base, known)) and "callspan_heard" not in vars(callback):
-        for hook in added - cls.callspan_heard:
-            _check_hook(cls, hook, as_found(cls, hook))
-        cls.callspan_heard = added
-    check_selection(callback.kinds, callback.names, callback.tags)
-    _check_assigned(callback, known)
+    if not callback.callspan_checked:
+        cls: Any = type(callback)
+        if cls.callspan_heard != (added := overridden(cls, base)) and "callspan_heard" not in vars(callback):
+            for hook in added - cls.callspan_heard:
+                _check_hook(cls, hook, _static(cls, hook))
+            cls.callspan_heard = added
+        check_selection(callback.kinds, callback.names, callback.tags)
+    assigned = [(name, value) for name, value in vars(callback).items() if name.startswith("on_")]
+    if assigned:  # each time: its own attributes may be new
+        _check_assigned(callback, assigned)
     object.__setattr__(callback, "callspan_checked", True)  # it may be a frozen dataclass
 
 
-def _check_assigned(callback: Any, known: tuple[str, ...]) -> None:
-    """Check the hooks that were assigned to an instance, and let it receive them."""
+def _check_assigned(callback: Any, assigned: Iterable[tuple[str, Any]]) -> None:
     found: set[str] = set()
-    for name, value in vars(callback).items():
-        if not name.startswith("on_") or not is_function(value):
-            continue
-        if name in known:
+    for name, value in assigned:
+        if name in HOOKS and _is_function(value):
             _check_hook(type(callback), name, value)
             found.add(name)
-        elif name not in _OPENTELEMETRYS and _is_slip(name, known):
-            raise TypeError(_no_hook(type(callback), name, known))
+        elif _looks_like_hook(name, value) and _is_slip(name):
+            raise TypeError(_no_hook(type(callback), name))
     if not found <= callback.callspan_heard:
         object.__setattr__(callback, "callspan_heard", callback.callspan_heard | found)
 
 
-def check_late(base: type, hooks: Iterable[str], callback: Any) -> None:
+def check_late(base: type, callback: Any) -> None:
     """Check a callback that comes with a call: a mistake is logged, for the call is not to be broken."""
     try:
-        check_instance(callback, base, hooks)
+        check_instance(callback, base)
     except (TypeError, ValueError) as mistake:
         object.__setattr__(callback, "callspan_checked", True)
         _log.warning("%s", mistake)
 
 
-def _is_unknown(name: str, value: Any, known: tuple[str, ...]) -> bool:
-    return name.startswith("on_") and name not in known and name not in _OPENTELEMETRYS and is_function(value)
+def _looks_like_hook(name: str, value: Any) -> bool:
+    return name.startswith("on_") and name not in HOOKS and name not in _OPENTELEMETRYS and _is_function(value)
 
 
-def _is_slip(name: str, known: tuple[str, ...]) -> bool:
+def _is_slip(name: str) -> bool:
     """Return whether a name that may belong to somebody else's interface is meant as one of the hooks."""
-    return name.startswith(("on_llm_", "on_chat_model_")) or bool(get_close_matches(name, known, 1, 0.85))
+    return name.startswith(("on_llm_", "on_chat_model_")) or bool(get_close_matches(name, HOOKS, 1, 0.85))
 
 
-def _is_handler(cls: type) -> bool:
-    return any(one.__name__ == "BaseCallbackHandler" for one in cls.__mro__)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the hook that a wrong name most likely stands for, or None."""
-    hooks, bare = tuple(known), name.lower()
-    kind, _, event = bare.removeprefix("on_").rpartition("_")
-    translated = f"on_{_KINDS.get(kind, kind) or 'run'}_{_EVENTS.get(event, event)}"
-    if "token" in bare or translated.endswith("new_token"):
-        translated = "on_llm_new_token"
-    words = set(bare.split("_"))
-    candidates = (
-        [translated] if translated in hooks else [],
-        [hook for hook in hooks if set(hook.split("_")) == words],
-        [hook for hook in hooks if hook.startswith(f"{bare}_")],
-        get_close_matches(bare, hooks, 1, 0.75),
-        get_close_matches(translated, hooks, 1, 0.75),
-    )
-    return next((found[0] for found in candidates if found), None)
-
-
-def _no_hook(cls: type, name: str, known: tuple[str, ...]) -> str:
-    meant = nearest(name, known)
-    advice = f"did you mean {meant}?" if meant else f"hooks are {', '.join(known)}."
+def _no_hook(cls: type, name: str) -> str:
+    meant = _nearest(name)
+    advice = f"did you mean {meant}?" if meant else f"hooks are {', '.join(HOOKS)}."
     return (
         f"{cls.__name__}.{name} is no hook of callspan and would never be called: {advice} "
         f"If it is a method of your own, give it a name that does not begin with on_."
     )
 
 
-def _check_mixin(cls: type, mixin: type, known: tuple[str, ...]) -> None:
-    for name, value in vars(mixin).items():
-        if _is_unknown(name, value, known) and _is_slip(name, known):
-            raise TypeError(_no_hook(cls, name, known))
+def _nearest(name: str) -> str | None:
+    """Return the hook that a wrong name most likely stands for, or None."""
+    bare = name.lower()
+    kind, _, event = bare.removeprefix("on_").rpartition("_")
+    translated = f"on_{_KINDS.get(kind, kind) or 'run'}_{_EVENTS.get(event, event)}"
+    if "token" in bare or translated.endswith("new_token"):
+        translated = "on_llm_new_token"
+    words = set(bare.split("_"))
+    candidates = (
+        [translated] if translated in HOOKS else [],
+        [hook for hook in HOOKS if set(hook.split("_")) == words],
+        [hook for hook in HOOKS if hook.startswith(f"{bare}_")],
+        get_close_matches(bare, HOOKS, 1, 0.75),
+        get_close_matches(translated, HOOKS, 1, 0.75),
+    )
+    return next((found[0] for found in candidates if found), None)
 
 
-def _check_order(cls: type, mixin: type, base: type, known: tuple[str, ...]) -> None:
-    """Check that what a mixin has is not hidden by `Callback`, which has a method for each hook."""
+def _check_mixin(cls: type, mixin: type, base: type) -> None:
+    """Check a base beside `Callback`: for slips, and that `Callback`, which has every hook, hides none of its own."""
+    is_handler = any(one.__name__ == "BaseCallbackHandler" for one in mixin.__mro__)
+    for name, value in () if is_handler else vars(mixin).items():
+        if _looks_like_hook(name, value) and _is_slip(name):
+            raise TypeError(_no_hook(cls, name))
     if getattr(mixin, "_is_protocol", False):
         return
-    for name in (*known, "wants"):
+    for name in (*HOOKS, "wants"):
         value = vars(mixin).get(name)
         hidden = value is not None and getattr(cls, name) is getattr(base, name)
         if not hidden or getattr(value, "__isabstractmethod__", False):
             continue
-        if not _is_handler(mixin):
+        if not is_handler:
             raise TypeError(
                 f"{mixin.__name__}.{name} would never be called, for Callback comes before {mixin.__name__} in the "
                 f"bases of {cls.__name__}: write class {cls.__name__}({mixin.__name__}, Callback)"
@@ -206,43 +211,139 @@ def _check_order(cls: type, mixin: type, base: type, known: tuple[str, ...]) -> 
 
 
 def _check_hook(cls: type, hook: str, function: Any) -> None:
-    """Check that a hook can be called with what hooks get."""
+    """Check that a hook can be called with what hooks receive."""
     if function is None:
         return
     where = f"{cls.__name__}.{hook}"
     if not callable(function):
         raise TypeError(f"{where} is {function!r}, which cannot be called: write a method")
-    if is_kind(function, inspect.CO_GENERATOR, inspect.CO_ASYNC_GENERATOR):
+    if _has_flag(function, inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
         raise TypeError(f"{where} is a generator function, whose body would never run: leave out its `yield`")
     payload = _PAYLOADS.get(hook, ())
     count = 1 + len(payload) + (bool(payload) and bool(getattr(cls, "callspan_keywords", False)))
     wanted = f"write def {hook}({', '.join(('self', 'run', *payload))})"
-    named = parameters(function)
+    code = None if (plain := _plain(function)) is None else plain.__code__
+    named = () if code is None else code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     theirs = bool(_LANGCHAINS.intersection(named[:2])) or "run_id" in named or named[1:2] == payload[:1] != ()
     if not accepts(function, count):
-        hint = _OF_LANGCHAIN if theirs else ""
-        raise TypeError(f"{where}{written(function)} cannot be called with its run: {wanted}{hint}")
+        hint = _FROM_LANGCHAIN if theirs else ""
+        raise TypeError(f"{where}{_written(function)} cannot be called with its run: {wanted}{hint}")
     if theirs and state.once(f"signature {cls.__module__}.{cls.__qualname__}.{hook}"):
-        _log.warning("%s%s gets the run: %s%s", where, written(function), wanted, _OF_LANGCHAIN)
-
-
-_OF_LANGCHAIN = (
-    ". It has the parameters of LangChain's handlers: a class of BaseCallbackHandler is registered as "
-    "callspan.FromLangChain(handler)"
-)
+        _log.warning("%s%s gets the run: %s%s", where, _written(function), wanted, _FROM_LANGCHAIN)
 
 
 def _check_others(cls: type, base: type) -> None:
     """Check the methods that are no hooks and that nobody awaits."""
-    for name in ("wants", "on_start", "on_end"):
-        function = as_found(cls, name)
+    given = {"wants": "run", "on_start": "span, parent_context=None", "on_end": "span"}
+    for name, parameters in given.items():
+        function = _static(cls, name)
         if getattr(cls, name) is getattr(base, name) or function is None:
             continue
-        if is_kind(function, inspect.CO_COROUTINE, inspect.CO_ASYNC_GENERATOR):
+        if _has_flag(function, inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
             raise TypeError(f"{cls.__name__}.{name} is async, and nobody awaits it: write a plain def")
-        takes = binds(function, None, parent_context=None) if name == "on_start" else accepts(function, 1)
-        if not takes:
-            given = {"wants": "run", "on_start": "span, parent_context=None", "on_end": "span"}[name]
-            raise TypeError(
-                f"{cls.__name__}.{name}{written(function)} cannot be called: write def {name}(self, {given})"
-            )
+        if not (_binds(function, None, parent_context=None) if name == "on_start" else accepts(function, 1)):
+            wanted = f"write def {name}(self, {parameters})"
+            raise TypeError(f"{cls.__name__}.{name}{_written(function)} cannot be called: {wanted}")
+
+
+# Selections ------------------------------------------------------------------------------------------------------
+
+
+def check_kinds(kinds: Iterable[str]) -> None:
+    """Check the names of kinds.
+
+    Raises:
+        TypeError: They are no texts.
+        ValueError: One is neither a kind nor an operation.
+    """
+    for kind in texts("kinds", kinds):
+        if kind not in KINDS and kind not in OPERATIONS:
+            raise ValueError(f"kinds={kind!r} is not allowed: {' | '.join((*KINDS, *OPERATIONS))}")
+
+
+def check_selection(kinds: Iterable[str] | None, names: Iterable[str] | None, tags: Iterable[str] | None) -> None:
+    """Check what selects runs, as `check_kinds` and `texts` do; None selects all."""
+    check_kinds(kinds or ())
+    texts("names", names or ())
+    texts("tags", tags or ())
+
+
+def texts(keyword: str, given: Any) -> tuple[str, ...]:
+    """Return the texts that a keyword was given, one or several.
+
+    Raises:
+        TypeError: It is neither a text nor several.
+    """
+    found: tuple[Any, ...] = (given,)
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+        found = tuple(given)
+    for one in found:
+        if not isinstance(one, str):
+            raise TypeError(f"{keyword}={given!r} is not allowed: a text, or several")
+    return found
+
+
+# Signatures ------------------------------------------------------------------------------------------------------
+
+
+def accepts(function: Any, count: int) -> bool:
+    """Return whether a callable takes this many positional arguments; True where its signature cannot be read."""
+    if type(function) is MethodType:  # by its very type: a mock can pass for an instance of any
+        return accepts(function.__func__, count + 1)
+    return _binds(function, *[None] * count)
+
+
+def _binds(function: Any, *args: Any, **kwargs: Any) -> bool:
+    signature = _signature(function)
+    if signature is not None:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError:
+            return False
+    return True
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        # What is called is the outermost function: a decorator may pass on more than it is given.
+        return inspect.signature(function, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return None
+
+
+def _static(owner: type, name: str) -> Any:
+    """Return a class attribute as an instance of the class finds it; None where only an instance can tell."""
+    value = inspect.getattr_static(owner, name, None)
+    if isinstance(value, staticmethod):
+        return value.__func__
+    if type(value) is FunctionType:
+        return MethodType(value, owner)
+    if isinstance(value, classmethod):
+        return MethodType(value.__func__, owner)
+    if isinstance(value, partialmethod):
+        return value.__get__(owner, owner)
+    return None if hasattr(type(value), "__get__") else value
+
+
+def _is_function(value: Any) -> bool:
+    """Return whether a class or instance attribute is a function or a method, in whatever wrapping."""
+    return isinstance(value, (classmethod, partialmethod)) or (callable(value) and not isinstance(value, type))
+
+
+def _plain(function: Any) -> FunctionType | None:
+    plain = function.__func__ if type(function) is MethodType else function
+    return plain if type(plain) is FunctionType else None
+
+
+def _has_flag(function: Any, flags: int) -> bool:
+    plain = _plain(function)
+    return plain is not None and bool(plain.__code__.co_flags & flags)
+
+
+def _written(function: Any) -> str:
+    """Return the parameters as they stand in the source, `(self, run)`; empty where they cannot be read."""
+    signature = _signature(getattr(function, "__func__", function))
+    if signature is None:
+        return ""
+    bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
+    return str(inspect.Signature(bare))

@@ -11,7 +11,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, get_current_span, set_span_in_context
 
 from callspan import semconv
-from callspan.callback.selection import OPERATIONS
+from callspan.callback.checks import OPERATIONS
 from callspan.core import interop
 from callspan.core.dispatch import Notification, hook_calls, subscribe
 from callspan.core.event_loops import run_sync
@@ -21,25 +21,25 @@ from callspan.core.operations import Kind, Subscriber, TokenCounts
 from callspan.core.run import ERROR, OK, Run
 
 
-def _counts(said: Mapping[str, Any]) -> TokenCounts:
-    return interop.counts(said, has_output=said.get(semconv.OPERATION) != semconv.EMBEDDINGS) or TokenCounts()
+def _counts(attributes: Mapping[str, Any]) -> TokenCounts:
+    has_output = attributes.get(semconv.OPERATION) != semconv.EMBEDDINGS
+    return interop.counts(attributes, has_output=has_output) or TokenCounts()
 
 
-def _row(operation: str, kind: str) -> Kind:
-    return Kind(name=kind, word=operation, operation=operation, span_kind=SpanKind.INTERNAL, depth=0, target=None,
-                tokens=_counts)  # fmt: skip
+def _operation(name: str, kind: str) -> Kind:
+    return Kind(name=kind, word=name, operation=name, span_kind=SpanKind.INTERNAL, depth=0, target=None, tokens=_counts)
 
 
-ROWS = {operation: _row(operation, kind) for operation, kind in OPERATIONS.items()}
+_OPERATIONS = {name: _operation(name, kind) for name, kind in OPERATIONS.items()}
 
+# By span id: the runs of spans that have not ended; each hangs on its live span, and lives as long.
 _open: weakref.WeakValueDictionary[int, Run] = weakref.WeakValueDictionary()
-"""By span id: the runs of spans that have not ended; each hangs on its live span, and lives as long."""
 
 _tasks: set[asyncio.Task[None]] = set()
 
 
-def is_run(callback: Subscriber, parent_context: Context | None) -> bool:
-    """Tell whether the span that starts is a run's, and if so let the callback in: it comes by OpenTelemetry's door."""
+def subscribe_by_sdk(callback: Subscriber, parent_context: Context | None) -> bool:
+    """Return whether the span that starts is a run's; if so the callback, which the SDK notifies, listens to it."""
     run: Any = None if parent_context is None else parent_context.get(STARTING_RUN)
     if run is None:
         return False
@@ -49,41 +49,41 @@ def is_run(callback: Subscriber, parent_context: Context | None) -> bool:
 
 
 def is_first(callback: Subscriber, span: Any, method: str) -> bool:
-    """Tell whether the callback is told this of the span for the first time: it may come by several doors."""
+    """Return whether this is the first time that the span is reported to the callback: it may come in several ways."""
     try:
-        told: set[tuple[int, str]] = span.__dict__.setdefault("_callspan_told", set())
+        reported: set[tuple[int, str]] = span.__dict__.setdefault("_callspan_told", set())
     except AttributeError:  # no span of the SDK
         return True
-    if (id(callback), method) in told:
+    if (id(callback), method) in reported:
         return False
-    told.add((id(callback), method))
+    reported.add((id(callback), method))
     return True
 
 
 def started(callback: Subscriber, span: Any, parent_context: Context | None) -> None:
-    """Let a callback hear the start of somebody else's span, if it is a GenAI one."""
-    said: Mapping[str, Any] = getattr(span, "attributes", None) or {}
-    row = ROWS.get(str(said.get(semconv.OPERATION)))
-    if row is None:
+    """Notify a callback of the start of another instrumentation's span, if it is a GenAI one."""
+    attributes: Mapping[str, Any] = getattr(span, "attributes", None) or {}
+    operation = _OPERATIONS.get(str(attributes.get(semconv.OPERATION)))
+    if operation is None:
         return
     context = get_current() if parent_context is None else parent_context
     around: Any = context.get(RUN)
     outer = _open.get(get_current_span(context).get_span_context().span_id)
     # A provider SDK's span inside a run of the same kind is the same call seen again.
-    if row.shared and any(one is not None and one.kind == row.name for one in (around, outer)):
+    if operation.shared and any(one is not None and one.kind == operation.name for one in (around, outer)):
         return
     run = _open.get(span.context.span_id)
     if run is None:
-        run = _run_of(span, row, context, around)
+        run = _run_of(span, operation, context, around)
         _open[span.context.span_id] = span._callspan_run = run
     before = len(run.subscribers)
     subscribe(run, callback)
-    _tell(run, run.subscribers[before:], events_of_start(row))
+    _notify(run, run.subscribers[before:], events_of_start(operation))
 
 
-def _run_of(span: Any, row: Kind, context: Context, around: Run | None) -> Run:
+def _run_of(span: Any, operation: Kind, context: Context, around: Run | None) -> Run:
     run = Run(format_span_id(span.context.span_id), None, span.name, {}, (), None, {}, {})
-    run.row, run.span, run.identity, run.is_foreign = row, span, dict(span.attributes), True
+    run.row, run.span, run.identity, run.is_foreign = operation, span, dict(span.attributes), True
     run.started = span.start_time or run.started
     if around is not None:
         run.parent_ref, run.parent_id = around.ref, around.id
@@ -92,7 +92,7 @@ def _run_of(span: Any, row: Kind, context: Context, around: Run | None) -> Run:
 
 
 def ended(callback: Subscriber, span: Any) -> None:
-    """Let a callback hear the end of somebody else's span, if it heard the start."""
+    """Notify a callback of the end of another instrumentation's span, if it received the start."""
     run = _open.get(span.context.span_id)
     if run is None or all(callback is not one for one in run.subscribers):
         return
@@ -102,11 +102,11 @@ def ended(callback: Subscriber, span: Any) -> None:
         run.identity = dict(span.attributes)
         run.answer = {} if run.counted else run.identity
         run.outcome = ERROR if span.status.status_code is StatusCode.ERROR else OK
-    _tell(run, (callback,), events_of_end(run))
+    _notify(run, (callback,), events_of_end(run))
 
 
-def _tell(run: Run, subscribers: tuple[Subscriber, ...], events: tuple[str, ...]) -> None:
-    """Tell of somebody else's span: a processor cannot await, so an asynchronous hook is a task of its own."""
+def _notify(run: Run, subscribers: tuple[Subscriber, ...], events: tuple[str, ...]) -> None:
+    """Call the hooks: a processor cannot await, so async ones run in a task of their own."""
     pending = Notification(hook_calls(run, subscribers, events)).call_hooks()
     if pending is None:
         return

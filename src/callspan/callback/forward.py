@@ -7,12 +7,12 @@ import weakref
 from collections.abc import Iterable
 from typing import Any
 
-from opentelemetry import trace
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from callspan.callback.callback import HOOKS, Callback
-from callspan.callback.checks import check_instance
+from callspan.callback.callback import Callback
+from callspan.callback.checks import HOOKS, check_instance
+from callspan.callback.session import add_to_providers
 from callspan.core import state
 from callspan.core.dispatch import call_safely, subscriptions
 from callspan.core.keys import SCOPED_CALLBACKS, STARTING_RUN
@@ -24,7 +24,7 @@ _log = logging.getLogger("callspan")
 class Forward(Callback):
     """Any span processor in any scope: it gets the spans of the runs there and, in a process or block, all others too.
 
-    What is sampled out it does not get, as ever. In process and block it is put around a plain processor by itself.
+    It does not get spans that are sampled out. In process and block it is put around a plain processor by itself.
 
     Args:
         processor: The span processor.
@@ -41,11 +41,11 @@ class Forward(Callback):
         return f"Forward({self.processor!r})"
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Hand the start of a span on."""
+        """Forward the start of a span."""
         self.processor.on_start(span, parent_context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Hand the end of a span on."""
+        """Forward the end of a span."""
         self.processor.on_end(span)
 
     def shutdown(self) -> None:
@@ -53,29 +53,29 @@ class Forward(Callback):
         self.processor.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Let the processor send what it has."""
+        """Flush the processor."""
         return self.processor.force_flush(timeout_millis)
 
 
 class Bus(SpanProcessor):
-    """Tells callbacks of process and block of the spans that are no runs."""
+    """Notifies the callbacks of process and block of the spans that are no runs."""
 
     def __init__(self) -> None:
         self._open: weakref.WeakValueDictionary[int, _Listeners] = weakref.WeakValueDictionary()
 
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:
-        """Tell whoever hears here, and keep who it was."""
+        """Notify whoever listens here, and keep who it was."""
         context = get_current() if parent_context is None else parent_context
-        blocks: Any = context.get(SCOPED_CALLBACKS, ())
-        if not (subscriptions.process or blocks) or STARTING_RUN in context:
+        scoped: Any = context.get(SCOPED_CALLBACKS, ())
+        if not (subscriptions.process or scoped) or STARTING_RUN in context:
             return
-        listeners = _Listeners((*subscriptions.process, *blocks))
+        listeners = _Listeners((*subscriptions.process, *scoped))
         span._callspan_listeners = self._open[span.context.span_id] = listeners  # as long as the span lives
         for listener in listeners.subscribers:
             call_safely(listener, "on_start", span, context)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Tell those who heard the start."""
+        """Notify those who received the start."""
         if not len(self._open):
             return
         listeners = None if span.context is None else self._open.pop(span.context.span_id, None)
@@ -84,7 +84,7 @@ class Bus(SpanProcessor):
 
 
 class _Listeners:
-    """Who hears of one span, each once."""
+    """The callbacks that listen to one span, each once."""
 
     __slots__ = ("__weakref__", "subscribers")
 
@@ -92,38 +92,32 @@ class _Listeners:
         self.subscribers = tuple({id(one): one for one in given}.values())
 
 
-_buses: weakref.WeakSet[Any] = weakref.WeakSet()
-_FORWARD = "_callspan_forward"
-"""The key in a processor's `__dict__`."""
-
-
 def put_bus() -> None:
-    """Add the bus to the provider in force and the global one, once for each; one that is no SDK's cannot have it."""
-    for provider in (trace.get_tracer_provider(), state.provider()):
-        add = getattr(provider, "add_span_processor", None)
-        if add is not None and provider not in _buses:
-            _buses.add(provider)
-            add(Bus())
+    """Add the bus to the provider in force and the global one, once for each."""
+    add_to_providers(Bus)
+
+
+_FORWARD = "_callspan_forward"  # the key in a processor's `__dict__`
 
 
 def as_callback(processor: Any) -> Callback:
-    """Give the callback that stands for a processor: itself, or the one that forwards to it.
+    """Return the callback that stands for a processor: itself, or the one that forwards to it.
 
     Raises:
         TypeError: It is no span processor, or a hook that was assigned to it is none.
-        ValueError: It selects a kind of runs that there is not.
+        ValueError: It selects a kind of runs that does not exist.
     """
     if isinstance(processor, Callback):
-        check_instance(processor, Callback, HOOKS)
+        check_instance(processor, Callback)
         return processor
     _check_processor(processor)
-    forward: Any = getattr(processor, "__dict__", {}).get(_FORWARD)
+    attributes: dict[str, Any] = getattr(processor, "__dict__", {})
+    forward: Callback | None = attributes.get(_FORWARD)
     if forward is None:
         _warn_of_hooks(processor)
-        forward = Forward(processor)
-        if hasattr(processor, "__dict__"):
-            processor.__dict__[_FORWARD] = forward  # the same one each time: who comes in two ways is notified once
-    return forward  # type: ignore[no-any-return]
+        # The same one each time: a processor that is registered in two ways is notified once.
+        forward = attributes[_FORWARD] = Forward(processor)
+    return forward
 
 
 def _check_processor(processor: Any) -> None:

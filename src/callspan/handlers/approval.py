@@ -9,7 +9,7 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.callback.selection import texts
+from callspan.callback.checks import texts
 from callspan.core.dispatch import Stop
 from callspan.core.run import Run
 from callspan.handlers.arguments import function

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from callspan.callback.signatures import accepts
+from callspan.callback.checks import accepts
 
 
 def whole(word: str, given: Any, least: int = 1) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from callspan import semconv
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, texts
+from callspan.callback.checks import check_kinds, texts
 from callspan.core.dispatch import Stop
 from callspan.core.errors import ToolError
 from callspan.core.run import UNREPORTED, Run

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, texts
+from callspan.callback.checks import check_kinds, texts
 from callspan.core.run import Run
 from callspan.handlers.arguments import function
 

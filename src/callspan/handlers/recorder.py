@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from callspan.callback.callback import Callback
-from callspan.callback.selection import check_kinds, texts
+from callspan.callback.checks import check_kinds, texts
 from callspan.capture.serialize import plain
 from callspan.core.run import Run
 from callspan.core.text import safe_name

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
-from callspan.callback.callback import Callback
+from callspan.callback.callback import Callback, is_selected
+from callspan.callback.checks import texts
 from callspan.callback.scope import callbacks
-from callspan.callback.selection import is_selected, texts
 from callspan.core.run import FAILED, Run
 from callspan.handlers.arguments import seconds, whole
 from callspan.handlers.channel import Channel

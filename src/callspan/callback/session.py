@@ -1,4 +1,4 @@
-"""The block that says whose calls are made in it, and what writes that on the spans of others."""
+"""The `session` block, which says whose calls are made in it, and what writes that on the spans of others."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def session(
     labels: Mapping[str, AttributeValue] | None = None,
     **attributes: AttributeValue,
 ) -> Generator[None]:
-    """Say whose calls are made in this block, on every span in it: those of runs, and those of others.
+    """Write whose calls are made in this block on every span in it: those of runs, and all others.
 
-    It follows whatever the spans follow: into threads, tasks and generators that are begun in the block, and with
-    OpenTelemetry's propagation into other processes. In a block inside a block, what it says counts, and the rest is
-    that of the outer one.
+    It follows whatever the spans follow: into threads, tasks and generators that are started in the block, and with
+    OpenTelemetry's propagation into other processes. A block inside a block overrides what it sets itself, and keeps
+    the rest.
 
     Args:
         id: The session, `session.id`.
         user: The user, `user.id`.
-        labels: What metrics say too: names and values of which there are few.
-        **attributes: More to say, by the names of the attributes.
+        labels: Attributes for metrics too: names and values of which there are few.
+        **attributes: More attributes, by their names.
 
     Raises:
         ValueError: The id or the user is no text, or an empty one; labels are no mapping; an attribute is one of these.
@@ -47,14 +47,14 @@ def session(
         raise ValueError(f"labels={labels!r} is not allowed: names and their values, as a dict")
     if own := attributes.keys() & set(TRAVELLING):
         raise ValueError(f"{min(own)} is not allowed among the attributes: it is given as `id` or `user`")
-    said = {semconv.SESSION_ID: _id(id, "id")}
+    ids = {semconv.SESSION_ID: _id(id, "id")}
     if user is not None:
-        said[semconv.USER_ID] = _id(user, "user")
+        ids[semconv.USER_ID] = _id(user, "user")
     here = get_current()
     outer = identity.of(here) or Identity({})
     marks = spans.attributes_of(labels)
-    who = Identity({**outer.attributes, **marks, **spans.attributes_of(attributes), **said}, {**outer.labels, **marks})
-    put()
+    who = Identity({**outer.attributes, **marks, **spans.attributes_of(attributes), **ids}, {**outer.labels, **marks})
+    identify()
     inside = Context({**here, IDENTITY: who})
     for name in TRAVELLING:
         if name in who.attributes:
@@ -71,10 +71,10 @@ def _id(given: object, what: str) -> str:
 
 
 class Identify(SpanProcessor):
-    """Writes on each span that starts who is at work, unless it says so itself."""
+    """Writes session and user on each span that starts, unless it has them itself."""
 
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:
-        """Write it on the span; those of runs have it already, and one that belongs elsewhere is not the caller's."""
+        """Write them on the span. Those of runs have them already; one that belongs elsewhere is not the caller's."""
         scope = getattr(span, "instrumentation_scope", None)
         if scope is not None and scope.name == "callspan":
             return
@@ -86,16 +86,21 @@ class Identify(SpanProcessor):
         span.set_attributes({name: value for name, value in who.attributes.items() if name not in known})
 
 
-_identified: weakref.WeakSet[Any] = weakref.WeakSet()
+_added: weakref.WeakKeyDictionary[Any, set[type[SpanProcessor]]] = weakref.WeakKeyDictionary()  # by provider
 
 
-def put() -> None:
-    """Add the processor to the provider in force and the global one, once for each."""
+def add_to_providers(processor: type[SpanProcessor]) -> None:
+    """Add a processor to the provider in force and the global one, if they are the SDK's, once for each."""
     for provider in (trace.get_tracer_provider(), state.provider()):
         add = getattr(provider, "add_span_processor", None)
-        if add is not None and provider not in _identified:
-            _identified.add(provider)
-            add(Identify())
+        if add is not None and processor not in (known := _added.setdefault(provider, set())):
+            known.add(processor)
+            add(processor())
 
 
-identity.watcher.prepare = put
+def identify() -> None:
+    """Write session and user on the spans of others too, from now on."""
+    add_to_providers(Identify)
+
+
+identity.watcher.prepare = identify
