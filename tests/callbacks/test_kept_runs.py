@@ -21,7 +21,7 @@ from tests.modes.retrievers.embedders import DOCUMENT, Embedder, Retriever
 import callspan
 from callspan import Run, TokenCounts
 from callspan.core.registry import RunOwner
-from callspan.core.shapes import Frame
+from callspan.core.wrappers import Frame
 from callspan.testing import Recording, open_runs, record
 
 Fn = Callable[..., Any]

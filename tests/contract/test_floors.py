@@ -29,7 +29,7 @@ FLOORS = {
     "run": 1,
     "lifecycle": 1,
     "report": 1,
-    "context": 0,
+    "context": 1,
     "event_loops": 1,
     "interop": 1,
     "compat": 0,
@@ -54,9 +54,8 @@ FLOORS = {
     "logs": 1,
     "state": 1,
     "patching": 1,
-    "frame": 1,
-    "shapes": 1,
-    "steps": 1,
+    "frames": 1,
+    "wrappers": 1,
     # F2: what users subclass
     "callback": 2,
     # F3: all that knows LangChain; traces without a server
@@ -99,11 +98,10 @@ BROAD_EXCEPTS = {
     "redact": "the users' redactors",
     "serialize": "the users' own mappings and fields",
     "logs": "the SDK's own writing",
-    "shapes": "our code around a call, where it is called most",
-    "frame": "a runtime context that fails, around the user's call",
+    "wrappers": "our code around a call, where it is called most",
+    "frames": "our code around a call, and what is thrown into a generator",
     "local": "what is shown, saved and sent of a program under `callspan run`, which goes on without it",
     "cli": "what a broken installation raises, which the doctor tells",
-    "steps": "what is thrown into a generator goes on into the body",
 }
 """Where a broad `except` may swallow, and what. One that raises again at its end may stand anywhere."""
 

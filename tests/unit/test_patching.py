@@ -20,7 +20,7 @@ from langchain_core.language_models import FakeListChatModel
 
 from callspan.core import patching
 from callspan.core.patching import Patch, install, wrap
-from callspan.core.shapes import after, around, before
+from callspan.core.wrappers import call_after, call_before, wrap_body
 from callspan.langchain import PATCHES
 
 
@@ -33,7 +33,7 @@ class Library:
 
 def count(calls):
     """Weave a wrapper that notes each call."""
-    return before(lambda args, kwargs: calls.append(args[1:]))
+    return call_before(lambda args, kwargs: calls.append(args[1:]))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def module(tmp_path, monkeypatch):
 def test_a_patch_waits_for_its_module(module):
     """Nothing is imported before the user does; then the patch is there."""
     calls = []
-    undo = install([Patch(module, "Late.method", before(lambda args, kwargs: calls.append(1)))])
+    undo = install([Patch(module, "Late.method", call_before(lambda args, kwargs: calls.append(1)))])
     assert module not in sys.modules
     late = importlib.import_module(module)
     assert late.Late().method() == 1
@@ -136,10 +136,10 @@ async def had(given):
 
 
 @pytest.mark.parametrize("name", ["function", "coroutine", "generator", "async_generator"])
-@pytest.mark.parametrize("weave", [before, after, around])
-async def test_a_wrapper_below_ours_finds_its_instance_in_every_shape(name, weave, recording):
+@pytest.mark.parametrize("factory", [call_before, call_after, wrap_body])
+async def test_a_wrapper_below_ours_finds_its_instance_in_every_shape(name, factory, recording):
     """Another instrumentation was first; called on the instance and on the class it hears what it always heard."""
-    if weave is after and "generator" in name:
+    if factory is call_after and "generator" in name:
         pytest.skip("only functions and coroutine functions have a result")
     heard, ours, original = [], [], vars(Shapes)[name]
 
@@ -148,7 +148,7 @@ async def test_a_wrapper_below_ours_finds_its_instance_in_every_shape(name, weav
         return wrapped(*args, **kwargs)
 
     handle = wrapt.wrap_function_wrapper(Shapes, name, other)
-    undo = wrap(Shapes, name, weave(lambda args, kwargs, *result: ours.append(args)))
+    undo = wrap(Shapes, name, factory(lambda args, kwargs, *result: ours.append(args)))
     shapes = Shapes()
     assert await had(getattr(shapes, name)(1)) == [1]
     assert await had(getattr(Shapes, name)(shapes, 2)) == [2]
@@ -205,15 +205,15 @@ def test_patched_functions_and_methods_copy_and_pickle_as_plain_ones():
 
 
 @pytest.mark.may_log
-@pytest.mark.parametrize("weave", [before, after])
-def test_a_failure_of_ours_is_logged_once_and_the_call_goes_on(weave, recording, monkeypatch, caplog):
+@pytest.mark.parametrize("factory", [call_before, call_after])
+def test_a_failure_of_ours_is_logged_once_and_the_call_goes_on(factory, recording, monkeypatch, caplog):
     """Neither result nor exception of the user's call depends on our code."""
     strict_off(monkeypatch)
 
     def broken(*args):
         raise RuntimeError("our fault")
 
-    undo = wrap(Library, "method", weave(broken))
+    undo = wrap(Library, "method", factory(broken))
     assert [Library().method(n) for n in range(3)] == [0, 1, 2]
     undo()
     said = [record.getMessage() for record in caplog.records]

@@ -13,6 +13,8 @@ from typing import Any
 
 from opentelemetry.context import Context, attach, detach, get_current
 
+from callspan.core import state
+
 
 def _variable() -> ContextVar[Context] | None:
     """Return where OpenTelemetry keeps the current context; None with a runtime context that is somebody's own."""
@@ -21,19 +23,24 @@ def _variable() -> ContextVar[Context] | None:
     return token.var if type(token) is Token else None
 
 
+def _attach(context: Context) -> Any:
+    try:
+        return attach(context)
+    except Exception as error:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
+        state.failed("the current context", error)
+        return None
+
+
 _VARIABLE = _variable()
 
 current: Callable[[], Context] = get_current if _VARIABLE is None else _VARIABLE.get
-put: Callable[[Context], Any] = attach if _VARIABLE is None else _VARIABLE.set
+put: Callable[[Context], Any] = _attach if _VARIABLE is None else _VARIABLE.set
 
 
 def restore(before: Context) -> None:
     """Make this the current context again, if another one is in its place. Repeating it does no harm."""
-    try:
-        if current() is not before:
-            put(before)
-    except Exception:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
-        return
+    if current() is not before:
+        put(before)
 
 
 def reset(token: Any) -> None:

@@ -1,4 +1,4 @@
-"""Patches as data: where, and what is woven around it. The only file that knows wrapt."""
+"""Patches as data: what is wrapped, and with what. The only file that imports wrapt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import Any
 import wrapt
 
 from callspan.core import state
-from callspan.core.shapes import Replacement, Weave, Wrapper
+from callspan.core.frames import PatchGuard
+from callspan.core.wrappers import PlainFunction, Wrapper, WrapperFactory
 
 _log = logging.getLogger("callspan")
 
@@ -29,37 +30,12 @@ class Patch:
     Args:
         module: The module's full name.
         path: `function` or `Class.method`. Absent in some versions of a library: then there is nothing to wrap.
-        weave: What is woven around it.
+        factory: Makes the wrapper.
     """
 
     module: str
     path: str
-    weave: Weave
-
-
-class Sentry:
-    """Watches over our code around one patch: a failure is logged once and the user's call goes on."""
-
-    __slots__ = ("active", "handle", "where")
-
-    def __init__(self, where: str) -> None:
-        self.where = where
-        self.active = True
-        self.handle: Any = None  # what stands in the original's place
-
-    def run(self, ours: Callable[..., Any], *args: Any) -> Any:
-        """Call our code; None if it failed or the patch was taken away."""
-        if not self.active:
-            return None
-        try:
-            return ours(*args)
-        except Exception as error:  # noqa: BLE001 - our code around the user's call
-            state.failed(self.where, error)
-            return None
-
-    def failed(self, error: Exception) -> None:
-        """Log what failed beside our code."""
-        state.failed(self.where, error)
+    factory: WrapperFactory
 
 
 class Patched(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ignore]
@@ -100,7 +76,7 @@ def install(patches: Iterable[Patch]) -> Undo:
 
 
 def undo_all(undos: Sequence[Undo]) -> Undo:
-    """Give one undo for many, last done first."""
+    """Return one undo for many, last done first."""
 
     def undo() -> None:
         for one in reversed(undos):
@@ -145,8 +121,8 @@ def when_imported(module: str, act: Callable[[ModuleType], Undo]) -> Undo:
     return undo
 
 
+# What to do when a module is imported. wrapt cannot forget a hook, so each module has one for good.
 _waiting: dict[str, list[Callable[[ModuleType], None]]] = {}
-"""What is to be done when a module comes; wrapt cannot forget a hook, so each module has one for good."""
 
 
 def _arrived(module: ModuleType) -> None:
@@ -155,13 +131,13 @@ def _arrived(module: ModuleType) -> None:
 
 
 def _imported(name: str) -> ModuleType | None:
-    """Give the module if it is imported; if another thread is at it, once that is done."""
+    """Return the module if it is imported; if another thread imports it, once that is done."""
     module = sys.modules.get(name)
     if module is None or not _is_half(module):
         return module
     try:
         module = importlib.import_module(name)  # takes the import's lock
-    except Exception:  # noqa: BLE001 - the other thread's import failed, which is the other thread's affair
+    except Exception:  # noqa: BLE001 - the other thread's import failed, not ours
         return None
     if _is_half(module):
         _log.warning("callspan is instrumenting while %s is being imported: what comes later in it is not traced", name)
@@ -173,7 +149,7 @@ def _is_half(module: ModuleType) -> bool:
 
 
 def _place(module: ModuleType, patch: Patch) -> tuple[Any, str]:
-    """Give the class or module that has the callable, or None, and the callable's name there."""
+    """Return the class or module that has the callable, or None, and the callable's name there."""
     owner_path, _, name = patch.path.rpartition(".")
     return (getattr(module, owner_path, None) if owner_path else module), name
 
@@ -186,7 +162,7 @@ def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
             if owner is None or name not in vars(owner):
                 _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
                 continue
-            undos.append(try_wrap(owner, name, patch.weave))
+            undos.append(try_wrap(owner, name, patch.factory))
         return undo_all(undos)
 
     return act
@@ -196,14 +172,10 @@ PATCHED, WAITING, ABSENT, UNPATCHED = "patched", "waiting", "absent", "unpatched
 
 
 def patch_state(patch: Patch) -> str:
-    """Tell what has become of a patch.
+    """Return the state of a patch.
 
-    Args:
-        patch: The patch.
-
-    Returns:
-        `patched`; `waiting`, as its module is not imported; `absent`, as this version of the library has no such
-        callable; `unpatched`: it is there, and ours is not around it.
+    It is `waiting` while its module is not imported, `absent` if this version of the library has no such callable,
+    and `unpatched` if it is there without our wrapper.
     """
     module = sys.modules.get(patch.module)
     if module is None:
@@ -214,7 +186,7 @@ def patch_state(patch: Patch) -> str:
     return UNPATCHED if wrapt.find_wrapper(vars(owner)[name], predicate=is_patched) is None else PATCHED
 
 
-def wrap(owner: Any, name: str, weave: Weave) -> Undo:
+def wrap(owner: Any, name: str, factory: WrapperFactory) -> Undo:
     """Wrap the attribute that this class or module itself defines.
 
     Returns:
@@ -224,18 +196,18 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
     if is_patched(original):  # a name that was imported from a module where it is patched already
         original = original.__wrapped__
         setattr(owner, name, original)
-    sentry = Sentry(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
-    woven = weave(original, sentry)
+    guard = PatchGuard(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
+    wrapper = factory(original, guard)
     if isinstance(original, wrapt.FunctionWrapper) and isinstance(owner, type):
-        handle = wrapt.wrap_object(owner, name, Patched, (_binding(woven, sentry, owner),))
-    elif isinstance(woven, Replacement):
+        handle = wrapt.wrap_object(owner, name, Patched, (_binding(wrapper, guard, owner),))
+    elif isinstance(wrapper, PlainFunction):
         # A function for a function: wrapt takes any factory, and its types tell of proxies only.
         dressed: Any = _dressed
-        handle = wrapt.wrap_object(owner, name, dressed, (woven.function,))
+        handle = wrapt.wrap_object(owner, name, dressed, (wrapper.function,))
     else:
-        handle = wrapt.wrap_object(owner, name, Patched, (woven,))
-    handle._self_sentry = sentry
-    sentry.handle = handle
+        handle = wrapt.wrap_object(owner, name, Patched, (wrapper,))
+    handle._self_guard = guard
+    guard.handle = handle
 
     def undo() -> None:
         _take_out(owner, name, handle)
@@ -243,34 +215,29 @@ def wrap(owner: Any, name: str, weave: Weave) -> Undo:
     return undo
 
 
-def _binding(woven: Wrapper | Replacement, sentry: Sentry, owner: type) -> Wrapper:
-    """Let somebody else's wrapper below ours find its instance: that comes with the binding, which ours leaves out."""
-
-    def wrapper(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        if isinstance(woven, Replacement):
-            return woven.function(*args, **kwargs)
-        return woven(wrapped.__get__(None, owner), instance, args, kwargs)
+def _binding(inner: Wrapper | PlainFunction, guard: PatchGuard, owner: type) -> Wrapper:
+    """Return a wrapper that binds somebody else's wrapper below ours: it needs its instance, and ours does not bind."""
+    if not isinstance(inner, PlainFunction):
+        return lambda wrapped, instance, args, kwargs: inner(wrapped.__get__(None, owner), instance, args, kwargs)
+    function = inner.function
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return sentry.handle.__wrapped__.__get__(None, owner)(*args, **kwargs)
+        return guard.handle.__wrapped__.__get__(None, owner)(*args, **kwargs)
 
-    if isinstance(woven, Replacement):
-        woven.function.__wrapped__ = call
-    return wrapper
+    function.__wrapped__ = call
+    return lambda wrapped, instance, args, kwargs: function(*args, **kwargs)
 
 
-def woven(function: Any, weave: Weave, sentry: Sentry) -> Any:
-    """Give the function with what is woven around it; who decorates puts it where he wants it."""
-    made = weave(function, sentry)
-    return _dressed(function, made.function) if isinstance(made, Replacement) else Patched(function, made)
+def wrap_function(function: Any, factory: WrapperFactory, guard: PatchGuard) -> Any:
+    """Return the function with its wrapper, as a decorator does."""
+    wrapper = factory(function, guard)
+    return _dressed(function, wrapper.function) if isinstance(wrapper, PlainFunction) else Patched(function, wrapper)
 
 
 def _dressed(original: Any, function: Any) -> Any:
-    """Make our function look like the original, which it finds in its `__wrapped__`.
-
-    `inspect.getfile` and `inspect.getsourcefile` look at the code alone: so our code is said to stand in the first line
-    of the original. A traceback has that line twice: once for us.
-    """
+    """Make our function look like the original, which it finds in its `__wrapped__`."""
+    # `inspect.getfile` and `inspect.getsourcefile` look at the code alone: so our code claims the first line of the
+    # original. A traceback has that line twice: once for us.
     code = getattr(inspect.unwrap(original), "__code__", None)
     if isinstance(code, CodeType):
         function.__code__ = function.__code__.replace(
@@ -283,11 +250,9 @@ def _dressed(original: Any, function: Any) -> Any:
     return functools.update_wrapper(function, original)
 
 
+# An entry of a code's table of lines, without columns, for up to 8 instructions; its lowest bits: their number less 1.
 _NO_COLUMN = 0x80 | 13 << 3
-"""Begins an entry of a code's table of lines, without columns; the lowest bits are its instructions less one."""
-
 _INSTRUCTIONS = 8
-"""How many one entry is for at most; each has two bytes."""
 
 
 def _one_line(size: int) -> bytes:
@@ -297,14 +262,14 @@ def _one_line(size: int) -> bytes:
     return table + (bytes((_NO_COLUMN | rest - 1, 0)) if rest else b"")
 
 
-def try_wrap(owner: Any, name: str, weave: Weave) -> Undo:
+def try_wrap(owner: Any, name: str, factory: WrapperFactory) -> Undo:
     """Wrap the attribute if it can be; if not, that is logged, and everything else stands.
 
     Returns:
         What restores the original.
     """
     try:
-        return wrap(owner, name, weave)
+        return wrap(owner, name, factory)
     except Exception as error:  # noqa: BLE001 - within the user's import, or his class statement
         state.failed(f"patching {getattr(owner, '__name__', owner)}.{name}", error)
         return lambda: None
@@ -319,28 +284,28 @@ def unwrap(owner: Any, name: str) -> None:
 
 
 def _take_out(owner: Any, name: str, handle: Any) -> None:
-    """Take our wrapper out, wherever in a chain of wrappers it has come to stand.
+    """Remove our wrapper, wherever it is in a chain of wrappers.
 
-    Below somebody's wrapper that is not wrapt's it cannot be taken out; there it does nothing any longer.
+    Below a wrapper that is not wrapt's it cannot be removed; there it does nothing any longer.
     """
-    handle._self_sentry.active = False
+    handle._self_guard.active = False
     try:
         wrapt.unwrap_object(owner, name, handle, missing_ok=True)
     except wrapt.WrapperNotOutermostError:
-        _log.debug("%s is wrapped by somebody else; ours is inert", handle._self_sentry.where)
+        _log.debug("%s is wrapped by somebody else; ours is inert", handle._self_guard.where)
 
 
 def is_patched(function: object) -> bool:
-    """Tell whether this is one of our wrappers."""
+    """Return whether this is one of our wrappers."""
     if type(function) is Patched:
         return True
     # A wrapper of somebody's, made with `functools.wraps`, has what ours has.
-    sentry = vars(function).get("_self_sentry") if type(function) is FunctionType else None
-    return sentry is not None and sentry.handle is function
+    guard = vars(function).get("_self_guard") if type(function) is FunctionType else None
+    return guard is not None and guard.handle is function
 
 
 def wrappers_of_others(function: Any) -> list[str]:
-    """Name the modules whose wrappers stand around this function, ours left out."""
+    """Return the modules whose wrappers stand around this function, without ours."""
     return [
         str(getattr(wrapper, "__module__", None) or type(wrapper).__module__)
         for layer in wrapt.wrapper_chain(function)

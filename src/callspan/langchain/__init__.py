@@ -7,10 +7,10 @@ inside themselves.
 from __future__ import annotations
 
 from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
-from callspan.core.shapes import Weave, after, around, before
+from callspan.core.wrappers import WrapperFactory, call_after, call_before, wrap_body
 from callspan.langchain import stores
 from callspan.langchain.announce import ENDS, STARTS, also_told, ended, failed, interrupted
-from callspan.langchain.bodies import config_set, event_stream, model_body, prompts, scope
+from callspan.langchain.bodies import batch_frame, enter_config_body, event_stream_frame, model_frame, run_frame
 from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
@@ -28,7 +28,7 @@ _GRAPH_RUNNABLES = "langgraph._internal._runnable"
 
 def _starts() -> list[Patch]:
     return [
-        Patch(_MANAGER, f"{manager}.{method}", after(hook, interrupted))
+        Patch(_MANAGER, f"{manager}.{method}", call_after(hook, interrupted))
         for manager in ("CallbackManager", "AsyncCallbackManager")
         for method, hook in STARTS
     ]
@@ -36,19 +36,19 @@ def _starts() -> list[Patch]:
 
 def _ends() -> list[Patch]:
     return [
-        Patch(_MANAGER, f"{colour}CallbackManagerFor{name}Run.on_{event}_{how}", before(hook, interrupted))
+        Patch(_MANAGER, f"{colour}CallbackManagerFor{name}Run.on_{event}_{how}", call_before(hook, interrupted))
         for colour in ("", "Async")
         for name, event, outputs in ENDS
         for how, hook in (("end", ended(outputs)), ("error", failed))
     ]
 
 
-_SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", after(also_told))]
+_SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", call_after(also_told))]
 
 # The base class of all run managers; the chain managers alone tell of agents.
 _EVENTS = [
     *[
-        Patch(_MANAGER, f"{colour}{owner}.{event.hook}", before(told(event)))
+        Patch(_MANAGER, f"{colour}{owner}.{event.hook}", call_before(told(event)))
         for colour in ("", "Async")
         for owner, event in (
             ("RunManager", TEXT),
@@ -57,9 +57,9 @@ _EVENTS = [
             ("CallbackManagerForChainRun", FINISH),
         )
     ],
-    *[Patch(_MANAGER, f"{colour}CallbackManager.on_custom_event", before(custom)) for colour in ("", "Async")],
+    *[Patch(_MANAGER, f"{colour}CallbackManager.on_custom_event", call_before(custom)) for colour in ("", "Async")],
     *[
-        Patch("langgraph.callbacks", f"{manager}.{method}", before(hook))
+        Patch("langgraph.callbacks", f"{manager}.{method}", call_before(hook))
         for manager in ("_GraphCallbackManager", "_AsyncGraphCallbackManager")
         for method, hook in (("on_interrupt", paused), ("on_resume", resumed))
     ],
@@ -67,7 +67,7 @@ _EVENTS = [
 
 # `_set_config_context` runs in the context that is copied for one body. Older cores import it by name.
 _CONFIG_BODIES = [
-    Patch(module, "_set_config_context", after(config_set))
+    Patch(module, "_set_config_context", call_after(enter_config_body))
     for module in (
         "langchain_core.runnables.config",
         _RUNNABLES,
@@ -80,48 +80,48 @@ _CONFIG_BODIES = [
 
 # Without a tool call id nothing that a tool returns shows that it turned its exception into an answer.
 _HANDLED_ERRORS = [
-    Patch("langchain_core.tools.base", name, after(handled))
+    Patch("langchain_core.tools.base", name, call_after(handled))
     for name in ("_handle_tool_error", "_handle_validation_error")
 ]
 
 # Where LangGraph gives nodes up whose time is over.
 _TIME_LIMITS = [
-    Patch("langgraph.pregel._retry", "_arun_with_timeout", around(timed_attempt)),
-    Patch("langgraph.pregel._executor", "AsyncBackgroundExecutor.__aexit__", before(step_timed_out)),
+    Patch("langgraph.pregel._retry", "_arun_with_timeout", wrap_body(timed_attempt)),
+    Patch("langgraph.pregel._executor", "AsyncBackgroundExecutor.__aexit__", call_before(step_timed_out)),
 ]
 
 _THREADS = [Patch("langchain_core.runnables.config", "partial", loop_noted)]
 
 _CONFIGURED = [
-    Patch(module, function, after(configured))
+    Patch(module, function, call_after(configured))
     for module in (_RUNNABLES, "langchain_core.runnables.branch", _FALLBACKS, _GRAPH_RUNNABLES, "langgraph.pregel.main")
     for function in ("get_callback_manager_for_config", "get_async_callback_manager_for_config")
 ]
 
-_RUN_MANAGER = around(model_body(3, "run_manager"))
-_RUN_MANAGERS = around(model_body(3, "run_managers"))
+_RUN_MANAGER = wrap_body(model_frame(3, "run_manager"))
+_RUN_MANAGERS = wrap_body(model_frame(3, "run_managers"))
 
 _MODEL_BODIES = [
     Patch(_CHAT, "BaseChatModel._generate_with_cache", _RUN_MANAGER),
     Patch(_CHAT, "BaseChatModel._agenerate_with_cache", _RUN_MANAGER),
-    Patch(_CHAT, "BaseChatModel._iter_v2_events", around(event_stream)),
-    Patch(_CHAT, "BaseChatModel._aiter_v2_events", around(event_stream)),
-    Patch(_CHAT, "BaseChatModel.generate", around(prompts)),
-    Patch(_CHAT, "BaseChatModel.agenerate", around(prompts)),
+    Patch(_CHAT, "BaseChatModel._iter_v2_events", wrap_body(event_stream_frame)),
+    Patch(_CHAT, "BaseChatModel._aiter_v2_events", wrap_body(event_stream_frame)),
+    Patch(_CHAT, "BaseChatModel.generate", wrap_body(batch_frame)),
+    Patch(_CHAT, "BaseChatModel.agenerate", wrap_body(batch_frame)),
     Patch(_LLM, "BaseLLM._generate_helper", _RUN_MANAGERS),
     Patch(_LLM, "BaseLLM._agenerate_helper", _RUN_MANAGERS),
-    Patch(_LLM, "BaseLLM.generate", around(prompts)),
-    Patch(_LLM, "BaseLLM.agenerate", around(prompts)),
+    Patch(_LLM, "BaseLLM.generate", wrap_body(batch_frame)),
+    Patch(_LLM, "BaseLLM.agenerate", wrap_body(batch_frame)),
 ]
 
 
-def _scopes(module: str, cls: str, methods: str, weave: Weave) -> list[Patch]:
-    return [Patch(module, f"{cls}.{method}", weave) for method in methods.split()]
+def _scopes(module: str, cls: str, methods: str, factory: WrapperFactory) -> list[Patch]:
+    return [Patch(module, f"{cls}.{method}", factory) for method in methods.split()]
 
 
-_MODEL, _TOOL, _RETRIEVER = (around(scope(name, first=True)) for name in ("llm", "tool", "retriever"))
-_CHAIN = around(scope("chain"))
-_CHAIN_OF_ONE = around(scope("chain", first=True, inputs_at=1))
+_MODEL, _TOOL, _RETRIEVER = (wrap_body(run_frame(name, first=True)) for name in ("llm", "tool", "retriever"))
+_CHAIN = wrap_body(run_frame("chain"))
+_CHAIN_OF_ONE = wrap_body(run_frame("chain", first=True, inputs_at=1))
 
 _SCOPES = [
     *_scopes(_CHAT, "BaseChatModel", "stream astream", _MODEL),
@@ -136,7 +136,7 @@ _SCOPES = [
         _RUNNABLES,
         "Runnable",
         "_batch_with_config _abatch_with_config",
-        around(scope("chain", first=True, inputs_at=2)),
+        wrap_body(run_frame("chain", first=True, inputs_at=2)),
     ),
     *_scopes(_GRAPH_RUNNABLES, "RunnableSeq", "invoke ainvoke stream astream", _CHAIN),
     *_scopes("langgraph.pregel.main", "Pregel", "stream astream", _CHAIN),
@@ -168,7 +168,7 @@ PATCHES: tuple[Patch, ...] = (
 
 # The one place where what Anthropic reports of its passes is whole, in a stream too.
 INTEGRATIONS: tuple[Patch, ...] = tuple(
-    Patch(module, "_create_usage_metadata", after(passes_reported))
+    Patch(module, "_create_usage_metadata", call_after(passes_reported))
     for module in (
         "langchain_anthropic.chat_models",
         "langchain_google_vertexai.model_garden",

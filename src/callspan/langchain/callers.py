@@ -12,8 +12,8 @@ from typing import Any
 
 from callspan.core.dispatch import subscriptions
 from callspan.core.event_loops import CALLERS_LOOP, CallersLoop
-from callspan.core.frame import Watch
-from callspan.core.shapes import Wrapper
+from callspan.core.frames import PatchGuard
+from callspan.core.wrappers import Wrapper
 
 _NEAR = 3
 """How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
@@ -107,7 +107,7 @@ _IN_THREAD = "run_in_executor.<locals>.wrapper"
 """What LangChain's `run_in_executor` runs in a thread."""
 
 
-def loop_noted(original: Callable[..., Any], watch: Watch) -> Wrapper:
+def loop_noted(original: Callable[..., Any], guard: PatchGuard) -> Wrapper:
     """Stand around `partial` where `run_in_executor` finds it, which makes with it what the thread runs.
 
     `run_in_executor` itself cannot be wrapped: others import it by name, and LangGraph knows it by its identity.
@@ -115,7 +115,7 @@ def loop_noted(original: Callable[..., Any], watch: Watch) -> Wrapper:
 
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
         if subscriptions.callback_class is not None:  # else there are no callbacks
-            watch.run(_note, args)
+            guard.call_safely(_note, args)
         return wrapped(*args, **kwargs)
 
     return wrapper

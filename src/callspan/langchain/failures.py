@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from callspan.core.errors import ToolError
-from callspan.core.frame import Frame
+from callspan.core.frames import Frame
 from callspan.core.keys import RUN
 from callspan.core.registry import open_now
 from callspan.core.report import write_exception
@@ -147,9 +147,10 @@ class TimedAttempt(Frame):
     __slots__ = ("task",)
 
     def __init__(self, task: str | None) -> None:
+        super().__init__()
         self.task = task
 
-    def over(self, error: BaseException | None) -> None:
+    def on_exit(self, error: BaseException | None) -> None:
         """Note on the node's run that its time was up; it ends when its body does."""
         if error is None or type(error).__name__ != _NODE_TIMEOUT:
             return

@@ -29,7 +29,7 @@ _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.langua
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
 _DRIVERS = frozenset({"_iter_v2_events", "_aiter_v2_events"})
 _BRIDGES = frozenset({"chunks_to_events", "achunks_to_events"})
-_TELLING = ("callspan.langchain.tokens", "callspan.core.shapes")
+_TELLING = ("callspan.langchain.tokens", "callspan.core.wrappers")
 _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 

@@ -13,8 +13,8 @@ from callspan.capture.serialize import plain
 from callspan.core.dispatch import Notification
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo
-from callspan.core.shapes import around
 from callspan.core.text import safe_name
+from callspan.core.wrappers import wrap_body
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.said import RETRIEVER_ANSWERED, RETRIEVER_ASKED
 from callspan.langchain.skip import documents
@@ -94,10 +94,10 @@ class _Reranking(TracedCall):
 
     __slots__ = ()
 
-    def over(self, error: BaseException | None) -> Notification | None:
+    def on_exit(self, error: BaseException | None) -> Notification | None:
         if error is None:
             self.outputs = self.result
-        return super().over(error)
+        return super().on_exit(error)
 
 
 def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
@@ -108,7 +108,7 @@ def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
     return _Reranking(name, RERANKER, subject=reranker, inputs=inputs, callbacks=given.get("callbacks"))
 
 
-_WEAVE = around(_opened)
+_WRAP = wrap_body(_opened)
 
 
 def watch_rerankers(module: ModuleType) -> Undo:
@@ -120,4 +120,4 @@ def watch_rerankers(module: ModuleType) -> Undo:
     Returns:
         What restores them all.
     """
-    return watch_subclasses(module.BaseDocumentCompressor, METHODS, _WEAVE)
+    return watch_subclasses(module.BaseDocumentCompressor, METHODS, _WRAP)

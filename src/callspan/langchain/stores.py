@@ -14,9 +14,9 @@ from opentelemetry.context import Context, attach, get_current
 
 from callspan.core import state
 from callspan.core.context import reset
-from callspan.core.frame import Frame
+from callspan.core.frames import Frame
 from callspan.core.patching import Patch, Undo, install, undo_all
-from callspan.core.shapes import around, before
+from callspan.core.wrappers import call_before, wrap_body
 from callspan.langchain.unannounced import watch_subclasses
 
 _SLOT = "_callspan_askers"
@@ -89,9 +89,10 @@ class _Asked(Frame):
     __slots__ = ("asker",)
 
     def __init__(self, asker: Context) -> None:
+        super().__init__()
         self.asker = asker
 
-    def outset(self) -> Context | None:
+    def on_enter(self) -> Context | None:
         return self.asker
 
 
@@ -116,7 +117,7 @@ def _embeds(op: Any) -> bool:
     return bool(getattr(op, "query", None) or getattr(op, "value", None))
 
 
-_WEAVE = around(_batch_opened)
+_WRAP = wrap_body(_batch_opened)
 
 
 def watch_batched(module: ModuleType) -> Undo:
@@ -130,7 +131,7 @@ def watch_batched(module: ModuleType) -> Undo:
     """
     return undo_all(
         [
-            install([Patch(module.__name__, "AsyncBatchedBaseStore._ensure_task", before(_task_ensured))]),
-            watch_subclasses(module.AsyncBatchedBaseStore, ("abatch",), _WEAVE),
+            install([Patch(module.__name__, "AsyncBatchedBaseStore._ensure_task", call_before(_task_ensured))]),
+            watch_subclasses(module.AsyncBatchedBaseStore, ("abatch",), _WRAP),
         ]
     )

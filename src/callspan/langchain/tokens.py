@@ -19,7 +19,7 @@ from callspan.core.event_loops import Pending, run_sync
 from callspan.core.operations import Subscriber
 from callspan.core.registry import OWNER
 from callspan.core.run import Run
-from callspan.core.shapes import and_then
+from callspan.core.wrappers import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 

@@ -14,27 +14,27 @@ from opentelemetry.trace import SpanKind
 from callspan import semconv
 from callspan.core import state
 from callspan.core.dispatch import Notification, subscribe, subscriptions
-from callspan.core.frame import Frame
+from callspan.core.frames import Frame
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import NOTHING, announce, end_run, start_run, tell_of_span
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
-from callspan.core.shapes import Weave, around
+from callspan.core.wrappers import WrapperFactory, wrap_body
 from callspan.langchain.announcement import ALWAYS, Announcement, inherit, suppressed
 from callspan.langchain.endpoints import server
 from callspan.langchain.failures import outcome_of
 from callspan.langchain.providers import provider_of
 
 
-def watch_subclasses(base: Any, methods: Sequence[str], weave: Weave) -> Undo:
+def watch_subclasses(base: Any, methods: Sequence[str], factory: WrapperFactory) -> Undo:
     """Patch the subclasses there are, and those to come.
 
     Args:
         base: The base class; its own methods are left alone.
         methods: The methods.
-        weave: What stands around each of them.
+        factory: Makes the wrapper of each.
 
     Returns:
         What restores them all.
@@ -42,12 +42,12 @@ def watch_subclasses(base: Any, methods: Sequence[str], weave: Weave) -> Undo:
 
     def init_subclass(cls: type[Any], /, **kwargs: Any) -> None:
         super(base, cls).__init_subclass__(**kwargs)
-        _patch(cls, methods, weave)
+        _patch(cls, methods, factory)
 
     made_by: Any = classmethod(init_subclass)
     base.__init_subclass__ = made_by
     for cls in _subclasses(base):
-        _patch(cls, methods, weave)
+        _patch(cls, methods, factory)
 
     def undo() -> None:
         if vars(base).get("__init_subclass__") is made_by:
@@ -59,11 +59,11 @@ def watch_subclasses(base: Any, methods: Sequence[str], weave: Weave) -> Undo:
     return undo
 
 
-def _patch(cls: type, methods: Sequence[str], weave: Weave) -> None:
+def _patch(cls: type, methods: Sequence[str], factory: WrapperFactory) -> None:
     for name in methods:
         method = vars(cls).get(name)
         if inspect.isfunction(method) and not is_patched(method) and not getattr(method, "__isabstractmethod__", False):
-            try_wrap(cls, name, weave)
+            try_wrap(cls, name, factory)
 
 
 def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
@@ -104,13 +104,14 @@ class TracedCall(Frame):
         tags: Sequence[str] = (),
         callbacks: Any = None,
     ) -> None:
+        super().__init__()
         self.callbacks = callbacks
         self.name, self.row, self.subject, self.inputs, self.tags = name, row, subject, inputs, tags
         self.metadata: Mapping[str, Any] = metadata or {}
         self.outputs: Any = NOTHING
         self.run: Run | None = None
 
-    def outset(self) -> Context | None:
+    def on_enter(self) -> Context | None:
         current = get_current()
         if suppressed(current) or (self.subject is not None and current.get(_SUBJECT) is self.subject):
             return None
@@ -125,7 +126,7 @@ class TracedCall(Frame):
         if self.callbacks is not None:
             self._let_in(run, current)
         if run.subscribers:
-            self.told = announce((run,))
+            self.start_hooks = announce((run,))
         return run.context if self.subject is None else Context({**(run.context or {}), _SUBJECT: self.subject})
 
     def _let_in(self, run: Run, current: Context) -> None:
@@ -137,7 +138,7 @@ class TracedCall(Frame):
         if len(run.subscribers) > before:
             tell_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
 
-    def over(self, error: BaseException | None) -> Notification | None:
+    def on_exit(self, error: BaseException | None) -> Notification | None:
         """End the run as the body ended."""
         run = self.run
         told = None
@@ -203,7 +204,7 @@ def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracedCall:
     return TracedCall(type(args[0]).__name__, EMBEDDINGS, subject=args[0], inputs=given[0] if given else None)
 
 
-_WEAVE = around(_opened)
+_WRAP = wrap_body(_opened)
 
 
 def watch_embeddings(module: ModuleType) -> Undo:
@@ -215,4 +216,4 @@ def watch_embeddings(module: ModuleType) -> Undo:
     Returns:
         What restores them all.
     """
-    return watch_subclasses(module.Embeddings, METHODS, _WEAVE)
+    return watch_subclasses(module.Embeddings, METHODS, _WRAP)

@@ -12,14 +12,13 @@ from opentelemetry.trace import INVALID_SPAN
 from callspan import semconv
 from callspan.core import state
 from callspan.core.context import current, reset
-from callspan.core.event_loops import run_sync
+from callspan.core.frames import PatchGuard
 from callspan.core.keys import RUN
 from callspan.core.operations import Kind
-from callspan.core.patching import Sentry, woven
+from callspan.core.patching import wrap_function
 from callspan.core.run import Run
-from callspan.core.shapes import around
-from callspan.core.steps import tell
 from callspan.core.text import safe_name
+from callspan.core.wrappers import wrap_body
 from callspan.langchain.chains import WORKFLOW
 from callspan.langchain.unannounced import TracedCall
 
@@ -75,19 +74,18 @@ class workflow:  # noqa: N801 - used as a function
 
     def __init__(self, name: str, *, metadata: Mapping[str, Any] | None = None, tags: Sequence[str] = ()) -> None:
         self._name, self._metadata, self._tags = name, metadata, tuple(tags)
-        self._sentry = Sentry(f"workflow {name}")
+        self._guard = PatchGuard(f"workflow {name}")
         self._open: list[_Block] = []
 
     def __call__(self, function: _Function) -> _Function:
         """Decorate a function: each call of it is a run."""
-        decorated: _Function = woven(function, around(lambda args, kwargs: self._frame()), self._sentry)
+        decorated: _Function = wrap_function(function, wrap_body(lambda args, kwargs: self._frame()), self._guard)
         return decorated
 
     def __enter__(self) -> Run:
         before, block = current(), self._prepared()
         try:
-            block.token = block.frame.enter()
-            tell(block.frame)
+            block.token = block.frame.begin()
             self._open.append(block)
             return self._run_of(block.frame)
         except BaseException as error:
@@ -101,7 +99,7 @@ class workflow:  # noqa: N801 - used as a function
         try:
             block = self._left()
             block.leave()
-            run_sync(block.frame.close(error))
+            block.frame.close(error)
         except BaseException as raised:
             (block or self._left()).cut_short(raised)
             raise
@@ -110,9 +108,9 @@ class workflow:  # noqa: N801 - used as a function
         before, block = current(), self._prepared()
         frame = block.frame
         try:
-            block.token = frame.enter()
-            told, frame.told = frame.told, None
-            if told is not None and (pending := told.call_hooks()) is not None:
+            block.token = frame.begin(is_async=True)
+            hooks, frame.start_hooks = frame.start_hooks, None
+            if hooks is not None and (pending := hooks.call_hooks()) is not None:
                 await pending
             self._open.append(block)
             return self._run_of(frame)
@@ -127,7 +125,8 @@ class workflow:  # noqa: N801 - used as a function
         try:
             block = self._left()
             block.leave()
-            pending = block.frame.close(error)
+            hooks = block.frame.end(error)
+            pending = None if hooks is None else hooks.call_hooks()
         except BaseException as raised:
             (block or self._left()).cut_short(raised)
             raise
@@ -143,8 +142,8 @@ class workflow:  # noqa: N801 - used as a function
         frame = self._frame()
         unwatched = frame is None
         frame = frame or TracedCall(self._name, NAMED)
-        frame.prepare(self._sentry)
-        frame.begun = unwatched  # then there is nothing to put in place
+        frame.guard, frame.code = self._guard, None
+        frame.has_begun = unwatched  # then there is nothing to put in place
         return _Block(frame)
 
     def _left(self) -> _Block:

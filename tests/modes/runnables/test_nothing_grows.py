@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 from callspan import current_run
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
-from callspan.core.shapes import Frame
+from callspan.core.wrappers import Frame
 from callspan.testing import open_runs
 
 

@@ -10,9 +10,9 @@ import threading
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
 
-from callspan.core.frame import Frame
+from callspan.core.frames import Frame
 from callspan.core.patching import wrap
-from callspan.core.shapes import around
+from callspan.core.wrappers import wrap_body
 
 MINE = Context({"mine": True})
 
@@ -23,12 +23,13 @@ class Body(Frame):
     __slots__ = ("ends",)
 
     def __init__(self, ends: list[object]) -> None:
+        super().__init__()
         self.ends = ends
 
-    def outset(self) -> Context | None:
+    def on_enter(self) -> Context | None:
         return MINE
 
-    def over(self, error: BaseException | None) -> None:
+    def on_exit(self, error: BaseException | None) -> None:
         self.ends.append(error)
 
 
@@ -73,7 +74,7 @@ def ends():
     """How the bodies ended, as their frames were told."""
     ends: list[object] = []
     undos = [
-        wrap(Library, name, around(lambda args, kwargs: Body(ends)))
+        wrap(Library, name, wrap_body(lambda args, kwargs: Body(ends)))
         for name in ("function", "coroutine", "generator", "async_generator")
     ]
     yield ends
@@ -168,7 +169,7 @@ def test_a_context_that_the_body_leaves_open_is_its_own(ends):
         yield get_current()
 
     other = type("Other", (), {"generator": generator})
-    undo = wrap(other, "generator", around(lambda args, kwargs: Body(ends)))
+    undo = wrap(other, "generator", wrap_body(lambda args, kwargs: Body(ends)))
     steps = other().generator()
     before = get_current()
     next(steps)
@@ -252,7 +253,7 @@ async def test_a_dropped_async_generator_is_closed_in_its_frame(ends):
             seen.append(get_current())
 
     other = type("Other", (), {"async_generator": async_generator})
-    undo = wrap(other, "async_generator", around(lambda args, kwargs: Body(ends)))
+    undo = wrap(other, "async_generator", wrap_body(lambda args, kwargs: Body(ends)))
     steps = other().async_generator()
     before = get_current()
     await anext(steps)
@@ -302,7 +303,7 @@ def test_where_nothing_is_put_in_place_what_a_body_attaches_stays():
         if fail:
             raise KeyError(fail)
 
-    undo = wrap(Owner, "call", around(lambda args, kwargs: Frame()))
+    undo = wrap(Owner, "call", wrap_body(lambda args, kwargs: Frame()))
     try:
         Owner().call(False)
         assert get_current() == {"mine": False}
