@@ -131,7 +131,7 @@ def _start_span(
     # run it is known which it will be. Otherwise it is taken to be as it was the last time.
     eager = active.roots.are_recorded if above is None else above.span.is_recording()
     if eager:
-        attributes = {**attributes, **spans.read(row.start, run)}
+        attributes = spans.read(row.start, run, {**attributes})
     if run.who is not None:
         attributes = {**run.who.attributes, **attributes}
     try:  # straight into the run: an interrupt would lose what stands in a local variable
@@ -311,6 +311,10 @@ def end_run(
         makers = run.active.meters
         if makers is not None and row.operation is not None and outcome != SKIPPED:
             meters = None if rare is not None and run.watched else makers.instruments()
+        is_plain = outcome == OK and rare is None and meters is None and run.into is None and not run.subscribers
+        if is_plain and not run.span.is_recording():  # sampled out, and nobody wants to know
+            _end_span(run)
+            return None
         if outputs is NOTHING and run.partial is not None:
             outputs = _partial_result(run, meters)
         attributes = report.write_result(run, None if outputs is NOTHING else (outputs,), meters)

@@ -90,9 +90,10 @@ _IDS = (semconv.RUN_ID, semconv.CONVERSATION_ID)
 """Attributes whose readers have made the value safe: in an id an e-mail address stays."""
 
 
-def read(table: Table, subject: Any) -> dict[str, AttributeValue]:
-    """Read a table of attributes; one that cannot be read is left out, the others stand."""
-    values: dict[str, AttributeValue] = {}
+def read(table: Table, subject: Any, values: dict[str, AttributeValue] | None = None) -> dict[str, AttributeValue]:
+    """Read a table of attributes into a dict; one that cannot be read is left out, the others stand."""
+    if values is None:
+        values = {}
     for name, reader in table:
         if isinstance(reader, str):
             values[name] = reader

@@ -250,10 +250,12 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None
 def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Notification | None:
     """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
     outside, row = run.outside, run.row
-    if outcome != OK or row.calls is not None:
+    recording = run.span.is_recording()
+    # A later run links to what failed, and to the model that asked for it, hidden ones too.
+    if outcome != OK or (row.calls and (recording or run.span.get_span_context().trace_flags.sampled)):
         attempt("what later runs may answer to", remember_for_links, run, outcome, outputs)
     if row is CHAIN:
-        if run.parent_ref is not None and run.span.is_recording():
+        if run.parent_ref is not None and recording:
             attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)
     elif row is AGENT:
         attempt("whether an agent's answer was parsed", concluded, run, outputs, error)
