@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.secret_corpus.shapes import secrets
 
-from callspan.capture.redact import Place, Secrets
+from callspan.capture.redact import Place, SecretRedactor
 from callspan.capture.secret_keys import USUAL
 from callspan.capture.secrets import without_secrets
 
@@ -42,7 +42,7 @@ def test_in_one_long_text_they_are_found_too_and_no_ordinary_line_is_lost():
 
 
 def test_a_redactor_of_content_finds_them_in_objects_and_lists():
-    redact = Secrets(USUAL)
+    redact = SecretRedactor(USUAL)
     said = redact({"notes": [{"text": text} for _, text, _ in secrets()]}, Place("inputs"))
     assert not any(core in str(said) for _, _, core in secrets())
     assert redact({"lines": ORDINARY}, Place("inputs")) == {"lines": ORDINARY}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.content.planted import SECRETS, luhn
 
-from callspan.capture.redact import Place, Secrets
+from callspan.capture.redact import Place, SecretRedactor
 from callspan.capture.secret_keys import denied, is_denied
 from callspan.capture.secrets import is_card, without_secrets
 
@@ -121,7 +121,7 @@ def test_values_under_denied_keys_are_replaced_whatever_they_hold():
         "cookie": None,
         "number": int(luhn("411122223333444")),
     }
-    assert Secrets(denied())(given, Place("inputs")) == {
+    assert SecretRedactor(denied())(given, Place("inputs")) == {
         "user": "ada",
         "apiKey": "[redacted]",
         "credentials": "[redacted]",
@@ -136,7 +136,7 @@ def test_values_under_denied_keys_are_replaced_whatever_they_hold():
 
 
 def test_keys_of_the_users_own_are_denied_too_in_objects_and_in_texts():
-    redact = Secrets(denied(["Kunden Nummer"]))
+    redact = SecretRedactor(denied(["Kunden Nummer"]))
     said = {"kundenNummer": "K-1", "text": 'kunden-nummer: K-1 and {"meineKundenNummer": "K-1"}'}
     assert redact(said, Place("inputs")) == {
         "kundenNummer": "[redacted]",
@@ -147,7 +147,7 @@ def test_keys_of_the_users_own_are_denied_too_in_objects_and_in_texts():
 def test_a_tools_definition_says_what_its_arguments_are_but_no_default_of_a_secret():
     schema = {"type": "object", "properties": {"password": {"type": "string", "default": "tr0ub4dor"}}}
     part = {"type": "function", "name": "login", "parameters": schema}
-    assert Secrets(denied())(part, Place("tool_definitions")) == {
+    assert SecretRedactor(denied())(part, Place("tool_definitions")) == {
         "type": "function",
         "name": "login",
         "parameters": {"type": "object", "properties": {"password": {"type": "string"}}},
@@ -216,8 +216,8 @@ def test_keys_for_passwords_are_denied_and_words_that_sound_like_it_are_not(key,
 
 @pytest.mark.parametrize("value", [12, True, None, "", "yes", "ok", 0.97])
 def test_what_a_test_says_of_its_passes_is_no_password(value):
-    assert Secrets(denied())({"pass": value}, Place("outputs")) == {"pass": value}
-    assert Secrets(denied())({"pass": "letmein"}, Place("outputs")) == {"pass": "[redacted]"}
+    assert SecretRedactor(denied())({"pass": value}, Place("outputs")) == {"pass": value}
+    assert SecretRedactor(denied())({"pass": "letmein"}, Place("outputs")) == {"pass": "[redacted]"}
 
 
 NAMED = [
@@ -245,7 +245,7 @@ def test_a_value_whose_name_stands_beside_it_is_replaced_in_objects_too():
         {"key": "Authorization", "value": "y"},
         {"name": "city", "value": "Rome"},
     ]
-    assert Secrets(denied())(given, Place("inputs")) == [
+    assert SecretRedactor(denied())(given, Place("inputs")) == [
         {"name": "DB_PASSWORD", "value": "[redacted]"},
         {"key": "Authorization", "value": "[redacted]"},
         {"name": "city", "value": "Rome"},
@@ -274,7 +274,7 @@ def test_secrets_of_commands_sentences_and_settings_are_replaced(text):
 
 def test_what_follows_an_option_in_a_list_of_words_is_replaced():
     given = ["app", "--password", "x", "--verbose", "-n", "3", "--api-key", "y", "--token"]
-    assert Secrets(denied())(given, Place("tool_arguments")) == [
+    assert SecretRedactor(denied())(given, Place("tool_arguments")) == [
         *("app", "--password", "[redacted]", "--verbose", "-n", "3", "--api-key", "[redacted]", "--token")
     ]
 

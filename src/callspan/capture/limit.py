@@ -6,40 +6,137 @@ Texts are shortened first, then items are left out. What is left keeps its shape
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from callspan.capture.serialize import DEPTH, ITEMS, missing, name_of
+from callspan.capture.serialize import DEPTH, ITEMS, JsonText, Message, cut_between_words, missing, name_of
 from callspan.core.text import cut
 
-Kept = tuple[int, int, int]
-"""Of a value that is cut: characters of a text, items of a list or object, and depth."""
+# What is kept at least, ever less: items of one list or object, depth, and characters of a text.
+_LEVELS = (
+    *((ITEMS, DEPTH, 32), (1024, DEPTH, 32), (512, DEPTH, 32), (256, DEPTH, 32), (128, DEPTH, 32), (64, 16, 32)),
+    *((32, 16, 32), (16, 8, 32), (8, 8, 32), (4, 6, 32), (2, 5, 16), (1, 5, 8)),
+)
 
-LEVELS = ((ITEMS, DEPTH, 32), (256, DEPTH, 32), (64, 16, 32), (16, 8, 32), (4, 6, 32), (2, 5, 16), (1, 5, 8))
-"""How much is kept at least when an attribute is too long, ever less: items of one list or object, depth, and
-characters of a text."""
+_ATTEMPTS = 3
+
+# Characters of a text that are searched for secrets beyond those that there is room for.
+_SLACK = 2048
 
 
-def lengths(value: Any) -> Iterator[int]:
-    """Give the lengths of all texts in a plain value."""
+def to_json(value: Any, limit: int) -> str:
+    """Return a plain value as JSON of at most so many bytes."""
+    return _fitted(value, limit)[1]
+
+
+def within(value: Any, limit: int) -> Any:
+    """Return a plain value, or as much of it as fits into so many bytes of JSON."""
+    return cut_text(value, limit) if isinstance(value, str) else _fitted(value, limit)[0]
+
+
+def cut_text(text: str, limit: int) -> str:
+    """Return a text of at most so many bytes that says how much of it is missing."""
+    if _fits(text, limit):
+        return text
+    kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
+    return _shorter(text, len(kept))
+
+
+def roughly_within(value: Any, limit: int) -> Any:
+    """Return a value without most of what its limit has no room for: secrets are searched in the rest only.
+
+    Its texts are cut between words, and later than `to_json` cuts them, so that no secret is left half.
+    """
+    sizes = _sizes(value)
+    if sum(sizes) <= limit:
+        return value
+    length = _share(sizes, 0, limit) + _SLACK
+    return _rough(value, length) if length < max(sizes) else value
+
+
+def _rough(value: Any, length: int) -> Any:
     if isinstance(value, str):
-        yield len(value)
-    elif isinstance(value, (dict, list)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from lengths(one)
+        return cut_between_words(value, length)
+    if isinstance(value, dict):
+        inside = {key: _rough(one, length) for key, one in value.items()}
+        return Message(inside) if isinstance(value, Message) else inside
+    if isinstance(value, list):
+        return [_rough(one, length) for one in value]
+    return JsonText(_rough(value.value, length)) if isinstance(value, JsonText) else value
+
+
+def _fitted(value: Any, limit: int) -> tuple[Any, str]:
+    """Return as much of a value as fits, and its JSON: one encoding if all of it does, else about two small ones."""
+    sizes = _sizes(value)
+    if sum(sizes) <= limit:
+        text = _dumps(value)
+        if _fits(text, limit):
+            return value, text
+    for items, depth, shortest in _LEVELS:
+        least = shortened(value, shortest, items, depth)
+        text = _dumps(least)
+        if _fits(text, limit):
+            return _filled(value, (least, text), limit, (shortest, items, depth))
+    nothing = nothing_of(value)
+    return nothing, _dumps(nothing)
+
+
+def _filled(value: Any, least: tuple[Any, str], limit: int, kept: tuple[int, int, int]) -> tuple[Any, str]:
+    """Return a value with more of each text in it, as much as there is room for: the short ones are whole first."""
+    shortest, items, depth = kept
+    used = _size(least[1])
+    sizes = _sizes(value if items >= ITEMS else shortened(value, ITEMS * ITEMS, items, depth))
+    characters = 0.97 * (limit - used) * len(least[1]) / used  # if all are as wide as these, and few are escaped
+    for _ in range(_ATTEMPTS):
+        found = shortened(value, _share(sizes, shortest, characters), items, depth)
+        text = _dumps(found)
+        size = _size(text)
+        if size <= limit:
+            return found, text
+        characters *= 0.95 * (limit - used) / (size - used)
+    return least
+
+
+def _sizes(value: Any) -> list[int]:
+    """Return the lengths of the texts in a plain value."""
+    found: list[int] = []
+    values = [value]
+    for one in values:  # grows while it is read
+        if type(one) is Message:  # most are one text; the role is short
+            for part in one["parts"]:
+                if isinstance(part, dict) and type(content := part.get("content")) is str:
+                    found.append(len(content))
+                else:
+                    values.append(part)
+        elif isinstance(one, str):
+            found.append(len(one))
+        elif isinstance(one, dict):
+            values.extend(one.values())
+        elif isinstance(one, list):
+            values.extend(one)
+        elif isinstance(one, JsonText):
+            values.append(one.value)
+    return found
+
+
+def _share(sizes: list[int], shortest: int, characters: float) -> int:
+    """Return the length that texts of these sizes are cut to if so many characters more than the shortest are kept."""
+    length = shortest
+    longer = sorted(size for size in sizes if size > shortest)
+    for place, size in enumerate(longer):
+        share = characters / (len(longer) - place)
+        if size - length > share:
+            return int(length + max(share, 0))
+        characters -= (size - length) * (len(longer) - place)
+        length = size
+    return length
 
 
 def shortened(value: Any, length: int, items: int, depth: int) -> Any:
-    """Give a plain value with less in it.
-
-    Args:
-        value: What is too long.
-        length: Characters of one text that are kept.
-        items: Items of one list or object that are.
-        depth: How deep it may go.
-    """
+    """Return a plain value with at most so many characters in a text, items in a list or object, and levels."""
     if isinstance(value, str):
-        return value if len(value) <= length else f"{value[:length]}{missing(len(value) - length)}"
+        return value if len(value) <= length else _shorter(value, length)
     if isinstance(value, dict):
         return _shorter_object(value, length, items, depth)
     if isinstance(value, list):
@@ -47,8 +144,20 @@ def shortened(value: Any, length: int, items: int, depth: int) -> Any:
     return value
 
 
+def _shorter(text: str, length: int) -> str:
+    """Return the beginning of a text, and how much of it is missing; it may lack something already."""
+    before = _CUT_BEFORE.search(text, max(len(text) - 48, 0))
+    if before is None:
+        return f"{text[:length]}{missing(len(text) - length)}"
+    kept = text[: min(length, before.start())]
+    return f"{kept}{missing(before.start() - len(kept) + int(before[1]))}"
+
+
+_CUT_BEFORE = re.compile(r"… \[([0-9]{1,12}) characters cut\]\Z")
+
+
 def _shorter_object(value: dict[str, Any], length: int, items: int, depth: int) -> dict[str, Any]:
-    """Give the first keys, and all that make it what it is."""
+    """Return the first keys, and all that make an object what it is."""
     keys = list(value)
     if depth <= 0:
         keys = [key for key in keys if key == "type"]
@@ -60,17 +169,17 @@ def _shorter_object(value: dict[str, Any], length: int, items: int, depth: int) 
     return found
 
 
+# Keys that a message, a part or a document must have, or is known by.
 _SHAPE = frozenset(
     {
         *("role", "parts", "finish_reason", "type", "name", "id", "content", "response", "modality", "uri", "file_id"),
         *("server_tool_call", "server_tool_call_response", "score"),
     }
 )
-"""Keys that a message, a part or a document must have, or is known by."""
 
 
 def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any]:
-    """Give the first items and the last ones: the question is at one end, the answer at the other."""
+    """Yield the first items and the last ones: the question is at one end, the answer at the other."""
     left_out = len(value) - items
     first = len(value) if left_out <= 0 else items // 2
     for one in value[:first]:
@@ -82,104 +191,27 @@ def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any
 
 
 def nothing_of(value: Any) -> Any:
-    """Give what stands for a value of which nothing is kept."""
+    """Return what stands for a value of which nothing is kept."""
     if isinstance(value, list):
         return [_mark(value[0], len(value))] if value else []
     return {"…": "cut"} if isinstance(value, dict) else "… [cut]"
 
 
 def _mark(sample: Any, count: int) -> Any:
-    """Give what stands for items that are left out: an item of the same shape."""
-    said = f"… [{count} cut]"
+    """Return what stands for items that are left out: an item of the same shape."""
+    note = f"… [{count} cut]"
     if not isinstance(sample, dict):
-        return said
+        return note
     if "role" in sample and "parts" in sample:
-        mark = {"role": sample["role"], "parts": [{"type": "text", "content": said}]}
+        mark = {"role": sample["role"], "parts": [{"type": "text", "content": note}]}
         return {**mark, "finish_reason": ""} if "finish_reason" in sample else mark
     if "type" in sample:
-        return {"type": "cut", "name": "cut", "content": said}
-    return {"id": "cut", "score": 0.0, "content": said} if "score" in sample else {"…": said}
-
-
-def to_json(value: Any, limit: int) -> str:
-    """Give a plain value as JSON of at most so many bytes; what is too long is cut inside it, and says so.
-
-    Args:
-        value: What `plain` gave.
-        limit: Bytes of the text.
-    """
-    text = _dumps(value)
-    if _fits(text, limit):
-        return text
-    more = 0  # items, of which so many were too many
-    for items, depth, shortest in LEVELS:
-        least = _dumps(shortened(value, shortest, items, depth))
-        if _fits(least, limit):
-            return _roomier(value, *_fuller(value, least, limit, (shortest, items, depth), more))
-        more = items
-    return _dumps(nothing_of(value))
-
-
-def _fuller(value: Any, least: str, limit: int, kept: Kept, more: int) -> tuple[str, int, Kept]:
-    """Give a text with more items in it: their number is between one that fits and one that does not."""
-    shortest, items, depth = kept
-    for _ in range(_HALVINGS if more > items else 0):
-        middle = (items + more) // 2
-        if middle == items:
-            break
-        text = _dumps(shortened(value, shortest, middle, depth))
-        if _fits(text, limit):
-            least, items = text, middle
-        else:
-            more = middle
-    return least, limit, (shortest, items, depth)
-
-
-_HALVINGS = 5
-
-
-def within(value: Any, limit: int) -> Any:
-    """Give a plain value, or as much of it as is written in so many bytes."""
-    if isinstance(value, str):
-        return cut_text(value, limit)
-    return value if _fits(_dumps(value), limit) else json.loads(to_json(value, limit))
-
-
-def _roomier(value: Any, least: str, limit: int, kept: Kept) -> str:
-    """Give a text with more of each text in it, as much as there is room for: the short ones are whole first."""
-    shortest, items, depth = kept
-    size = _size(least)
-    room = (limit - size) * len(least) / size  # characters, if all are as wide as these
-    longer, length = sorted(lengths(value)), float(shortest)
-    for place, one in enumerate(longer):
-        share = room / (len(longer) - place)
-        if one - length > share:
-            length += max(share, 0)
-            break
-        room -= max(one - length, 0) * (len(longer) - place)
-        length = max(length, one)
-    for part in (1.0, 0.9, 0.7, 0.5, 0.25):
-        if (whole := int(length * part)) <= shortest:
-            break
-        text = _dumps(shortened(value, whole, items, depth))
-        if _fits(text, limit):
-            return text
-    return least
-
-
-def cut_text(text: str, limit: int) -> str:
-    """Give a text of at most so many bytes, which says how much of it is missing."""
-    if _fits(text, limit):
-        return text
-    kept = text.encode("utf-8", "replace")[: limit - 48].decode("utf-8", "ignore")
-    return f"{kept}{missing(len(text) - len(kept))}"
-
-
-def _dumps(value: Any) -> str:
-    return _ENCODER.encode(value)
+        return {"type": "cut", "name": "cut", "content": note}
+    return {"id": "cut", "score": 0.0, "content": note} if "score" in sample else {"…": note}
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=name_of)
+_dumps = _ENCODER.encode
 
 
 def _fits(text: str, limit: int) -> bool:

@@ -7,7 +7,6 @@ import binascii
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from itertools import islice
@@ -18,33 +17,16 @@ from callspan.capture.patterns import lazily
 from callspan.core.signals import is_from_handler
 from callspan.core.text import encodable
 
-_NODES = 100_000
-"""How many values are read of one at most: fewer bytes than an attribute may have hold no more."""
-
-_CHARACTERS = 8_000_000
-"""How many of them are read of all texts of one value; of further ones only the beginning."""
-
+DEPTH = 32  # how deep a structure is written; what is deeper is named by its type
+ITEMS = 4096  # how many items of one list or object are written
+_NODES = 100_000  # how many values are read of one: fewer bytes than an attribute may have hold no more
+_CHARACTERS = 8_000_000  # how many of them are read of all texts of one value; of further ones only the beginning
 _KEPT = 100
+_BITS = 1024  # of a number: Python itself refuses to print longer ones
 
-_BITS = 1024
-"""Of a number: a longer one is none that anybody counts with, and Python itself refuses to print it."""
-
+# Takes an object that JSON does not have, or a dict or list; returns what stands for it, or `UNKNOWN`.
 Known = Callable[[Any], Any]
-"""Takes an object that JSON does not have, or a dict or a list; gives what stands for it, or `UNKNOWN`."""
-
 UNKNOWN: Any = object()
-
-
-DEPTH = 32
-"""How deep a structure is written; what is deeper is named by its type."""
-
-ITEMS = 4096
-"""How many items of one list or object are written at most."""
-
-
-def missing(count: int) -> str:
-    """Say how much is missing."""
-    return f"… [{count} characters cut]"
 
 
 class Message(dict[str, Any]):
@@ -53,37 +35,36 @@ class Message(dict[str, Any]):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class AlreadyPlain:
-    """What stands for an object, and is plain already.
+    """A value that stands for an object and need not be read again."""
 
-    Args:
-        value: A plain value.
-    """
+    __slots__ = ("value",)
 
-    value: Any
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class JsonText:
+    """A plain value that a part holds as JSON text: keys reveal secrets, so it is encoded after redaction."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 def plain(value: Any, known: Known | None = None) -> Any:
-    """Give a value as JSON can hold it; objects are named by their type, for their `repr` is the user's code.
+    """Return a value as JSON can hold it; this ends and does not raise, whatever the value is.
 
-    Binary data is its size and digest, never itself. Whatever the value is, this ends and does not raise.
-
-    Args:
-        value: Anything.
-        known: What knows some objects better.
+    Objects are named by their type, as their `repr` is the user's code. Binary data is its size and digest.
     """
-    if type(value) is str:  # nearly all of them
+    if type(value) is str:
         return value if value.isascii() else encodable(value)
     return _Reading(known).read(value, 0)
 
 
 class _Reading:
-    """Reads one value, of which there may be no end: it may hold itself, or one thing many times.
-
-    Args:
-        known: What knows some objects better.
-    """
+    """Reads one value, which may hold itself, or one thing many times."""
 
     def __init__(self, known: Known | None) -> None:
         self.known = known
@@ -92,10 +73,10 @@ class _Reading:
         self.around: set[int] = set()  # what holds the value that is read
 
     def read(self, value: Any, depth: int) -> Any:
-        """Give one value in it."""
+        """Return one value in it."""
         self.left -= 1
         cls: Any = type(value)
-        if cls is str:  # nearly all of them
+        if cls is str:
             self.room -= len(value)
             return self._text(value) if self.room < 0 or not value.isascii() else value
         if value is None or cls is bool:
@@ -108,8 +89,8 @@ class _Reading:
             return name_of(value)
 
     def _text(self, value: str) -> str:
-        if self.room < 0:
-            value = f"{value[:_KEPT]}{missing(len(value) - _KEPT)}" if len(value) > 2 * _KEPT else value
+        if self.room < 0 and len(value) > 2 * _KEPT:
+            value = f"{value[:_KEPT]}{missing(len(value) - _KEPT)}"
         return encodable(value)
 
     def _read(self, value: Any, cls: Any, depth: int) -> Any:  # noqa: PLR0911 - one line for each type
@@ -117,15 +98,13 @@ class _Reading:
             return self.read(value._value_, depth + 1)
         if issubclass(cls, (int, float)):
             return _number(value)
-        if depth >= DEPTH or self.left <= 0:
+        if depth >= DEPTH or self.left <= 0 or id(value) in self.around:
             return name_of(value)
         if issubclass(cls, str):
             self.room -= len(value)
             return self._text(value)
         if issubclass(cls, (bytes, bytearray, memoryview)):
             return binary(bytes(value))
-        if id(value) in self.around:
-            return name_of(value)
         self.around.add(id(value))
         try:
             if self.known is not None and (found := self.known(value)) is not UNKNOWN:
@@ -139,10 +118,10 @@ class _Reading:
         if issubclass(cls, Mapping):
             of_dict = issubclass(cls, dict)  # what a subclass defines is the user's code
             items = tuple(islice(dict.items(value) if of_dict else value.items(), most))
-            said = {_key(key): self.read(one, depth + 1) for key, one in items}
+            found = {_key(key): self.read(one, depth + 1) for key, one in items}
             if (more := (dict.__len__(value) if of_dict else len(value)) - len(items)) > 0:
-                said["…"] = f"{more} keys cut"
-            return said if SIGNS.isdisjoint(said) else unsealed(said)
+                found["…"] = f"{more} keys cut"
+            return found if _SEALED_KEYS.isdisjoint(found) else _unsealed(found)
         if issubclass(cls, _LISTS) or (cls.__module__ == "numpy" and cls.__name__ == "ndarray" and value.ndim):
             every = tuple(islice(value, most))
             more = len(value) - len(every)
@@ -151,22 +130,10 @@ class _Reading:
 
 
 _NOTHING: dict[Any, Any] = {}
+_VIEWS = (type(_NOTHING.keys()), type(_NOTHING.values()), type(_NOTHING.items()))
+_LISTS = (list, tuple, set, frozenset, deque, range, *_VIEWS)
 
-_LISTS = (
-    list,
-    tuple,
-    set,
-    frozenset,
-    deque,
-    range,
-    type(_NOTHING.keys()),
-    type(_NOTHING.values()),
-    type(_NOTHING.items()),
-)
-
-
-_NUMBERS = range(-(2**63), 2**63)
-"""Those that OpenTelemetry can carry; others are texts."""
+_NUMBERS = range(-(2**63), 2**63)  # those that OpenTelemetry can carry; others become texts
 
 
 def _number(value: Any) -> Any:
@@ -180,7 +147,7 @@ def _number(value: Any) -> Any:
 
 
 def name_of(value: Any) -> str:
-    """Return the name that stands for an object: its type."""
+    """Return the name of an object's type, which stands for it."""
     return encodable(f"<{type(value).__name__}>")
 
 
@@ -223,40 +190,52 @@ def _key(key: Any) -> str:
     return str(None if key is None else _of_object(key))
 
 
-_RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
-_LINE = b"x" * 57
-"""The shortest line that encoders break data into."""
+# Texts cut
 
-_URL = re.compile(
+
+def missing(count: int) -> str:
+    """Return the note that so many characters are missing."""
+    return f"… [{count} characters cut]"
+
+
+def cut_between_words(text: str, length: int) -> str:
+    """Return a text of at least so many characters, cut behind a whole word, URL or block of base64."""
+    if len(text) <= length:
+        return text
+    word = _WORD.match(text, length)
+    end = length if word is None else word.end()
+    return text if end == len(text) else f"{text[:end]}{missing(len(text) - end)}"
+
+
+_WORD = lazily(
+    r"[A-Za-z0-9+/=_.~%*()!:;,@-]{0,1000000}+(?:(?:\\r\\n|\\n|\r?\n)[A-Za-z0-9+/_-]{57,4096}+={0,2}){0,10000}+"
+)
+
+
+# Binary data
+
+_RUNS = bytes(120 if (chr(byte).isalnum() and byte < 128) or byte in b"+/_-" else 32 for byte in range(256))  # noqa: PLR2004
+_LINE = b"x" * 57  # the shortest line that encoders break data into
+
+_URL = lazily(
     r"data:(?P<mime>[\w.+-]+/[\w.+-]+)?(?:;(?!base64,)[\w.+-]{1,64}=[^;,\s\"'<>]{0,256}){0,8}+(?P<base64>;base64)?,"
     r"(?P<data>(?:[A-Za-z0-9+/=_.!~*()%-]|\\/)*+)",
     re.IGNORECASE,
 )
-
-_DATA = re.compile(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{57,}+(?:\\r\\n|\\n|\r?\n)?+)++[A-Za-z0-9+/_-]*+={0,2}")
-_SHORTEST = 200
-"""Characters of base64 outside of a URL: what is shorter is a key, a hash or an id."""
-
-_LONGEST = 1_000_000
-"""Characters of one text that are looked at, whatever the limit is."""
-
+_DATA = lazily(r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{57,}+(?:\\r\\n|\\n|\r?\n)?+)++[A-Za-z0-9+/_-]*+={0,2}")
+_SHORTEST = 200  # characters of base64 outside of a URL: what is shorter is a key, a hash or an id
+_LONGEST = 1_000_000  # characters of one text that are read, whatever the limit is
 _MIXED = (re.compile("[a-z]"), re.compile("[A-Z]"), re.compile("[0-9]"))
 
 
 def binary(data: bytes) -> dict[str, Any]:
-    """Describe binary data: its size and digest."""
+    """Return what stands for binary data: its size and digest."""
     return {"size": len(data), "sha256": sha256(data).hexdigest()}
 
 
 def without_blobs(text: str) -> str:
-    """Return the text with `data:` URLs and long base64 described instead, and nothing that only providers can read.
-
-    What is absurdly long is cut.
-    """
-    if len(text) > _LONGEST:
-        end = max(text.rfind(" ", _LONGEST - 1000, _LONGEST), _LONGEST - 1000)  # no half of a word: it may be a secret
-        text = f"{text[:end]}{missing(len(text) - end)}"
-    text = unsealed_text(text)
+    """Return a text with descriptions of its `data:` URLs and long base64, and without what only providers can read."""
+    text = _unsealed_text(cut_between_words(text, _LONGEST))
     if "data:" in text or "DATA:" in text:
         text = _URL.sub(_without_url, text)
     if len(text) >= _SHORTEST and _LINE in text.encode("utf-8", "replace").translate(_RUNS):
@@ -278,12 +257,12 @@ def _without_data(found: re.Match[str]) -> str:
 
 
 def _described(kind: str, text: str) -> str:
-    said = binary(decoded(text))
-    return f"[{kind}, {said['size']} bytes, sha256 {said['sha256']}]"
+    about = binary(decoded(text))
+    return f"[{kind}, {about['size']} bytes, sha256 {about['sha256']}]"
 
 
 def decoded(text: str) -> bytes:
-    """Give the data that a text holds as base64, or the text's own bytes if it holds none."""
+    """Return the data that a text holds as base64, or the text's own bytes if it holds none."""
     packed = re.sub(r"\\[rn/]|\s", lambda found: "/" if found[0] == "\\/" else "", text).rstrip("=")
     packed = packed.replace("-", "+").replace("_", "/")
     try:
@@ -292,43 +271,37 @@ def decoded(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-_ALWAYS = frozenset(
+# Sealed texts: encrypted results and signatures of reasoning, which providers want back and nobody else can read
+
+# Keys under which nothing else stands.
+_SEALED = frozenset(
     {
         *("encrypted_content", "encrypted_index", "encrypted_stdout", "encrypted_stderr", "encryptedContent"),
         *("thought_signature", "thoughtSignature", "thought_signatures", "redactedContent", "redacted_content"),
         "__gemini_function_call_thought_signatures__",
     }
 )
-"""Keys under which nothing else stands."""
-
+# Types of blocks whose `signature` or `data` is such a text; a program's own signature is none.
 _REASONING = frozenset({"thinking", "reasoning", "redacted_thinking", "reasoning_content", "signature_delta"})
-"""Types of blocks whose `signature` or `data` is such a text; a program's own signature is none."""
-
+# Keys of objects in which `signature` is one.
 _HOLDERS = frozenset({"extras", "thinking", "reasoning", "reasoning_content", "reasoningContent", "reasoningText"})
-"""Keys of objects in which `signature` is one."""
-
-SIGNS = _ALWAYS | _HOLDERS | {"signature", "data"}
-"""An object without any of these keys has nothing to leave out."""
+_SEALED_KEYS = _SEALED | _HOLDERS | {"signature", "data"}
 
 
-def unsealed(said: dict[str, Any]) -> dict[str, Any]:
-    """Return a plain object without such texts; what stands beside them stays.
-
-    Args:
-        said: The object, whose inner objects were read already: it is changed.
-    """
-    for holder in _HOLDERS & said.keys():
-        for inner in said[holder] if isinstance(said[holder], list) else (said[holder],):
+def _unsealed(found: dict[str, Any]) -> dict[str, Any]:
+    """Remove sealed texts from an object whose inner objects have none any more; what stands beside them stays."""
+    for holder in _HOLDERS & found.keys():
+        for inner in found[holder] if isinstance(found[holder], list) else (found[holder],):
             if isinstance(inner, dict):
                 inner.pop("signature", None)
-    for name in _ALWAYS & said.keys():
-        del said[name]
-    kind = said.get("type")
-    if said.get("thought") is True or (isinstance(kind, str) and _is_reasoning(kind)):
-        said.pop("signature", None)
+    for name in _SEALED & found.keys():
+        del found[name]
+    kind = found.get("type")
+    if found.get("thought") is True or (isinstance(kind, str) and _is_reasoning(kind)):
+        found.pop("signature", None)
         if kind in ("redacted_thinking", "reasoning.encrypted"):
-            said.pop("data", None)
-    return said
+            found.pop("data", None)
+    return found
 
 
 def _is_reasoning(kind: str) -> bool:
@@ -337,22 +310,19 @@ def _is_reasoning(kind: str) -> bool:
 
 _IN_TEXT = lazily(
     r"""
-    (\\*["'] (?:encrypted_(?:content|index|stdout|stderr)|encryptedContent|thought_?[sS]ignatures?|redacted_?[cC]ontent)
+    ((?:encrypted_(?:content|index|stdout|stderr)|encryptedContent|thought_?[sS]ignatures?|redacted_?[cC]ontent)
      \\*["']\s*:\s*\\*["'])
     [^"'\\\s]+
     """,
     re.VERBOSE,
 )
-_OF_REASONING = lazily(r"""(\\*["'](?:signature|data)\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=_-]{32,}""")
-
-SEALED = "[encrypted]"
-"""Stands for such a text where it stood in another one."""
+_OF_REASONING = lazily(r"""((?:signature|data)\\*["']\s*:\s*\\*["'])[A-Za-z0-9+/=_-]{32,}""")
 
 
-def unsealed_text(text: str) -> str:
-    """Return a text without those in it: what a tool answered is often JSON of what a model said."""
+def _unsealed_text(text: str) -> str:
+    """Replace sealed texts in another one: the answer of a tool is often JSON of a model's answer."""
     if "encrypted" in text or "ignature" in text or "edacted" in text:
-        text = _IN_TEXT.sub(rf"\1{SEALED}", text)
+        text = _IN_TEXT.sub(r"\1[encrypted]", text)
         if "thinking" in text or "reasoning" in text or "extras" in text:
-            text = _OF_REASONING.sub(rf"\1{SEALED}", text)
+            text = _OF_REASONING.sub(r"\1[encrypted]", text)
     return text

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from callspan.capture.redact import JsonText
-from callspan.capture.serialize import UNKNOWN, AlreadyPlain, Message, plain
+from callspan.capture.serialize import UNKNOWN, AlreadyPlain, JsonText, Message, plain
 from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, said_message
 
