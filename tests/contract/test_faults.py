@@ -87,7 +87,7 @@ NOT_AT_CALL_TIME = {
         "_drive",
     ),
     *("_note", "leave"),  # as short as an assignment
-    *("_call_hook", "_call_own"),  # what guards the users' hooks
+    *("_awaitable", "_call_own"),  # what guards the users' hooks
     "_drop",  # Python calls it, and swallows what it raises
 }
 

@@ -6,9 +6,10 @@ the caller's context *before* (`current`), and puts exactly that back (`restore`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from types import CoroutineType, coroutine
 from typing import Any
 
 from opentelemetry.context import Context, attach, detach, get_current
@@ -76,3 +77,34 @@ def attached(context: Context) -> Generator[None]:
     finally:
         if not is_left:
             reset(token)
+
+
+@coroutine
+def await_in(awaitable: Awaitable[Any], context: Context) -> Generator[Any, Any, Any]:
+    """Await something with this context current during each of its steps, and the caller's between them."""
+    steps: Any = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
+    value: Any = None
+    thrown: BaseException | None = None
+    while True:
+        before = current()
+        try:
+            try:
+                put(context)
+                item = steps.send(value) if thrown is None else steps.throw(thrown)
+            finally:
+                context = current()  # what it attached is kept for its next step
+                restore(before)
+        except StopIteration as done:
+            return done.value
+        except BaseException:
+            restore(before)
+            raise
+        value = thrown = None
+        try:
+            value = yield item
+        except BaseException as raised:  # noqa: BLE001 - it goes into the awaitable
+            thrown = raised
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

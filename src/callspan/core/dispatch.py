@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from inspect import isawaitable
 from threading import RLock
-from types import CoroutineType, coroutine
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 
 from callspan.core import state
-from callspan.core.context import current, put, restore
+from callspan.core.context import await_in, current, put, restore
 from callspan.core.event_loops import Pending
 from callspan.core.keys import RUN, SCOPED_CALLBACKS
 from callspan.core.operations import Subscriber
@@ -92,19 +92,15 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
         return
     if not subscriber.callspan_checked and subscriptions.check is not None:
         subscriptions.check(subscriber)
-    if wants_run(subscriber, run):
+    try:
+        wanted = subscriber.wants(run)
+    except Exception as error:  # noqa: BLE001 - the user's own code
+        log_failure(subscriber, "wants", error)
+        wanted = False
+    if wanted:
         run.subscribers = (*known, subscriber)
     else:
         run.declined = (*run.declined, subscriber)  # it may be registered in several ways, and is asked once
-
-
-def wants_run(subscriber: Subscriber, run: Run) -> bool:
-    """Ask a callback whether it listens to the run."""
-    try:
-        return bool(subscriber.wants(run))
-    except Exception as error:  # noqa: BLE001 - the user's own code
-        log_failure(subscriber, "wants", error)
-        return False
 
 
 def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
@@ -282,7 +278,7 @@ class Notification:
             restore(before)
             if type(error) is SkipSignal:
                 self.after = ()
-            self.call_rest_quietly()  # the others still receive it, and what comes after them ends the span
+            self.call_rest_quietly()  # the others still receive the event, and the span must end
             raise
         stop, self.error = self.error, None
         if stop is not None:
@@ -296,7 +292,7 @@ class Notification:
             if run.context is None or current().get(RUN) is run:  # its span is current, as in a model's body
                 result = await awaitable
             else:
-                result = await _in_context(awaitable, run.context)
+                result = await await_in(awaitable, run.context)
             if result is not None:
                 warn_of_result(subscriber, event, result)
             if subscriber.callspan_failures:
@@ -334,7 +330,7 @@ class Notification:
 
     def _call(self, call: HookCall, before: Context) -> Awaitable[Any] | None:
         """Call one hook with its run's span current; return what is to be awaited."""
-        run, subscriber, event, _ = call
+        run, subscriber, event, payload = call
         if subscriber.callspan_failures >= MAX_FAILURES or (run.ended and event.endswith("_start")):
             return None  # the run was ended while its start hooks were called
         context = run.context
@@ -342,7 +338,11 @@ class Notification:
             try:
                 if context is not None:
                     put(context)
-                return _call_hook(call)
+                return _awaitable(subscriber, event, getattr(subscriber, event)(run, *payload))
+            except BaseException as error:
+                if not is_isolated(subscriber, event, run, error):
+                    raise
+                return None
             finally:
                 if context is not None:
                     restore(before)
@@ -366,7 +366,7 @@ def _call_own(function: Callable[..., None], *args: Any) -> None:
     try:
         function(*args)
     except Exception as fault:  # noqa: BLE001 - the user's call goes on
-        state.failed("telling callbacks", fault)
+        state.failed("calling hooks", fault)
 
 
 def combine(notifications: Iterable[Notification]) -> Notification | None:
@@ -406,7 +406,7 @@ def call_chunk_hooks(
     hooks: Iterable[tuple[Subscriber, Callable[..., Any]]],
     event: str,
     run: Run,
-    said: Any,
+    token: Any,
     chunk: Any,
     keywords: Mapping[str, Any],
 ) -> tuple[Subscriber, Awaitable[Any]] | None:
@@ -422,28 +422,21 @@ def call_chunk_hooks(
         if subscriber.callspan_failures >= MAX_FAILURES:
             continue
         try:
-            result = hook(run, said, chunk, keywords) if subscriber.callspan_keywords else hook(run, said, chunk)
+            result = hook(run, token, chunk, keywords) if subscriber.callspan_keywords else hook(run, token, chunk)
         except BaseException as error:
             if not is_isolated(subscriber, event, run, error):
                 raise
             continue
-        if result is not None:
-            if isawaitable(result):
-                return subscriber, result
-            warn_of_result(subscriber, event, result)
-        if subscriber.callspan_failures:
-            set_failures(subscriber, 0)
+        if result is None and not subscriber.callspan_failures:  # nearly always
+            continue
+        awaitable = _awaitable(subscriber, event, result)
+        if awaitable is not None:
+            return subscriber, awaitable
     return None
 
 
-def _call_hook(call: HookCall) -> Awaitable[Any] | None:
-    run, subscriber, event, payload = call
-    try:
-        result = getattr(subscriber, event)(run, *payload)
-    except BaseException as error:
-        if not is_isolated(subscriber, event, run, error):
-            raise
-        return None
+def _awaitable(subscriber: Subscriber, event: str, result: Any) -> Awaitable[Any] | None:
+    """Return what an async hook returned; a plain one is done, and any other result is warned of."""
     if result is not None:
         if isawaitable(result):
             return result
@@ -451,34 +444,3 @@ def _call_hook(call: HookCall) -> Awaitable[Any] | None:
     if subscriber.callspan_failures:
         set_failures(subscriber, 0)
     return None
-
-
-@coroutine
-def _in_context(awaitable: Awaitable[Any], context: Context) -> Generator[Any, Any, Any]:
-    """Await an async hook with this context current during each of its steps, and the caller's between them."""
-    steps: Any = awaitable if type(awaitable) is CoroutineType else _awaited(awaitable)
-    value: Any = None
-    thrown: BaseException | None = None
-    while True:
-        before = current()
-        try:
-            try:
-                put(context)
-                item = steps.send(value) if thrown is None else steps.throw(thrown)
-            finally:
-                context = current()  # what the hook attached is kept for its next step
-                restore(before)
-        except StopIteration as done:
-            return done.value
-        except BaseException:
-            restore(before)
-            raise
-        value = thrown = None
-        try:
-            value = yield item
-        except BaseException as raised:  # noqa: BLE001 - it goes into the hook
-            thrown = raised
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
