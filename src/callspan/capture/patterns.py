@@ -7,12 +7,7 @@ from typing import Any, cast
 
 
 class _Pattern:
-    """Stands for a pattern until one of its methods is asked for; from then on it has the pattern's own.
-
-    Args:
-        pattern: The text of the pattern.
-        flags: Its flags.
-    """
+    """Stands for a pattern until one of its methods is asked for; from then on it has the pattern's own."""
 
     def __init__(self, pattern: str, flags: int) -> None:
         self._given = pattern, flags
@@ -27,10 +22,5 @@ class _Pattern:
 
 
 def lazily(pattern: str, flags: int = 0) -> re.Pattern[str]:
-    """Return a pattern that is compiled at its first use.
-
-    Args:
-        pattern: The text of the pattern.
-        flags: Its flags.
-    """
+    """Return a pattern that is compiled at its first use."""
     return cast("re.Pattern[str]", _Pattern(pattern, flags))

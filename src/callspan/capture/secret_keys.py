@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from callspan.capture.patterns import lazily
 
+# Keys of what people make up, which need not look like a secret
 PASSWORDS = (
     *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pass", "passwort", "kennwort"),
     *("password_hash", "password_digest", "password_salt", "passwd_hash", "pwd_hash", "pass_hash", "passwordhash"),
     *("password_confirmation", "password_confirm", "password_repeat", "password_again"),
 )
-"""Keys of what people make up, which need not look like a secret."""
 
+# What stands under such a key is replaced: alone, or as the last words of a longer one (`openai_api_key`)
 DENIED_KEYS = (
     *PASSWORDS,
     *("secret", "secrets", "secret_key", "secret_string"),
@@ -33,14 +34,13 @@ DENIED_KEYS = (
     *("jwt", "bearer", "otp", "auth", "authorization", "credential", "credentials", "cookie", "cookies", "set_cookie"),
     *("connection_string", "card_number", "credit_card", "cvv", "cvc", "ssn"),
 )
-"""What stands under such a key is replaced: alone, or as the last words of a longer one (`openai_api_key`)."""
 
+# Characters that a word needs to be told at the end of another one without a sign between (`dbpassword`)
 _SQUEEZED = 6
-"""Characters that a word needs to be told at the end of another one without a sign between (`dbpassword`)."""
 
 
 def words(key: str) -> str:
-    """Give a key as words with underscores: `apiKey`, `api-key` and `API Key` are all `api_key`."""
+    """Return a key as words with underscores: `apiKey`, `api-key` and `API Key` are all `api_key`."""
     return _END.sub("", _BETWEEN.sub("_", key.strip()).lower())
 
 
@@ -49,11 +49,7 @@ _END = lazily(r"[_0-9]+\Z")
 
 
 def denied(keys: Iterable[str] = ()) -> frozenset[str]:
-    """Give the words of the keys that are denied.
-
-    Args:
-        keys: Those besides the usual ones.
-    """
+    """Return the words of the keys that are denied."""
     return frozenset(found for key in (*DENIED_KEYS, *keys) if (found := words(key)))
 
 
@@ -62,12 +58,7 @@ USUAL = denied()
 
 @lru_cache(maxsize=4096)
 def is_denied(key: str, among: frozenset[str] = USUAL) -> bool:
-    """Tell whether what stands under this key is a secret.
-
-    Args:
-        key: The key.
-        among: The words that are denied.
-    """
+    """Return whether what stands under this key is a secret."""
     found = words(key[-_LONGEST:])
     if found.endswith(_OPEN) or _OPEN_PASS.search(found):
         return False
@@ -79,6 +70,7 @@ def is_denied(key: str, among: frozenset[str] = USUAL) -> bool:
     return any(len(one) >= _SQUEEZED and squeezed.endswith(one.replace("_", "")) for one in among)
 
 
+# Last words of keys that only sound like it: of lists in pages, and of what models read and write
 _OPEN = (
     *("page_token", "next_token", "continuation_token", "sync_token", "first_token", "last_token", "per_token"),
     *("pad_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token", "unk_token", "stop_token"),
@@ -93,27 +85,26 @@ _OPEN = (
         "cached_token",
     ),
 )
-"""Last words of keys that only sound like it: of lists in pages, and of what models read and write."""
 
+# Keys that end with `pass` and mean a round, a filter, a ticket or a success
 _OPEN_PASS = lazily(
     r"(?:^|_)(?:(?:first|second|third|last|next|prev|previous|single|double|multi|one|two|each|every|final|initial)"
     r"|(?:low|high|band|all|by|must|should|will|did|does|can|to|is|has|tests?|checks?|builds?|render|depth|shadow|color"
     r"|boarding|season|day|week|hall|forward|backward|warmup|training|compiler|optimi[sz]ation))_pass$"
 )
-"""Keys that end with `pass` and mean a round, a filter, a ticket or a success."""
 
+# The same where no sign stands before `pass`
 _SQUEEZED_PASS = lazily(
     r"(?:\w*[\W_])?(?:db|database|pg|postgres|mysql|mongo|redis|sql|smtp|imap|pop|mail|email|ftp|sftp|ssh|ldap|http|proxy"
     r"|user|usr|admin|root|my|login|auth|wifi|wlan|key|keystore|truststore|ssl|tls|rabbit|amqp|mqtt|ansible|sudo|vault)pass"
 )
-"""The same where no sign stands before `pass`."""
 
+# Characters of a key that are looked at, its last ones
 _LONGEST = 128
-"""Characters of a key that are looked at, its last ones."""
 
 
 def is_secret(key: str, value: object) -> bool:
-    """Tell whether a value under a denied key is a secret: nothing, a switch and a count of tokens are none."""
+    """Return whether a value under a denied key is a secret: nothing, a switch and a count of tokens are none."""
     if value is None or value == "" or isinstance(value, (bool, float)):
         return False
     last = words(key).rpartition("_")[2]
@@ -123,15 +114,15 @@ def is_secret(key: str, value: object) -> bool:
 
 
 _SMALLEST_PIN = 1000
+# What stands under `pass` where something was tested
 _VERDICTS = frozenset(
     {"yes", "no", "ok", "true", "false", "pass", "passed", "fail", "failed", "n/a", "skip", "skipped"}
 )
-"""What stands under `pass` where something was tested."""
 
 
 @lru_cache(maxsize=64)
 def stems(among: frozenset[str]) -> tuple[str, ...]:
-    """Give short texts of which each denied key ends with one, to look for before looking closer."""
+    """Return short texts of which each denied key ends with one, to look for before looking closer."""
     ends = {one.rpartition("_")[2][-_STEM:] for one in (*among, "sig", "signature")}
     return tuple(sorted(end for end in ends if not any(other != end and other in end for other in ends)))
 

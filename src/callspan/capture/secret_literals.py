@@ -20,6 +20,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+# Types, keywords, states and ways to log in: what stands behind a telling key in code, schemas and logs
 PLAIN = _words(
     """
     str string text txt int integer number numeric num float double decimal bool boolean byte bytes bytea char
@@ -40,8 +41,8 @@ PLAIN = _words(
     sample demo
     """
 )
-"""Types, keywords, states and ways to log in: what stands behind a telling key in code, schemas and logs."""
 
+# Words that begin a sentence, or are in one
 COMMON = _words(
     """
     too very quite rather still already
@@ -57,22 +58,13 @@ COMMON = _words(
     specified set sets returns rotate rotated
     """
 )
-"""Words that begin a sentence, or are in one."""
 
+# Those of the former that people take for a password
 WEAK = _words("secret secrets password passwords admin anonymous guest user username example sample demo default pass")
-"""Those of the former that people take for a password."""
 
 
 class Telling(NamedTuple):
-    """A telling key in a text, and how its value is joined to it.
-
-    Args:
-        key: The key as it is written.
-        sign: What stands between key and value, with its spaces; of a command line's option a space.
-        opened: The quote that the key stands behind, if there is one.
-        line: The beginning of the line, up to the key.
-        own: Whether the program named the key: then whatever stands behind it is a secret.
-    """
+    """A telling key in a text, and how its value is joined to it."""
 
     key: str
     sign: str
@@ -116,6 +108,7 @@ _PLACE = r"""
   | \#\{[^{}\n]{0,80}\} | :[a-z_]\w{0,64} | ~
 """
 
+# What documents and templates have in the place of a secret
 _PLACEHOLDER = lazily(
     rf"""
     (?: (?i:bearer|basic|token|digest)\s+ )? (?: {_PLACE} ) [.:@/]{{0,2}}
@@ -126,7 +119,6 @@ _PLACEHOLDER = lazily(
     """,
     re.VERBOSE,
 )
-"""What documents and templates have in the place of a secret."""
 
 
 _PATH = lazily(r"[*&$@]{0,2}[A-Za-z_$]+[0-9]{0,2}(?:(?:\.|->|::|\?\.|!\.)[A-Za-z_$]+[0-9]{0,2})+[!?]?")
@@ -141,17 +133,12 @@ _CODE_LINE = lazily(
     r"\s*(?:let|const|var|val|final|return|if|elif|while|for|def|fn|func|my|our|local|private|public)\b|.*[({]$|.*\.$"
 )
 
+# Characters of a word with digits, of one without, and of a number, that may be a key
 _OPAQUE, _MIXED, _COUNT = 6, 20, 9
-"""Characters of a word with digits, of one without, and of a number, that may be a key."""
 
 
 def is_placeholder(literal: str, key: str) -> bool:
-    """Return whether a quoted value only stands for a secret, names a type, or is a sentence.
-
-    Args:
-        literal: What stands between the quotes.
-        key: The key before it.
-    """
+    """Return whether a quoted value only stands for a secret, names a type, or is a sentence."""
     if len(literal) > _LONGEST:
         return False
     text = literal.strip()
@@ -172,24 +159,19 @@ def _is_plain(word: str, key: str, *, quoted: bool) -> bool:
 _VARIABLE = lazily(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _SIGNS = lazily(r"[\W_]{1,3}")
 
+# Characters of a value that may be a sentence
 _LONGEST = 400
-"""Characters of a value that may be a sentence."""
 
+# Functions that take a name, a label or a message
 _LOOKUP = lazily(
     r"(?i:get|find|fetch|read|load|lookup|query|select|require|prompt|input|ask|print|log|format|pop|open|has|is|use|expect)"
     r"(?:(?=[A-Z_])\w*)?|getenv|env|environ|getpass|getattr|config|headers?|t|_|gettext|cast|isinstance|fixture|describe|it|test"
     r"|\w*(?:Error|Exception|Header|Field|Column|Depends|Query|Form|Option|Argument|argument|Label\w*)"
 )
-"""Functions that take a name, a label or a message."""
 
 
 def may_hold(call: str, literal: str) -> bool:
-    """Return whether a call is given a secret: `SecretStr("x")` is, `state.push("x")` is if that looks like one.
-
-    Args:
-        call: The function's name, with what it belongs to.
-        literal: The text that it is given.
-    """
+    """Return whether a call is given a secret: `SecretStr("x")` is, `state.push("x")` is if that looks like one."""
     name = call.replace("::", ".").rpartition(".")[2]
     if _LOOKUP.fullmatch(name):
         return False
@@ -200,13 +182,7 @@ _WRAPPER = lazily(r"(?i)pass|secret|key|token|hash|crypt|encode|decode|quote|^(?
 
 
 def is_literal(word: str, rest: str, telling: Telling) -> bool:
-    """Return whether a value without quotes is a secret.
-
-    Args:
-        word: The value, up to the next space or sign.
-        rest: The rest of its line.
-        telling: The key before it.
-    """
+    """Return whether a value without quotes is a secret."""
     bare = word.rstrip(".,;:!?*") or word
     if telling.own or not any(map(str.isalnum, bare)):
         return telling.own
@@ -223,12 +199,7 @@ def is_literal(word: str, rest: str, telling: Telling) -> bool:
 
 
 def is_phrase(text: str, telling: Telling) -> bool:
-    """Return whether several words to the end of a line are a pass phrase: those of a sentence have other words.
-
-    Args:
-        text: The words.
-        telling: The key before them.
-    """
+    """Return whether several words to the end of a line are a pass phrase: those of a sentence have other words."""
     if telling.sort != "password" or telling.sign == " ":
         return False
     found = text.replace("-", " ").split()

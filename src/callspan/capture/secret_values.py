@@ -10,26 +10,21 @@ from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import is_denied, stems, words
 from callspan.capture.secret_literals import Telling, is_literal, is_phrase, is_placeholder, may_hold
 
+# Stands for a secret
 REDACTED = "[redacted]"
-"""Stands for a secret."""
 
+# Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often
 _TAIL, _TAIL_ESCAPED = 10, 40
-"""Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often."""
 
+# A key as it is met from its end: a word, or one like `api key`
 _KEY_BACKWARDS = lazily(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
-"""A key as it is met from its end: a word, or one like `api key`."""
 
 _LONGEST_KEY = 128
 _SIGNS = lazily(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]{0,64}(?:\*{1,2}[ \t]{1,8})?)")
 
 
 def values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Give the places of what stands behind a telling key and a colon or an equals sign.
-
-    Args:
-        text: The text.
-        among: The words of the keys whose values are secrets.
-    """
+    """Return the places of what stands behind a telling key and a colon or an equals sign."""
     done = 0
     for at in _telling_signs(text, among):
         if at < done:
@@ -72,7 +67,7 @@ def _pattern(among: frozenset[str]) -> re.Pattern[str]:
 
 
 def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
-    """Give the places of the colons and equals signs before which something like a denied key stands."""
+    """Return the places of the colons and equals signs before which something like a denied key stands."""
     parts = text.replace("=", ":").split(":")
     tail = _TAIL if '\\"' not in text else _TAIL_ESCAPED
     ends = {part[-tail:] for part in parts}
@@ -87,26 +82,26 @@ def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
             yield at
 
 
+# What stands between a key and its value in a program: a type, a call, a letter before the quotes
 _CODE = lazily(r"""(?:[\w.\[\]|&<>? ]{1,64}=\s{0,8})?(?:([\w.:]{1,64})\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
-"""What stands between a key and its value in a program: a type, a call, a letter before the quotes."""
 
 _TRIPLE = lazily(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
 _QUOTED = lazily(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
 _ESCAPED = lazily(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
 _END_OF_WORD = lazily(r"""[^\s"'`&,;)}\]<>\\]+""")
+# A value without quotes: enough of it to tell what it is, as there may be many of them in one word
 _WORD = lazily(r"""(?:(?i:bearer|basic|digest|token|negotiate)[ ]{1,4}(?=\S{0,64}[0-9]))?[^\s"'`&,;)}\]<>\\]{1,256}""")
-"""A value without quotes: enough of it to tell what it is, as there may be many of them in one word."""
+# The rest of a header, by the quotes that it stands in
 _LINE = {"": re.compile(r"[^\r\n]+"), **{one: re.compile(rf"[^\r\n\\{one}]+") for one in "\"'`"}}
-"""The rest of a header, by the quotes that it stands in."""
 
 _PLAIN = lazily(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
+# Keys under which a number of a few digits is a secret
 _SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")
-"""Keys under which a number of a few digits is a secret."""
 
+# How the value of a header begins, if it is one
 _HEADER = lazily(
     r"(?i:[\w.-]+=|(?:bearer|basic|digest|token|negotiate|apikey|hmac|aws4-hmac-sha256)\s+\S|(?:[a-z][\w-]{2,20}\s)?\S*[0-9])"
 )
-"""How the value of a header begins, if it is one."""
 
 
 def _value(text: str, at: int, telling: Telling) -> tuple[int, int]:
@@ -142,8 +137,8 @@ def _in_quotes(text: str, at: int) -> tuple[int, int] | None:
     return None
 
 
+# How brackets begin that hold literals; others hold code, or the schema of a value
 _LITERALS = lazily(r"""[\[({]\s{0,64}(?:\\*["'](?!type\\*["']\s*:)|[0-9])""")
-"""How brackets begin that hold literals; others hold code, or the schema of a value."""
 
 
 def _in_brackets(text: str, at: int, telling: Telling) -> tuple[int, int]:
@@ -182,20 +177,15 @@ def _is_in_model(text: str, at: int) -> bool:
 
 
 _LONGEST_MODEL = 160
+# What stands before the last part of a fine-tuned model's name: organization and suffix may be called anything
 _FINE_TUNED = lazily(r"(?<![\w:-])ft:[\w.-]{2,64}:(?:[\w-]{0,32}:){1,2}\Z", re.ASCII)
-"""What stands before the last part of a fine-tuned model's name: organization and suffix may be called anything."""
 
+# Characters behind a value that tell whether it is one of a sentence
 _REST = 120
-"""Characters behind a value that tell whether it is one of a sentence."""
 
 
 def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Return the places of what is given to the options of commands: `--password x`, `mysql -px`.
-
-    Args:
-        text: The text.
-        among: The words of the keys whose values are secrets.
-    """
+    """Return the places of what is given to the options of commands: `--password x`, `mysql -px`."""
     for found in _OPTION.finditer(text):
         if not is_denied(found[1], among):
             continue
@@ -204,18 +194,14 @@ def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
+# Begins with the sign itself: then the search is a fast one
 _OPTION = lazily(
     r"""-(?<![^\s"'`(\[,]-)-?([A-Za-z][\w-]{2,40})(?:[ ]{1,4}|\\*["'],\s?(?=\\*["']))(?=[^\s-])""", re.ASCII
 )
-"""Begins with the sign itself: then the search is a fast one."""
 
 
 def short_options(text: str) -> Iterator[tuple[int, int]]:
-    """Return the places of what is given to the short options of some commands: `mysql -px`, `curl -u ada:x`.
-
-    Args:
-        text: The text.
-    """
+    """Return the places of what is given to the short options of some commands: `mysql -px`, `curl -u ada:x`."""
     if any(command in text for command in _COMMANDS):
         for found in _SHORT_OPTION.finditer(text):
             yield next(found.span(group) for group in (1, 2, 3) if found[group] is not None)
@@ -238,44 +224,30 @@ _KEYS_SPOKEN = ("password", "passphrase", "passcode", "passwd", "secret", "token
 
 
 def spoken(text: str) -> Iterator[tuple[int, int]]:
-    """Return the places of what a sentence says that a password is: `the password is hunter2`.
-
-    Args:
-        text: The text.
-    """
-    at = 0
-    for part in text.split(_IS)[:-1]:
-        at += len(part) + len(_IS)
-        if part[-12:].lower().endswith(_KEYS_SPOKEN) and (found := _SPOKEN.match(text, at)):
-            word = found[1].rstrip(".!?)")
-            yield found.start(1), found.start(1) + len(word)
+    """Return the places of what a sentence says that a password is: `the password is hunter2`."""
+    at = text.find(_IS)
+    while at >= 0:
+        if text[max(at - 12, 0) : at].lower().endswith(_KEYS_SPOKEN) and (found := _SPOKEN.match(text, at + len(_IS))):
+            yield found.start(1), found.start(1) + len(found[1].rstrip(".!?)"))
+        at = text.find(_IS, at + len(_IS))
 
 
 _IS = " is "
 
 
 def netrc(text: str) -> Iterator[tuple[int, int]]:
-    """Return the places of passwords as `.netrc` has them.
-
-    Args:
-        text: The text.
-    """
+    """Return the places of passwords as `.netrc` has them."""
     return (found.span(1) for found in _NETRC.finditer(text))
 
 
 _NETRC = lazily(r"\blogin\s{1,8}\S{1,128}\s{1,8}password\s{1,8}(\S{2,128})")
 
 
-_ELEMENT = lazily(r"<([\w:.-]{1,64})(?:\s[^<>]{0,256})?>([^<>]{1,4096})</\1>")
+_ELEMENT = lazily(r"<([\w:.-]{1,64})(?:\s[^<>]{0,256})?>([^<>]{1,4096})(?:</\1>|… \[[0-9]{1,12} characters cut\]\Z)")
 
 
 def elements(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Give the places of what stands in an element with a telling name.
-
-    Args:
-        text: The text.
-        among: The words of the keys whose values are secrets.
-    """
+    """Return the places of what stands in an element with a telling name."""
     return (
         found.span(2)
         for found in _ELEMENT.finditer(text)
@@ -288,12 +260,7 @@ _NAMED = lazily(r"""(?:[nN]ame|[kK]ey)\\*["']?\s?[:=]\s?\\*["']?([\w.-]{3,64})\\
 
 
 def named_values(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:
-    """Return the places of values whose name stands before them: `{"name": "DB_PASSWORD", "value": "x"}`, in YAML too.
-
-    Args:
-        text: The text.
-        among: The words of the keys whose values are secrets.
-    """
+    """Return the places of values behind their name: `{"name": "DB_PASSWORD", "value": "x"}`, in YAML too."""
     for found in _VALUE.finditer(text):
         named = _NAMED.search(text, max(found.start() - _LONGEST_KEY, 0), found.start())
         if named is not None and is_denied(named[1], among):
@@ -306,7 +273,7 @@ _BRACKET = lazily(r"""[\[\]{}()]|"(?:[^"\\]|\\.)*+(?:"|\Z)""", re.DOTALL)
 
 
 def _closed(text: str, at: int) -> int:
-    """Give where the bracket that opens here is closed."""
+    """Return where the bracket that opens here is closed."""
     depth = 0
     for found in _BRACKET.finditer(text, at):
         depth += 1 if found[0] in "[{(" else -1 if found[0] in "]})" else 0

@@ -29,20 +29,14 @@ _SHORTEST = 6
 
 _IN_RUNS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+*~")
 _RUNS = bytes(120 if byte in _IN_RUNS else 32 for byte in range(256))
-_LONG = b"x" * 12
-"""Keys are long words: this is what one looks like after `translate`."""
+_LONG = b"x" * 12  # a long word after `translate`, as keys are
 
 _NUMBERS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII's digits
 _CARDS = b"0" * 14
 
 
 def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
-    """Give the text with keys, tokens, passwords, addresses and cards of known shapes replaced.
-
-    Args:
-        text: The text.
-        among: The words of the keys whose values are secrets.
-    """
+    """Return the text with keys, tokens, passwords, addresses and cards of known shapes replaced."""
     if len(text) < _SHORTEST:
         return text
     data = text.encode("utf-8", "replace")
@@ -51,23 +45,19 @@ def without_secrets(text: str, among: frozenset[str] = USUAL) -> str:
         text = _replaced(text, _addresses)
     if b":" in data or b"=" in data:
         text = _replaced(text, values, among)
-    if b" -" in data or b"--" in data:
+        if b"alue" in data:
+            text = _replaced(text, named_values, among)
+    if b"-" in data and (b" -" in data or b"--" in data):
         text = _replaced(_replaced(text, options, among), short_options)
-    if b" is " in data and any(part in data for part in _SPOKEN_OF):
+    if b" is " in data:
         text = _replaced(text, spoken)
     if b"login " in data:
         text = _replaced(text, netrc)
-    if b"alue" in data:
-        text = _replaced(text, named_values, among)
-    if b"</" in data:
+    if b"<" in data and b"</" in data:
         text = _replaced(text, elements, among)
     if _CARDS in data.translate(_NUMBERS, b" -\xc2\xa0"):
         text = _replaced(text, _cards)
     return text
-
-
-_SPOKEN_OF = (b"assw", b"oken is ", b"ecret is ", b"key is ", b"assphrase", b"asscode")
-"""Parts of the words for a password: nearly all sentences have none."""
 
 
 def without_keys(text: str) -> str:
@@ -76,22 +66,29 @@ def without_keys(text: str) -> str:
 
 
 def _without_shapes(text: str, data: bytes) -> str:
-    runs = data.translate(_RUNS)
-    if _LONG in runs and (b"PRIVATE KEY" in data or _holds_keys(_long_words(data, runs))):
-        text = _without_keys(text)
+    words = _long_words(data)
+    if words and (b"PRIVATE KEY" in data or _holds_keys(words)):
+        text = _BASIC.sub(_without_basic, _KEYS.sub(REDACTED, text))
     return _IN_URL.sub(REDACTED, text) if b"@" in data else text
 
 
-def _holds_keys(long_words: str) -> bool:
-    """Return whether there is a key among them: those with a sign of one are few, and the whole text is long."""
-    if _SIGN.search(long_words) is None:
+def _holds_keys(words: str) -> bool:
+    """Return whether there is a key among long words; only those with a sign of one are searched closely."""
+    if "\\" in words or "%" in words:
+        words = _ESCAPES.sub(" ", words)
+    if not _has_sign(words):
         return False
-    signed = "\n".join(word for word in long_words.split("\n") if _SIGN.search(word))
+    signed = "\n".join(filter(_has_sign, words.split("\n")))
     return "webhookb2" in signed or _KEYS.search(signed) is not None or _BASIC.search(signed) is not None
 
 
-def _long_words(data: bytes, runs: bytes) -> str:
-    """Give the long words, each with the few characters before it: they may say `Bearer`."""
+def _has_sign(words: str) -> bool:
+    return _SIGN.search(words) is not None or any(sign in words for sign in _SIGNS_INSIDE)
+
+
+def _long_words(data: bytes) -> str:
+    """Return the long words, each with the few characters before it: they may be `Bearer`."""
+    runs = data.translate(_RUNS)
     found: set[bytes] = set()
     at = runs.find(_LONG)
     while at >= 0:
@@ -104,15 +101,13 @@ def _long_words(data: bytes, runs: bytes) -> str:
     return b"\n".join(found).decode("utf-8", "replace")
 
 
-_BEFORE = 16
-"""Characters before a word: `Bearer `, or the number of a bot."""
-
-_LONGEST_WORD = 20
-"""Letters of a word that may be one of a language."""
+_BEFORE = 16  # characters before a word: `Bearer `, or the number of a bot
+_LONGEST_WORD = 20  # letters of a word that may be one of a language
 
 
 # Keys
 
+# What the keys of providers begin with; a digit or great length tells them from words
 _PREFIXES = r"""
     lsv2_[a-z]{2}_ | ls__ | gh[opsur]_ | github_pat_ | gl(?:pat|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-
   | GR1348941 | xox[a-z]- | xox[a-z]\.xox[a-z]- | xapp- | pypi- | dckr_[op]at_ | do[opr]_v1_
@@ -124,20 +119,19 @@ _PREFIXES = r"""
   | AGE-SECRET-KEY- | wandb_v1_ | bedrock-api-key- | ops_eyJ | sgp_ | phx_ | vercel_blob_rw_ | nfp_ | t1\.9e | AQVN
   | pat-(?:na|eu)[0-9]- | EAA[AMC][A-Za-z0-9]{40}
 """
-"""What the keys of providers begin with; a digit or great length tells them from words."""
 
+# The same, but names of models, tools and packages begin so too: what follows must look like nothing else
 _SHORT_PREFIXES = r"""
     gsk_ | csk- | hf_ | xai- | pplx- | r8_ | tvly- | nvapi- | fw_ | jina_ | e2b_ | fc- | pa- | npm_ | pcsk_ | dapi
   | esecret_ | LTAI | AKCp
 """
-"""The same, but names of models, tools and packages begin so too: what follows must look like nothing else."""
 
+# Keys that begin as words do: the whole of them is looked for
 _WHOLE = r"""
     sess-[A-Za-z0-9]{40}
   | re_[A-Za-z0-9]{8,10}_[A-Za-z0-9]{20,32} | ico-[A-Za-z0-9]{32} | pul-[0-9a-f]{40} | sq[apu]_[A-Za-z0-9]{40}
   | secret_[A-Za-z0-9]{43} | key-[0-9a-f]{32} | pat[A-Za-z0-9]{14}\.[0-9a-f]{64}
 """
-"""Keys that begin as words do: the whole of them is looked for."""
 
 _KEY = rf"""
       sk[-_](?:proj|ant|or|svcacct|admin|lf|live|test|prod)[-_][\w\-*]{{6,}}
@@ -168,18 +162,29 @@ _KEY = rf"""
 
 _SCHEME = r"(?i:bearer)\s{1,64}(?=[^\s]{0,256}(?:[0-9]|[.~+=][A-Za-z])|[A-Za-z_]{24})[\w.~+/\-]{8,}=*"
 
+
+def _by_first_letter(alternatives: str) -> str:
+    """Return a pattern of alternatives that is six times as fast: `ab | ac | d` becomes `a(?:b|c)|d(?:)`."""
+    groups: dict[str, list[str]] = {}
+    for one in re.split(r"\s\|\s", alternatives):
+        begin = one.strip()[:1]
+        groups.setdefault(begin, []).append(one.strip()[1:])
+    return "|".join(f"{begin}(?:{'|'.join(rest)})" for begin, rest in groups.items())
+
+
 _SIGN = lazily(
-    rf"""
-    sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | A3T | ABSK | AIza | AQ\. | SG\. | SK[0-9a-f] | eyJ
-  | hooks\.slack | 1//0 | :AA | -us[0-9] | pat\. | sat\. | JQQJ99 | {"|".join(f"{digit}Q~" for digit in range(10))}
-  | sha256~ | oy2 | A3- | api/webhooks | webhookb2 | \.atlasv1
-  | M[\w-]{{22,27}}\. | N[\w-]{{22,27}}\. | O[\w-]{{22,27}}\.
-  | Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s
-  | {_WHOLE} | {_PREFIXES} | {_SHORT_PREFIXES}
-    """,
-    re.VERBOSE,
+    "(?<![A-Za-z0-9])(?:"
+    + _by_first_letter(
+        r"sk- | sk_ | pk- | pk_ | rk_ | rk- | AKIA | ASIA | ABIA | ACCA | A3T | ABSK | AIza | AQ\. | SG\. | SK[0-9a-f]"
+        r" | eyJ | hooks\.slack | 1//0 | pat\. | sat\. | sha256~ | oy2 | A3- | api/webhooks | webhookb2"
+        r" | M[\w-]{22,27}\. | N[\w-]{22,27}\. | O[\w-]{22,27}\."
+        r" | Bearer\s | bearer\s | BEARER\s | Basic\s | basic\s | BASIC\s"
+        f" | {_WHOLE} | {_PREFIXES} | {_SHORT_PREFIXES}"
+    )
+    + ")"
 )
-"""All alternatives begin with a letter of their own, which makes it as fast as it can be."""
+_SIGNS_INSIDE = (":AA", "-us", "JQQJ99", "Q~", ".atlasv1")  # these stand within a key
+_ESCAPES = lazily(r"\\(?:[bfnrt]|u[0-9a-fA-F]{4})|%[0-9a-fA-F]{2}")
 
 _KEYS = lazily(  # what precedes one may be escaped: `\n`, `<`, `%20`
     rf"""
@@ -190,10 +195,6 @@ _KEYS = lazily(  # what precedes one may be escaped: `\n`, `<`, `%20`
 )
 
 _BASIC = lazily(r"(?i:basic)\s+([A-Za-z0-9+/_-]{8,}={0,2})")
-
-
-def _without_keys(text: str) -> str:
-    return _BASIC.sub(_without_basic, _KEYS.sub(REDACTED, text))
 
 
 def _without_basic(found: re.Match[str]) -> str:
@@ -227,8 +228,8 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
             yield local.start(), found.end()
 
 
+# Before the address of a computer: `ssh deploy@host.example`.
 _LOGIN = lazily(r"\b(?:ssh|scp|sftp|rsync|mosh)[ ][^\n|;&]*\Z")
-"""Before the address of a computer: `ssh deploy@host.example`."""
 
 
 # Cards
@@ -262,12 +263,12 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
 
 _NO_SIGNS = str.maketrans("", "", " -\u00a0")
 
+# The number of a card is larger
 SMALLEST_CARD = 10**13
-"""The number of a card is larger."""
 
 
 def is_card(number: str) -> bool:
-    """Tell whether a number is that of a card: an issuer's, and right by its check digit."""
+    """Return whether a number is that of a card: an issuer's, and right by its check digit."""
     digits = number.translate(_NO_SIGNS)
     if _ISSUED.fullmatch(digits) is None:
         return False
@@ -276,7 +277,7 @@ def is_card(number: str) -> bool:
 
 
 def _replaced(text: str, find: Callable[..., Iterator[tuple[int, int]]], *given: Any) -> str:
-    """Give the text with what stands in the places that are found replaced; they come in order."""
+    """Return the text with what stands in the places that are found replaced; they come in order."""
     kept: list[str] = []
     done = 0
     for start, end in find(text, *given):

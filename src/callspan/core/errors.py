@@ -12,14 +12,14 @@ from callspan.capture.secrets import without_secrets
 from callspan.core import state
 from callspan.core.text import ERROR_LIMIT, cut, encodable, safe_name
 
+# Characters of a stack trace; the innermost frames are kept
 STACK_LIMIT = 16_384
-"""Characters of a stack trace; the innermost frames are kept."""
 
+# Characters of a text that are looked at; what is cut off later is the half of a secret at its end
 _READ = 65_536
-"""Characters of a text that are looked at; what is cut off later is the half of a secret at its end."""
 
+# How many of them are looked at
 _FRAMES = 100
-"""How many of them are looked at."""
 
 # Their text quotes what a model or a user wrote.
 _QUOTING = frozenset(
@@ -37,8 +37,8 @@ _QUOTING = frozenset(
     }
 )
 
+# `error.type` of a tool that answered with an error: MCP's conventions have the name.
 TOOL_ERROR = "tool_error"
-"""`error.type` of a tool that answered with an error: MCP's conventions have the name."""
 
 
 class ToolError(Exception):
@@ -48,15 +48,15 @@ class ToolError(Exception):
     """
 
 
+# How many causes of an error are looked at: a chain may be endless
 _CHAIN = 8
-"""How many causes of an error are looked at: a chain may be endless."""
 
+# Which exception this is, without holding it: its identity and the instruction that raised it
 Origin = tuple[int, CodeType | None, int]
-"""Which exception this is, without holding it: its identity and the instruction that raised it."""
 
 
 def error_type(error: BaseException) -> str:
-    """Give `error.type`: the class by its full name, a builtin by its bare one."""
+    """Return `error.type`: the class by its full name, a builtin by its bare one."""
     cls = type(error)
     if cls is ToolError:
         return TOOL_ERROR
@@ -66,7 +66,7 @@ def error_type(error: BaseException) -> str:
 
 
 def origin(error: BaseException) -> Origin:
-    """Give what tells this exception from another one that is later stored at the same address."""
+    """Return what tells this exception from another one that is later stored at the same address."""
     innermost = error.__traceback__
     while innermost is not None and innermost.tb_next is not None:
         innermost = innermost.tb_next
@@ -76,7 +76,7 @@ def origin(error: BaseException) -> Origin:
 
 
 def error_text(error: BaseException) -> str:
-    """Give the text that may be written, or an empty one.
+    """Return the text that may be written, or an empty one.
 
     Errors that quote a model or a user give none; those of pydantic are written without their input; others are
     cut and lose what looks like a secret.
@@ -98,7 +98,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _quotes(error: BaseException) -> bool:
-    """Tell whether its text may quote: it is such an error, or repeats the text of one that it answers to."""
+    """Return whether its text may quote: it is such an error, or repeats the text of one that it answers to."""
     if type(error) is ToolError or _names(error) & _QUOTING:
         return True
     text = str(error)
@@ -133,7 +133,7 @@ def _validation_text(error: Any) -> str:
 
 
 def exception_event(error: BaseException, text: str) -> dict[str, str]:
-    """Give the attributes of the `exception` event: type, text and where it was raised."""
+    """Return the attributes of the `exception` event: type, text and where it was raised."""
     said = f"{error_type(error)}: {text}" if text else error_type(error)
     event = {
         semconv.EXCEPTION_TYPE: error_type(error),

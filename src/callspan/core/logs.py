@@ -9,45 +9,30 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 
 from callspan.core import state
 
+# The conventions' event of one call of a model
 DETAILS = "gen_ai.client.inference.operation.details"
-"""The conventions' event of one call of a model."""
 
+# The conventions' event of a run that was scored; it stands on the span too
 EVALUATION = "gen_ai.evaluation.result"
-"""The conventions' event of a run that was scored; it stands on the span too."""
 
+# The conventions' event of a call of a model, of embeddings or of a retriever that failed
 FAILED = "gen_ai.client.operation.exception"
-"""The conventions' event of a call of a model, of embeddings or of a retriever that failed."""
 
 
 def tell_details(run: Any, content: Mapping[str, Any]) -> None:
-    """Write the event of a model's call: all that its span says, but what was said as values instead of JSON.
-
-    Args:
-        run: The run, whose span says all that it will.
-        content: What was said.
-    """
+    """Write the event of a model's call: all that its span says, but what was said as values instead of JSON."""
     of_content = {row.name for row in (*run.row.asked, *run.row.answered)}
     said = getattr(run.span, "attributes", None) or run.identity
     _emit(run, DETAILS, {**{name: value for name, value in said.items() if name not in of_content}, **content})
 
 
 def tell_exception(run: Any, said: Mapping[str, Any]) -> None:
-    """Write the event of a failure, once, where it began.
-
-    Args:
-        run: The run.
-        said: The attributes of the exception.
-    """
+    """Write the event of a failure, once, where it began."""
     _emit(run, FAILED, said, SeverityNumber.WARN)
 
 
 def tell_evaluation(run: Any, attributes: Mapping[str, Any]) -> None:
-    """Write the event of a run that was scored.
-
-    Args:
-        run: The run, which is ending.
-        attributes: How it was scored.
-    """
+    """Write the event of a run that was scored."""
     _emit(run, EVALUATION, attributes)
 
 

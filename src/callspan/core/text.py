@@ -10,17 +10,17 @@ from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import USUAL
 from callspan.capture.secrets import without_keys, without_secrets
 
+# Characters of a span or event name; longer ones are data, not names
 NAME_LIMIT = 256
-"""Characters of a span or event name; longer ones are data, not names."""
 
+# Characters of an error's text (interface.md, Errors).
 ERROR_LIMIT = 1024
-"""Characters of an error's text (interface.md, Errors)."""
 
 _CUT = "…"
 
 
 def encodable(text: str) -> str:
-    """Give the text as plain `str` that UTF-8 can carry.
+    """Return the text as plain `str` that UTF-8 can carry.
 
     A lone surrogate in a span name, an event name or a status makes the OTLP encoder lose the whole batch.
     """
@@ -31,18 +31,12 @@ def encodable(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Give at most `limit` characters of the text, with a sign where something is missing."""
+    """Return at most `limit` characters of the text, with a sign where something is missing."""
     return text if len(text) <= limit else text[: limit - 1] + _CUT
 
 
 def safe_text(text: str, limit: int, among: frozenset[str] | None = None) -> str:
-    """Return a text of the program's own, of at most so many characters, without secrets.
-
-    Args:
-        text: The text.
-        limit: The most characters to return.
-        among: The words of the denied keys; None: those in force.
-    """
+    """Return a text of the program's own, of at most so many characters, without secrets."""
     among = _SAFE.among if among is None else among
     if len(text) <= NAME_LIMIT:
         return (_SAFE[text] if among is _SAFE.among else encodable(without_secrets(text, among)))[:limit]
@@ -107,9 +101,6 @@ class _Cleaned(dict[str, str]):
     """Short texts and what is written of them: names come again with each run, so each is searched once.
 
     A dict that is read by its own subscript costs 20 ns for a text that it knows, which `lru_cache` does not.
-
-    Args:
-        clean: Returns the text without secrets.
     """
 
     __slots__ = ("among", "clean")
@@ -132,17 +123,17 @@ class _Cleaned(dict[str, str]):
         return safe
 
 
+# How many short texts are kept
 _KEPT = 2048
-"""How many short texts are kept."""
 
 _SAFE = _Cleaned(without_secrets)
 _SAFE_IDS = _Cleaned(lambda text, among: without_keys(text))
 
+# The same for ids of the program's own
 short_ids: Mapping[str, str] = _SAFE_IDS
-"""The same for ids of the program's own."""
 
+# By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`.
 short_texts: Mapping[str, str] = _SAFE
-"""By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`."""
 
 
 def deny(among: frozenset[str] = USUAL) -> None:
