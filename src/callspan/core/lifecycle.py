@@ -396,8 +396,12 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     try:
         if run.outcome != OK or meters is not None:
             report.write_outcome(run, attributes, meters)
-        row, compat = run.row, run.active.settings.compat
-        if row.calls == MODEL_CALLS or compat or getattr(run.span, "dropped_attributes", None):
+        settings = run.active.settings
+        if (
+            settings.compat
+            or getattr(run.span, "dropped_attributes", None)
+            or (run.row.calls == MODEL_CALLS and (run.content != NO_CONTENT or settings.emit_event))
+        ):
             report.write_copies(run)
     except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
         state.failed("the end of a run", fault)

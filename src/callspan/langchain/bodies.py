@@ -61,7 +61,7 @@ class ModelFrame(Frame):
     run: Run
 
     def on_enter(self) -> Context | None:
-        if self.run.skipped is not None:
+        if self.run.rare is not None and self.run.skipped is not None:
             self.start_hooks = skip_body(self.run)
         current = current_context()
         return current if current.get(RUN) is self.run else self.run.context
@@ -74,7 +74,9 @@ class ModelFrame(Frame):
         if run.ended:
             return None
         if error is None:
-            if run.skipped is None:  # if another prompt fails or is cancelled, LangChain never reports this answer
+            if (
+                run.rare is None or run.skipped is None
+            ):  # if another prompt fails or is cancelled, LangChain never reports this answer
                 run.partial = partial(of_result, self.result)
             return None
         self.keep_partial(run, error)
