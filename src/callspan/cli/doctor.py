@@ -62,9 +62,6 @@ def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
 def examine(ran: Ran | None = None) -> Iterator[tuple[str, Finding]]:
     """Look at this environment, check by check.
 
-    Args:
-        ran: The command that was run, if one was.
-
     Returns:
         The findings, each with the name of its check.
     """

@@ -90,7 +90,7 @@ def _has_exporter() -> bool:
 
 
 def _wants_content(environ: dict[str, str], *, wanted: bool) -> bool:
-    """Tell whether content is to be on: where nobody has spoken of it, and nothing sends spans from this machine."""
+    """Return whether content is to be on: where nobody has spoken of it, and nothing sends spans from this machine."""
     if not wanted:
         environ[CONTENT] = "no_content"
     if environ.get(CONTENT):
@@ -112,7 +112,7 @@ def _timeout(environ: dict[str, str]) -> float:
 
 
 def _command(program: Sequence[str], *, module: bool) -> list[str]:
-    """Give the command: this Python with the program, or another command of this name that starts a Python."""
+    """Return the command: this Python with the program, or another command of this name that starts a Python."""
     if module:
         return [sys.executable, "-m", *program]
     here = Path(program[0])
@@ -143,7 +143,7 @@ _BINARY = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 
 
 def _path() -> str:
-    """Give where commands are looked for: beside this Python first."""
+    """Return where commands are looked for: beside this Python first."""
     return os.pathsep.join(filter(None, (str(Path(sys.executable).parent), os.environ.get("PATH"))))
 
 

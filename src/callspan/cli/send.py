@@ -201,7 +201,7 @@ def _url(endpoint: str) -> str:
 
 
 def _headers(given: Sequence[str]) -> dict[str, str]:
-    """Give the headers: those of OpenTelemetry's variable, and over them those of the call."""
+    """Return the headers: those of OpenTelemetry's variable, and over them those of the call."""
     told = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
     found: dict[str, str] = {}
     for pair in told.split(","):

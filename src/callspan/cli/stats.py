@@ -105,7 +105,7 @@ def _print_table(now: Stats, rows: Sequence[Row], before: Stats | None, changed:
 
 
 def _heading(now: Stats, before: Stats | None, wide: int, width: int | None, encoding: str) -> list[Text]:
-    """Give the first line: what was read, and what it is compared with; as two where one is too short."""
+    """Return the first line: what was read, and what it is compared with; as two where one is too short."""
     told = [many_text(now.total.calls, "run"), many_text(now.spans, "span")]
     found = ((now.total.failed, "failed"), (now.paused, "paused"), (now.unended, "did not end"))
     told[1:1] = [f"{count:,} {word}" for count, word in found if count]

@@ -51,7 +51,7 @@ def table(
     width: int | None,
     encoding: str,
 ) -> list[Text]:
-    """Give the lines of the table, the heads first.
+    """Return the lines of the table, the heads first.
 
     Args:
         rows: The rows, in their order.
@@ -111,11 +111,7 @@ def _times(row: Row) -> _Line:
 
 
 def cost_text(row: Row) -> str:
-    """Write what calls cost: `—` where no call has a price, `≥` where some have none.
-
-    Args:
-        row: The calls.
-    """
+    """Write what calls cost: `—` where no call has a price, `≥` where some have none."""
     return "—" if not row.priced else f"{'≥ ' if row.unpriced else ''}{money_text(row.cost)}"
 
 

@@ -22,16 +22,12 @@ class Axis:
         self._left, self._right = left, right
 
     def place(self, value: float) -> float:
-        """Give where a value lies, in pixels.
-
-        Args:
-            value: The value; what is below 1 lies where 1 does.
-        """
+        """Return where a value lies, in pixels."""
         share = (math.log10(max(value, 1)) - self._low) / (self._high - self._low)
         return self._left + share * (self._right - self._left)
 
     def ticks(self) -> Iterator[tuple[float, float]]:
-        """Give round values and where they lie: as many as can be told apart."""
+        """Return round values and where they lie: as many as can be told apart."""
         decades = self._high - self._low
         steps = (1, 2, 5) if decades < 2 else (1, 3) if decades < 4 else (1,)  # noqa: PLR2004 - what fits
         for power in range(math.floor(self._low), math.ceil(self._high) + 1):

@@ -113,11 +113,7 @@ class Background(Generic[Item]):
         return self._queue.qsize()
 
     def put(self, item: Item) -> None:
-        """Hand over an item.
-
-        Args:
-            item: The item.
-        """
+        """Hand over an item."""
         if self._queue.qsize() >= self._limit and not self._has_room():
             self.dropped += 1
             return

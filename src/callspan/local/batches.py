@@ -62,12 +62,7 @@ class Item:
 
 
 def written_in(export: Any, refuse: Refuse) -> Iterator[Written]:
-    """Give what of an export is a span, as it was written.
-
-    Args:
-        export: The export.
-        refuse: Is told what is no span, and why.
-    """
+    """Return what of an export is a span, as it was written."""
     faults: list[str] = []
     sound = sum(1 for _ in spans_of(export, faults.append))
     for fault in faults:
@@ -111,7 +106,7 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
-    """Give what JSON has as JSON may have it: Python also reads numbers that are none, and servers do not."""
+    """Return what JSON has as JSON may have it: Python also reads numbers that are none, and servers do not."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -122,11 +117,7 @@ def _finite(value: Any) -> Any:
 
 
 def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Put spans together, in their order.
-
-    Args:
-        items: The spans.
-    """
+    """Put spans together, in their order."""
     batch: list[Item] = []
     size = 0
     for item in items:
@@ -141,11 +132,7 @@ def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def export_of(batch: Iterable[Item]) -> str:
-    """Give a batch as one export request; what has the same resource and scope in turn shares it.
-
-    Args:
-        batch: The spans.
-    """
+    """Return a batch as one export request; what has the same resource and scope in turn shares it."""
     resources: list[str] = []
     for resource, within in groupby((item.written for item in batch), lambda written: written.resource):
         scopes = [

@@ -67,11 +67,7 @@ class Budget:
         self.spans_dropped = self.content_dropped = 0
 
     def keep(self, spans: Iterable[RawSpan]) -> None:
-        """Keep spans; others go if there is no room.
-
-        Args:
-            spans: The spans.
-        """
+        """Keep spans; others go if there is no room."""
         for span in spans:
             if self._gone and hash(span.trace_id) in self._gone:
                 self.spans_dropped += 1
@@ -119,11 +115,11 @@ class Budget:
         return sorted(self._traces.items(), key=lambda one: (one[1].matters, one[1].start))
 
     def kept(self) -> Iterator[RawSpan]:
-        """Give the spans that are kept."""
+        """Return the spans that are kept."""
         return (span for trace in self._traces.values() for span in trace.spans)
 
     def dropped(self) -> dict[str, Any] | None:
-        """Give what had to go, as a page is told; None: nothing."""
+        """Return what had to go, as a page is told; None: nothing."""
         if not self.spans_dropped and not self.content_dropped:
             return None
         what = "content and spans" if self.spans_dropped else "content"

@@ -41,12 +41,7 @@ class Change:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Give a percentile, between two values where it falls between them.
-
-    Args:
-        values: At least one, sorted.
-        share: 0.5 for the median.
-    """
+    """Return a percentile, between two values where it falls between them."""
     at = share * (len(values) - 1)
     low = int(at)
     high = min(low + 1, len(values) - 1)
@@ -54,12 +49,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def change(now: Row, before: Row) -> Change:
-    """Compare two rows.
-
-    Args:
-        now: The row.
-        before: The same of the other side.
-    """
+    """Compare two rows."""
     time = cost = None
     slower = dearer = False
     if min(len(now.times), len(before.times)) >= FEW:
@@ -76,7 +66,7 @@ def change(now: Row, before: Row) -> Change:
 
 
 def _has_cost(row: Row) -> bool:
-    """Tell whether it is known what one call cost: of an agent only if all that it called has a price."""
+    """Return whether it is known what one call cost: of an agent only if all that it called has a price."""
     return bool(row.priced) and (row.kind in CALLS or not row.unpriced)
 
 
@@ -85,12 +75,7 @@ def _payers(row: Row) -> int:
 
 
 def changes(now: Stats, before: Stats) -> dict[Key, Change]:
-    """Compare all rows that both sides have.
-
-    Args:
-        now: One side.
-        before: The other.
-    """
+    """Compare all rows that both sides have."""
     return {key: change(row, before.rows[key]) for key, row in now.rows.items() if key in before.rows}
 
 
@@ -99,13 +84,7 @@ ORDER = ("llm", "embedding", "tool", "retriever", "agent", "workflow", "run")
 
 
 def shown_rows(stats: Stats, groups: Sequence[str], before: Stats | None = None) -> list[Row]:
-    """Give rows in the order in which they are shown; those that only the other side has come last, without calls.
-
-    Args:
-        stats: What the rows are of.
-        groups: Their groups.
-        before: The other side.
-    """
+    """Return rows in the order in which they are shown; those that only the other side has come last, without calls."""
     gone = [Row(*key) for key in before.rows if key not in stats.rows] if before is not None else []
     rows = [row for row in (*stats.rows.values(), *gone) if row.group in groups]
     return sorted(rows, key=lambda row: (ORDER.index(row.kind), -row.calls, row.name))

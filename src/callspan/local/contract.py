@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Give traces as the page takes them.
+    """Return traces as the page takes them.
 
     Args:
         traces: The traces, by their start; their failures, usage and paths have been found.
@@ -113,7 +113,7 @@ _CAUSES = (semconv.ASKED_BY, semconv.RETRY_OF, semconv.INSTEAD_OF, semconv.RESUM
 
 
 def _links(raw: RawSpan) -> list[dict[str, str]]:
-    """Give what a span is linked to; some stores lose what links say, or the links, and keep the attributes."""
+    """Return what a span is linked to; some stores lose what links say, or the links, and keep the attributes."""
     causes = {
         cause: name.rpartition(".")[2]
         for name in _CAUSES
@@ -144,7 +144,7 @@ _SHOWN_ELSEWHERE = (semconv.EXCEPTION, DETAILS, *OLD_EVENTS)
 
 
 def _events(raw: RawSpan, origin: int) -> list[dict[str, Any]]:
-    """Give the other events of a span; `origin` is the start of its trace."""
+    """Return the other events of a span; `origin` is the start of its trace."""
     return [
         {"name": event.name, "at": max(0, (event.time - origin) // 1000), "attrs": _attributes(event.attributes)}
         for event in raw.events
@@ -153,7 +153,7 @@ def _events(raw: RawSpan, origin: int) -> list[dict[str, Any]]:
 
 
 def _pause(raw: RawSpan) -> dict[str, Any]:
-    """Give what a span waits for, and what it went on with: on the span, or on an event of it."""
+    """Return what a span waits for, and what it went on with: on the span, or on an event of it."""
     said = raw.attributes
     for event in raw.events:
         said = {**event.attributes, **said}

@@ -21,11 +21,7 @@ class Messages:
         self._places: dict[tuple[bytes, str | None], int] = {}
 
     def places(self, messages: Iterable[Message]) -> list[int]:
-        """Give the places of messages, new ones among them.
-
-        Args:
-            messages: The messages.
-        """
+        """Return the places of messages, new ones among them."""
         return [self._place(message) for message in messages]
 
     def _place(self, message: Message) -> int:
@@ -43,7 +39,7 @@ class Messages:
         return place
 
     def _unnamed(self, key: bytes, name: str | None) -> int | None:
-        """Give the place of the same message without a name, which is known from here on."""
+        """Return the place of the same message without a name, which is known from here on."""
         place = self._places.get((key, None))
         if place is None or self.every[place].setdefault("name", name) != name:
             return None

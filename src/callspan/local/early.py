@@ -100,11 +100,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
         return None if found is self else found
 
     def join(self, given: Any = None) -> None:
-        """Add our processors to the program's provider, once.
-
-        Args:
-            given: A provider that is not the global one; None: the global one, if the program has set it.
-        """
+        """Add our processors to the program's provider, once."""
         provider = self.programs() if given is None else given
         if provider is None or provider is self or provider is self.real or self._is_making:
             return

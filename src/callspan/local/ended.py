@@ -23,12 +23,7 @@ _UNSEEN = CONTENT - _SHOWN
 
 
 def raw_of(span: ReadableSpan, *, whole: bool = False) -> RawSpan:
-    """Give a span of this process as a file would have it.
-
-    Args:
-        span: The span; it may still be open.
-        whole: Whether with all that it says; else with what a line shows.
-    """
+    """Return a span of this process as a file would have it."""
     context: Any = span.context
     parent = span.parent
     service = span.resource.attributes.get("service.name") if whole else None
@@ -61,15 +56,11 @@ _NONE: frozenset[str] = frozenset()
 
 
 def _said(attributes: Any, without: frozenset[str]) -> dict[str, Any]:
-    """Give attributes as a file would: its lists are no tuples."""
+    """Return attributes as a file would: its lists are no tuples."""
     said = {name: value for name, value in dict(attributes or {}).items() if name not in without}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
 
 def is_ours(raw: RawSpan) -> bool:
-    """Tell whether a span is of a call that this is about, and not one of a web server or a database.
-
-    Args:
-        raw: The span.
-    """
+    """Return whether a span is of a call that this is about, and not one of a web server or a database."""
     return kind_of(raw) not in ("http", "other")

@@ -11,11 +11,7 @@ ORIGIN, PASSED, HANDLED = "origin", "passed", "handled"
 
 
 def explain(trace: Trace) -> None:
-    """Give each failed span its failure and its rank.
-
-    Args:
-        trace: The trace.
-    """
+    """Return each failed span its failure and its rank."""
     spans = trace.spans
     for span in spans:
         span.failure = _failure(span)
@@ -35,7 +31,7 @@ def _goes_on(above: Span | None) -> bool:
 
 
 def _tried_again(trace: Trace) -> set[int]:
-    """Give the failed spans that another one beside them tried again later: by a link, or as the same call."""
+    """Return the failed spans that another one beside them tried again later: by a link, or as the same call."""
     places = {span.raw.span_id: place for place, span in enumerate(trace.spans)}
     found: set[int] = set()
     last: dict[tuple[int, str], int] = {}
@@ -54,11 +50,7 @@ def _tried_again(trace: Trace) -> set[int]:
 
 
 def has_failed(span: Span) -> bool:
-    """Tell whether a span failed.
-
-    Args:
-        span: The span.
-    """
+    """Return whether a span failed."""
     return span.raw.failed or text_in(span.raw.attributes, semconv.ERROR_TYPE) is not None
 
 

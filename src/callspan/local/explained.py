@@ -18,11 +18,6 @@ def read_traces(
 ) -> tuple[list[Trace], Source]:
     """Read trace files: the traces by their start, each span with its failure, its own usage and its part of the path.
 
-    Args:
-        files: The files.
-        price: Tells what a call cost that does not say so itself.
-        source: Is told what was read; a new one by default.
-
     Raises:
         OSError: A file cannot be opened.
     """
@@ -31,12 +26,7 @@ def read_traces(
 
 
 def explained(spans: Iterable[RawSpan], price: Price | None = None) -> list[Trace]:
-    """Put spans into their places, and explain them.
-
-    Args:
-        spans: The spans, of any number of traces.
-        price: Tells what a call cost that does not say so itself.
-    """
+    """Put spans into their places, and explain them."""
     traces = traces_of(spans)
     for trace in traces:
         explain(trace)

@@ -33,7 +33,7 @@ class Exports:
         self.lines = 0
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Give each export, with the number of its line."""
+        """Return each export, with the number of its line."""
         line = self._next().removeprefix(_BOM)
         if line.lstrip()[:1] in (b"{", b"[") and _is_whole(line) and parsed(line)[1]:
             second = self._next()
@@ -47,7 +47,7 @@ class Exports:
             line = self._next()
 
     def _next(self) -> bytes:
-        """Give the next line that is not empty, or its beginning; nothing at the end."""
+        """Return the next line that is not empty, or its beginning; nothing at the end."""
         while line := self._file.readline(LONG):
             self._number += 1
             if line.strip():
@@ -86,7 +86,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 def parsed(line: bytes) -> tuple[Any, str]:
-    """Give what a line holds, or why it holds nothing."""
+    """Return what a line holds, or why it holds nothing."""
     try:
         return json.loads(line), ""
     except RecursionError:
@@ -103,7 +103,7 @@ CUT = "cut short: the line has no end"
 
 
 def _to_the_end_of_the_line(file: IO[bytes]) -> Callable[[int], bytes]:
-    """Give what reads on, at most so many bytes, and nothing after the end of the line."""
+    """Return what reads on, at most so many bytes, and nothing after the end of the line."""
     is_at_end = False
 
     def read(size: int) -> bytes:
@@ -116,7 +116,7 @@ def _to_the_end_of_the_line(file: IO[bytes]) -> Callable[[int], bytes]:
 
 
 def _more(begun: bytes, read: Callable[[int], bytes]) -> Callable[[int], str]:
-    """Give what reads on as text, from a beginning that is there already.
+    """Return what reads on as text, from a beginning that is there already.
 
     Args:
         begun: The beginning.

@@ -41,7 +41,7 @@ class Group:
         self.known[raw.span_id] = (name_of(raw, kind_of(raw)), raw.parent_id)
 
     def above(self, raw: RawSpan) -> list[str]:
-        """Give the names of those above a span, outermost first."""
+        """Return the names of those above a span, outermost first."""
         return list(self._above(raw))[::-1]
 
     def _above(self, raw: RawSpan) -> Iterator[str]:
@@ -57,7 +57,7 @@ class Group:
             yield name
 
     def trace(self) -> Trace | None:
-        """Give the trace so far, explained; None if it is not about calls of ours.
+        """Return the trace so far, explained; None if it is not about calls of ours.
 
         A parent in another process is no part of it.
         """
@@ -68,11 +68,6 @@ class Group:
 
 
 def alone(spans: list[RawSpan], known: dict[str, Any]) -> Trace:
-    """Give the trace of some spans, where what is not known counts as not there.
-
-    Args:
-        spans: The spans.
-        known: Has the ids of those that may be parents.
-    """
+    """Return the trace of some spans, where what is not known counts as not there."""
     (found,) = explained(raw if raw.parent_id in known else replace(raw, parent_id=None) for raw in spans)
     return found

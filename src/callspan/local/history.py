@@ -25,13 +25,7 @@ class Difference:
 
 
 def difference(inputs: Sequence[int], before: Sequence[int] = (), answered: Sequence[int] = ()) -> Difference:
-    """Tell what is new in a call.
-
-    Args:
-        inputs: The messages it was sent.
-        before: Those that the call before was sent.
-        answered: Those that the call before answered.
-    """
+    """Return what is new in a call."""
     known, now = {*before, *answered}, set(inputs)
     return Difference(
         kept=[one for one in inputs if one in known],
@@ -45,15 +39,10 @@ Earlier = dict[str, dict[Any, Any]]
 
 
 def call_before(trace: Trace, inputs: Sequence[list[int] | None], earlier: Earlier) -> None:
-    """Give each call of a model the one before in its conversation.
+    """Return each call of a model the one before in its conversation.
 
     That is the last call that began with the same two messages, in this trace or in an earlier one of the same
     conversation; else the last one beside it that began with the same message.
-
-    Args:
-        trace: The trace; its spans get `before`.
-        inputs: By span: the messages that went in, as numbers; None where none are known.
-        earlier: The last calls of earlier traces; those of this one are added.
     """
     known: dict[Any, Any] = earlier.setdefault(trace.conversation, {}) if trace.conversation is not None else {}
     begun: dict[tuple[int, ...], int] = {}

@@ -44,11 +44,7 @@ class Joined:
 
 
 def join(processors: Sequence[SpanProcessor]) -> Joined:
-    """Add processors to the provider that the program has set; if there is none, one is set.
-
-    Args:
-        processors: Hear every span from now on.
-    """
+    """Add processors to the provider that the program has set; if there is none, one is set."""
     joined = Joined()
     provider: Any = state.provider() or trace.get_tracer_provider()
     if hasattr(provider, "add_span_processor"):
@@ -76,9 +72,6 @@ def configured(joined: Joined) -> Any:
 
     The global tracer provider is nobody's afterwards, so that the program may set its own. Those of metrics and logs
     stay, but the program may set others in their place, once, as if they had not been set.
-
-    Args:
-        joined: Receives what is to be flushed, and what went wrong.
 
     Returns:
         The tracer provider; None if none was made.
@@ -120,7 +113,7 @@ def _is_used(module: Any, name: str) -> bool:
 
 
 def _configurator() -> Any:
-    """Give the configurator that `opentelemetry-instrument` would use; the SDK's own if none is installed."""
+    """Return the configurator that `opentelemetry-instrument` would use; the SDK's own if none is installed."""
     wanted = os.environ.get("OTEL_PYTHON_CONFIGURATOR")
     for found in entry_points(group="opentelemetry_configurator"):
         if wanted is None or found.name == wanted:

@@ -39,12 +39,7 @@ class Keyboard(Stand):
 
 
 def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:
-    """Give `input` such that nothing is drawn until it is answered; it writes its prompt past `sys.stdout`.
-
-    Args:
-        screen: The terminal.
-        ask: The `input` that there is.
-    """
+    """Return `input` such that nothing is drawn until it is answered; it writes its prompt past `sys.stdout`."""
 
     @wraps(ask)
     def asked(*prompt: Any) -> str:
@@ -67,11 +62,7 @@ def _listener(screen: Screen) -> Callable[[str, Any], None]:
 
 
 def share(screen: Screen) -> None:
-    """Let the program's streams know of the terminal that is drawn on, as far as they are on it.
-
-    Args:
-        screen: The terminal.
-    """
+    """Let the program's streams know of the terminal that is drawn on, as far as they are on it."""
     if not screen.is_moving:
         return
     streams: Any = sys  # whatever has the methods is a stream

@@ -39,10 +39,7 @@ HTTP = ("http.request.method", "http.method")
 
 
 def kind_of(span: RawSpan) -> str:
-    """Tell what a span is.
-
-    Args:
-        span: The span.
+    """Return what a span is.
 
     Returns:
         `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
@@ -71,11 +68,7 @@ def _known(table: dict[str, str], value: Any) -> str | None:
 
 
 def is_operation(word: str) -> bool:
-    """Tell whether a word is one for what a span is, as names of spans begin with.
-
-    Args:
-        word: The word.
-    """
+    """Return whether a word is one for what a span is, as names of spans begin with."""
     return word in _OPERATIONS or word in ("chain", "node", "rerank")
 
 
@@ -91,12 +84,7 @@ _NAMED_BY = {
 
 
 def name_of(raw: RawSpan, kind: str) -> str:
-    """Return the name of what a span called: the same in the tree, on the page and in `stats`.
-
-    Args:
-        raw: The span.
-        kind: What it is, from `kind_of`.
-    """
+    """Return the name of what a span called: the same in the tree, on the page and in `stats`."""
     if kind in ("http", "other"):
         return raw.name
     for attribute in (*_NAMED_BY.get(kind, ()), semconv.RUN_NAME):

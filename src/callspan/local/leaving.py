@@ -64,14 +64,7 @@ def _flush(provider: Any, seconds: float) -> None:
 
 
 def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -> list[str]:
-    """Return the lines that name the files.
-
-    Args:
-        file: This process's.
-        name: Its name.
-        workers: The names of those of the processes that it has made.
-        look: How lines look.
-    """
+    """Return the lines that name the files."""
     lines: list[str] = []
     if file.why:
         lost = file.lost + file.waiting
@@ -96,7 +89,7 @@ def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -
 
 
 def sending_lines(joined: Joined, *, done: bool, seconds: float, look: Look) -> list[str]:
-    """Give the lines that say what could not be sent.
+    """Return the lines that say what could not be sent.
 
     Args:
         joined: Where spans go.
@@ -112,24 +105,14 @@ def sending_lines(joined: Joined, *, done: bool, seconds: float, look: Look) -> 
 
 
 def shown(path: Path, look: Look, folder: Path | None) -> str:
-    """Return a file's name as one would type it.
-
-    Args:
-        path: The file.
-        look: How lines look.
-        folder: Where one would type it.
-    """
+    """Return a file's name as one would type it."""
     if folder is not None and path.is_relative_to(folder):
         path = path.relative_to(folder)
     return look.shown(one_line(shlex.quote(str(path))))
 
 
 def before_quick_exit(flush_file: Callable[[], None]) -> None:
-    """Have `os._exit` write what waits first: workers of `multiprocessing` and many a forked process end by it.
-
-    Args:
-        flush_file: Writes it.
-    """
+    """Have `os._exit` write what waits first: workers of `multiprocessing` and many a forked process end by it."""
     leave_now = os._exit
 
     @wraps(leave_now)

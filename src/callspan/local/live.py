@@ -73,11 +73,7 @@ class Live(SpanProcessor):
             self._finished(group)
 
     def forget(self, screen: Screen | None) -> None:
-        """Go on in a process of its own: what is open is another's.
-
-        Args:
-            screen: Where runs are shown there.
-        """
+        """Go on in a process of its own: what is open is another's."""
         self.screen, self.lock, self._changed, self._painter = screen, RLock(), Event(), None
         self._groups, self.summary = {}, Summary()
 
@@ -158,7 +154,7 @@ class Live(SpanProcessor):
             pause = max(_FRAME, _SHARE * (time.perf_counter() - began))
 
     def _running(self, except_for: Group | None = None) -> list[str]:
-        """Give the trees of what runs, in as many lines as may be drawn again."""
+        """Return the trees of what runs, in as many lines as may be drawn again."""
         if self.screen is None or self._over:
             return []
         look = self.screen.measure()

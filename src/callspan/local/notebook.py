@@ -50,7 +50,7 @@ class Kept(SpanProcessor):
                 self._traces.popitem(last=False)
 
     def last(self, number: int) -> list[Trace]:
-        """Give the traces whose spans ended last, explained, by their start.
+        """Return the traces whose spans ended last, explained, by their start.
 
         Args:
             number: How many at most.
@@ -76,7 +76,7 @@ def keep() -> None:
 
 
 def is_notebook() -> bool:
-    """Tell whether this process shows HTML: it is a notebook's, and not IPython in a terminal."""
+    """Return whether this process shows HTML: it is a notebook's, and not IPython in a terminal."""
     shell = sys.modules.get("IPython")
     return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None
 
@@ -113,7 +113,7 @@ def show(last: int = 1, *, height: int = 480) -> None:
 
 
 def frame(traces: list[Trace], height: int) -> str:
-    """Give the page as a frame of a document that it cannot touch.
+    """Return the page as a frame of a document that it cannot touch.
 
     Args:
         traces: What it shows.

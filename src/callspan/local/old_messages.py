@@ -24,20 +24,12 @@ PROMPT, COMPLETION = "gen_ai.prompt", "gen_ai.completion"
 
 
 def asked(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Give the messages that a model was asked.
-
-    Args:
-        events: Its span's.
-    """
+    """Return the messages that a model was asked."""
     return [_message(event) for event in events if event.name in ROLES and event.name != CHOICE]
 
 
 def answered(events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Give the messages that it answered.
-
-    Args:
-        events: Its span's.
-    """
+    """Return the messages that it answered."""
     return [_message(event) for event in events if event.name == CHOICE]
 
 

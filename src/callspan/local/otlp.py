@@ -89,13 +89,7 @@ Refuse = Callable[[str], Any]
 
 
 def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:
-    """Give the spans of one export, in their order; what is no span costs none of the others.
-
-    Args:
-        export: What JSON has, of any shape.
-        refuse: Is told what is none, and why.
-        without: Attributes that are not read.
-    """
+    """Return the spans of one export, in their order; what is no span costs none of the others."""
     if not isinstance(export, dict) or "resourceSpans" not in export:
         refuse("no export of spans: it has no 'resourceSpans'")
         return
@@ -188,7 +182,7 @@ _HEX = re.compile("[0-9a-f]+").fullmatch
 
 
 def _from_base64(value: str) -> str:
-    """Give the hex digits of an id that protobuf's own mapping wrote, as some tools do."""
+    """Return the hex digits of an id that protobuf's own mapping wrote, as some tools do."""
     try:
         return base64.b64decode(value, validate=True).hex()
     except (binascii.Error, ValueError):

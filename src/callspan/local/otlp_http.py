@@ -82,9 +82,6 @@ class Sender:
     def send(self, export: str) -> tuple[int, str]:
         """Send an export until it is answered.
 
-        Args:
-            export: An export request, as OTLP JSON.
-
         Returns:
             How many of its spans were rejected, and why.
 
@@ -167,11 +164,7 @@ class Sender:
 
 
 def address(url: str) -> str:
-    """Give an address as it may be told: without name, password and query, in which there may be keys.
-
-    Args:
-        url: The address.
-    """
+    """Return an address as it may be told: without name, password and query, in which there may be keys."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
@@ -201,7 +194,7 @@ def _body_of(error: HTTPError) -> bytes:
 
 
 def _text(body: bytes) -> str:
-    """Give what a server said in words: its message, if its answer is JSON with one."""
+    """Return what a server said in words: its message, if its answer is JSON with one."""
     text = body.decode("utf-8", "replace")
     try:
         told = json.loads(text, strict=False)
@@ -212,7 +205,7 @@ def _text(body: bytes) -> str:
 
 
 def _retry_after(told: str | None) -> float:
-    """Give the seconds a server asks for: it names them, or a date."""
+    """Return the seconds a server asks for: it names them, or a date."""
     told = told or "0"
     try:
         seconds = float(told)

@@ -61,9 +61,6 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 def write_page(data: Mapping[str, Any]) -> str:
     """Put the page together.
 
-    Args:
-        data: What was read of the trace files, as the page's script takes it.
-
     Returns:
         The text of one HTML file. It can be written in UTF-8 whatever the data has in it.
     """
@@ -72,9 +69,6 @@ def write_page(data: Mapping[str, Any]) -> str:
 
 def script_json(data: Mapping[str, Any]) -> str:
     """Write data as JSON that cannot end the `<script>` it stands in.
-
-    Args:
-        data: What JSON can hold. Numbers that are none (`nan`, `inf`) become their names.
 
     Returns:
         JSON without `<` and without characters that UTF-8 or JavaScript refuse.

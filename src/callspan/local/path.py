@@ -14,11 +14,7 @@ _SLACK = 1000
 
 
 def trace_back(trace: Trace) -> None:
-    """Find the critical path: from the end backwards, always into the child that ended last before that point.
-
-    Args:
-        trace: The trace; its spans get `path` and `beside`.
-    """
+    """Find the critical path: from the end backwards, always into the child that ended last before that point."""
     spans, ends = trace.spans, _ends(trace)
     roots = [place for place, span in enumerate(spans) if span.parent < 0]
     for root in roots:
@@ -43,7 +39,7 @@ def _find_beside(trace: Trace, ends: Sequence[int]) -> None:
 
 
 def _ends(trace: Trace) -> list[int]:
-    """Give the end of each span; one that has none goes on at least as long as what is under it."""
+    """Return the end of each span; one that has none goes on at least as long as what is under it."""
     ends = [span.stop for span in trace.spans]
     for place in range(len(ends) - 1, -1, -1):  # children come first
         above = trace.spans[place].parent
@@ -70,7 +66,7 @@ def _walk(spans: Sequence[Span], ends: Sequence[int], root: int) -> None:
 
 
 def _overlap(spans: Sequence[Span], ends: Sequence[int], beside: Sequence[int]) -> None:
-    """Tell each of some siblings how many of its group ran at once; a group is what overlaps, one after the other."""
+    """Return each of some siblings how many of its group ran at once; a group is what overlaps, one after the other."""
     group: list[int] = []
     stop = -1
     for place in beside:

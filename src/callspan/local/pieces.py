@@ -46,7 +46,7 @@ class Pieces:
         self._said: dict[str, Any] = {}
 
     def exports(self) -> Iterator[dict[str, Any]]:
-        """Give each span as an export of its own, with its resource and its scope."""
+        """Return each span as an export of its own, with its resource and its scope."""
         while self._faults < _FAULTS and (found := self._find()) is not None:
             if found != "spans":
                 self._said[found] = self._part()
@@ -71,7 +71,7 @@ class Pieces:
                 return None
 
     def _element(self) -> Any:
-        """Give the next object of a list; None at its end, or where it cannot be read."""
+        """Return the next object of a list; None at its end, or where it cannot be read."""
         while True:
             between = _BETWEEN.match(self._text, self._at)
             self._at = between.end() if between else self._at

@@ -18,12 +18,7 @@ _LEFT_OUT = "…"
 
 
 def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for each type
-    """Give a value of JSON, made safe.
-
-    Args:
-        value: What JSON gave.
-        depth: How deep it stands.
-    """
+    """Return a value of JSON, made safe."""
     if isinstance(value, str):
         return encodable(value)
     if isinstance(value, bool) or value is None:
@@ -40,20 +35,12 @@ def plain(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line for ea
 
 
 def as_text(value: Any) -> str:
-    """Give a value as text: a text as it is, anything else as JSON.
-
-    Args:
-        value: What `plain` gave.
-    """
+    """Return a value as text: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def value_of(told: Any) -> Any:
-    """Give what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any.
-
-    Args:
-        told: The attribute.
-    """
+    """Return what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any."""
     if not isinstance(told, str) or told[:1] not in ("{", "["):
         return plain(told)
     try:

@@ -51,30 +51,22 @@ class Plan:
     content: bool = False
 
     def text(self) -> str:
-        """Give the plan as the variable carries it."""
+        """Return the plan as the variable carries it."""
         return json.dumps(asdict(self))
 
     def main_file(self, pid: int) -> Path:
-        """Give the file of the program's first process.
-
-        Args:
-            pid: Its id.
-        """
+        """Return the file of the program's first process."""
         return Path(self.file.replace("{pid}", str(pid)))
 
     def worker_file(self, pid: int) -> Path:
-        """Give the file of a process that the first one has made, in whatever way.
-
-        Args:
-            pid: Its id.
-        """
+        """Return the file of a process that the first one has made, in whatever way."""
         if "{pid}" in self.file:
             return self.main_file(pid)
         file = Path(self.file)
         return file.with_name(f"{file.stem}-{pid}{file.suffix}")
 
     def worker_files(self, main: int, since: float) -> list[Path]:
-        """Give the files that such processes have written.
+        """Return the files that such processes have written.
 
         Args:
             main: The id of the first process.
@@ -98,11 +90,7 @@ class Plan:
 
 
 def plan_of(environ: Mapping[str, str] = os.environ) -> Plan | None:
-    """Give the plan that a process has inherited, or None: it is none of ours.
-
-    Args:
-        environ: Has it.
-    """
+    """Return the plan that a process has inherited, or None: it is none of ours."""
     try:
         return Plan(**json.loads(environ[VARIABLE]))
     except (KeyError, ValueError, TypeError):
@@ -110,20 +98,12 @@ def plan_of(environ: Mapping[str, str] = os.environ) -> Plan | None:
 
 
 def file_of(template: str) -> str:
-    """Give the trace file's absolute path; the time is that of now.
-
-    Args:
-        template: With `{time}` and `{pid}`, or without.
-    """
+    """Return the trace file's absolute path; the time is that of now."""
     return str(Path(template.replace("{time}", time.strftime("%Y%m%d-%H%M%S"))).absolute())
 
 
 def timeout_of(text: str) -> float | None:
-    """Read a number of seconds, or None: it is none.
-
-    Args:
-        text: What somebody has set.
-    """
+    """Read a number of seconds, or None: it is none."""
     try:
         seconds = float(text)
     except ValueError:
@@ -132,11 +112,7 @@ def timeout_of(text: str) -> float | None:
 
 
 def is_sent(environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether variables ask for spans to be sent somewhere.
-
-    Args:
-        environ: OpenTelemetry's variables.
-    """
+    """Return whether variables ask for spans to be sent somewhere."""
     if environ.get(CONFIGURATION):
         return True
     named = environ.get(TRACES, "").strip().lower()

@@ -47,13 +47,7 @@ svg { background: #16181d; } text { fill: #e4e7ec; } .quiet { fill: #98a1ad; } .
 
 
 def plot(stats: Stats, groups: Sequence[str], before: Stats | None = None) -> str:
-    """Draw the times of calls, and the output tokens of models.
-
-    Args:
-        stats: The numbers.
-        groups: The groups of the rows to draw.
-        before: The other side, which is drawn grey below.
-    """
+    """Draw the times of calls, and the output tokens of models."""
     rows = [row for row in shown_rows(stats, groups) if row.times]
     picture = _Picture(before)
     picture.panel("time", rows)
@@ -68,7 +62,7 @@ class _Picture:
         self._at = 34.0
 
     def text(self, stats: Stats) -> str:
-        """Give the whole picture."""
+        """Return the whole picture."""
         told = f"{many_text(stats.total.calls, 'run')}, {many_text(stats.spans, 'span')}"
         if self._before is not None:
             told += f"; grey: {_label(', '.join(self._before.source.files[:3]), 40)}"

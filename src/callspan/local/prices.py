@@ -12,7 +12,7 @@ from callspan.local.usage import Price
 
 
 def price_from(where: str) -> Price | None:
-    """Give the function that tells what a call cost.
+    """Return the function that tells what a call cost.
 
     Args:
         where: `off`, `builtin` or a file, as `callspan.core.prices` has it.
@@ -39,6 +39,6 @@ def _terms(said: dict[str, Any]) -> prices.Terms:
 
 
 def _models(span: Span) -> list[str]:
-    """Give the names of the model: the one that answered says more than the one that was asked."""
+    """Return the names of the model: the one that answered says more than the one that was asked."""
     names = (text_in(span.raw.attributes, name) for name in (semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL))
     return [name for name in names if name is not None]

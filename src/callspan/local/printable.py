@@ -14,7 +14,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Give the beginning of a text as one line in which everything is seen and nothing moves the cursor.
+    """Return the beginning of a text as one line in which everything is seen and nothing moves the cursor.
 
     Args:
         text: The text, whoever wrote it.
@@ -39,11 +39,7 @@ _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def cell(text: str) -> str:
-    """Return a text as the cell of a spreadsheet: never a formula, and every character visible.
-
-    Args:
-        text: The text, whoever wrote it.
-    """
+    """Return a text as the cell of a spreadsheet: never a formula, and every character visible."""
     mark = "'" if _FORMULA.match(text) else ""
     if not (text.isascii() and text.isprintable()):
         text = "".join(map(_visible, text))
@@ -59,12 +55,7 @@ _ASCII = str.maketrans({"−": "-", "—": "-", "→": ">", "≥": ">=", "Δ": "
 
 
 def fitting(text: str, encoding: str) -> str:
-    """Give a text with signs that an encoding has, as like to the ones it lacks as can be.
-
-    Args:
-        text: The text.
-        encoding: The encoding's name.
-    """
+    """Return a text with signs that an encoding has, as like to the ones it lacks as can be."""
     try:
         text.encode(encoding)
     except (UnicodeEncodeError, LookupError):

@@ -25,10 +25,6 @@ def open_private(path: str | os.PathLike[str], flags: int) -> int:
     anything is written. On a file system without permissions, or a file of another user's, that is not possible, and
     the file is opened all the same.
 
-    Args:
-        path: The file.
-        flags: As for `os.open`.
-
     Returns:
         A file descriptor that is none of the standard streams, even where those are closed.
 
@@ -74,9 +70,6 @@ def _above_streams(file: int) -> int:
 
 def open_readable(path: str | os.PathLike[str]) -> IO[bytes]:
     """Open a file for reading, without ever waiting for somebody who writes it.
-
-    Args:
-        path: The file; also a pipe that somebody writes, such as `/dev/stdin`.
 
     Raises:
         OSError: It cannot be opened. `NotAFile` if it is a directory, a socket, or a named pipe that nobody writes.
@@ -145,11 +138,7 @@ def _explained(error: OSError, path: str | os.PathLike[str]) -> OSError:
 
 
 def obstacle(path: str | os.PathLike[str]) -> str:
-    """Return what stands at a path and can be neither read nor written as a file, in words; else an empty text.
-
-    Args:
-        path: The path.
-    """
+    """Return what stands at a path and can be neither read nor written as a file, in words; else an empty text."""
     try:
         return _obstacle_in(os.stat(path).st_mode)  # noqa: PTH116 - a text or a path
     except OSError:

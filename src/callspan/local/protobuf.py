@@ -20,10 +20,7 @@ _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
 
 
 def encoded(export: str) -> bytes:
-    """Give an export as protobuf.
-
-    Args:
-        export: An export request, as OTLP JSON.
+    """Return an export as protobuf.
 
     Raises:
         Refused: Something in it is no OTLP.
@@ -38,11 +35,7 @@ def encoded(export: str) -> bytes:
 
 
 def rejected(answer: bytes) -> tuple[int, str]:
-    """Give how many spans an answer rejects, and why.
-
-    Args:
-        answer: The answer's body.
-    """
+    """Return how many spans an answer rejects, and why."""
     try:
         partial = ExportTraceServiceResponse.FromString(answer).partial_success
     except DecodeError:
@@ -51,7 +44,7 @@ def rejected(answer: bytes) -> tuple[int, str]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Give an object with ids as protobuf's own JSON has them, base64 where OTLP has hex, and texts in UTF-8."""
+    """Return an object with ids as protobuf's own JSON has them, base64 where OTLP has hex, and texts in UTF-8."""
     return {encodable(name): _value(name, value) if isinstance(value, str) else value for name, value in pairs}
 
 

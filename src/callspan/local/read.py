@@ -55,13 +55,7 @@ class Source:
     skips: int = 0
 
     def skip(self, file: str, line: int, why: str) -> None:
-        """Note a line that could not be read.
-
-        Args:
-            file: The file.
-            line: The line's number.
-            why: What is wrong with it.
-        """
+        """Note a line that could not be read."""
         self.skips += 1
         if len(self.skipped) < _SAID:
             self.skipped.append(Skipped(file, line, why))
@@ -71,11 +65,6 @@ def read(
     files: Iterable[str | PathLike[str]], source: Source, without: frozenset[str] = frozenset()
 ) -> Iterator[RawSpan]:
     """Read the spans of trace files, one by one, in the order in which they were written.
-
-    Args:
-        files: OTLP JSON, also packed by gzip: an export of spans each line, or documents of any size.
-        source: Is told what was read, and what could not be.
-        without: Attributes that are not read. Without what was said (`said.CONTENT`) they take far less memory.
 
     Raises:
         OSError: A file cannot be opened.
@@ -92,9 +81,6 @@ def read(
 
 def opened(path: str | PathLike[str]) -> IO[bytes]:
     """Open a trace file; one that is packed is read as what it holds.
-
-    Args:
-        path: The file.
 
     Raises:
         OSError: It cannot be opened.

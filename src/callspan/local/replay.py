@@ -68,7 +68,7 @@ def replay(
 
 
 def _items(file: IO[bytes], name: str, ledger: Ledger, done: Replay) -> Iterator[Item]:
-    """Give the spans that have not been sent."""
+    """Return the spans that have not been sent."""
     begun = ledger.state.place
     file.seek(begun.offset)
     skip = begun.spans
@@ -83,7 +83,7 @@ def _items(file: IO[bytes], name: str, ledger: Ledger, done: Replay) -> Iterator
 
 
 def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[Item]:
-    """Give the spans of a file from the beginning of a line on, each with the place behind it.
+    """Return the spans of a file from the beginning of a line on, each with the place behind it.
 
     A line can be passed by once it has been sent. What is none (a document, a line too long for memory, or one that is
     still being written) is read as one with all that follows, and its spans are counted instead.
@@ -109,7 +109,7 @@ def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[I
 
 
 def _counted(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[Item]:
-    """Give the spans of what is not one export a line, counted from its beginning."""
+    """Return the spans of what is not one export a line, counted from its beginning."""
 
     def refuse(line: int, why: str) -> None:
         if why != CUT or not done.cut:  # it is no fault of a file that it is still being written

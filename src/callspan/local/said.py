@@ -53,11 +53,7 @@ class Said:
 
 
 def said_in(span: RawSpan) -> Said:
-    """Read what was said in a span.
-
-    Args:
-        span: The span.
-    """
+    """Read what was said in a span."""
     told = span.attributes
     for event in span.events:
         if event.name == DETAILS:
@@ -86,12 +82,7 @@ def _first(found: dict[str, Any], *names: str) -> Any:
 
 
 def messages_of(told: Any, role: str = "user") -> list[Message] | None:
-    """Give messages, each with a role and parts that have a type; what is none is shown as the text that it is.
-
-    Args:
-        told: What an attribute says.
-        role: Whose a message is that does not say so.
-    """
+    """Return messages, each with a role and parts that have a type; what is none is shown as the text that it is."""
     if told is None:
         return None
     return [_message(one, role) for one in (told if isinstance(told, list) else [told])]

@@ -52,17 +52,13 @@ class Screen:
         return self.look.moving
 
     def measure(self) -> Look:
-        """Give how lines look now: somebody may have pulled at the window."""
+        """Return how lines look now: somebody may have pulled at the window."""
         if self.is_moving and size_of(self._stream) != (self.look.width, self.look.height):
             self.look = self._look()
         return self.look
 
     def say(self, lines: Sequence[str]) -> None:
-        """Write lines that stay, above those that are drawn.
-
-        Args:
-            lines: The lines.
-        """
+        """Write lines that stay, above those that are drawn."""
         with self.lock:
             drawn = self._drawn
             begun = "\n" if self._within_line else ""
@@ -71,11 +67,7 @@ class Screen:
             self._drawn = drawn
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Put lines where those stand that were drawn before; they are drawn when the program is at a line's begin.
-
-        Args:
-            lines: The lines.
-        """
+        """Put lines where those stand that were drawn before; they are drawn when the program is at a line's begin."""
         with self.lock:
             held = self._within_line or self._typing or self._stopped or self._withdrawn
             if held or not self.is_moving or list(lines) == self._drawn:
@@ -84,12 +76,7 @@ class Screen:
             self._drawn = list(lines)
 
     def write_for(self, write: Callable[[Any], int], text: Any) -> int:
-        """Let the program write: what is drawn makes way.
-
-        Args:
-            write: Writes it.
-            text: What it writes.
-        """
+        """Let the program write: what is drawn makes way."""
         with self.lock:
             if not text or not isinstance(text, str):
                 return write(text)  # which says what is wrong with it
@@ -133,7 +120,7 @@ class Screen:
         self._drawn = []
 
     def _erasure(self) -> str:
-        """Give what takes away that which is drawn; it counts as taken away."""
+        """Return what takes away that which is drawn; it counts as taken away."""
         if not self._drawn:
             return ""
         width, _ = size_of(self._stream)

@@ -97,9 +97,6 @@ class Ledger:
     def on_the_way(self, spans: int) -> None:
         """Note that spans are being sent.
 
-        Args:
-            spans: How many.
-
         Raises:
             OSError: It cannot be written.
             SentError: Another process sends the file, too.
@@ -110,9 +107,6 @@ class Ledger:
     def answered(self, place: Place) -> None:
         """Note how far the file has been sent.
 
-        Args:
-            place: The place behind the last span that was.
-
         Raises:
             OSError: It cannot be written.
         """
@@ -122,7 +116,7 @@ class Ledger:
         self._write()
 
     def _digest(self, offset: int) -> str:
-        """Give the digest of all bytes before an offset; what was read for an earlier one is not read again."""
+        """Return the digest of all bytes before an offset; what was read for an earlier one is not read again."""
         if offset < self._hashed:
             self._hash, self._hashed = hashlib.sha256(), 0
             self._stream.seek(0)

@@ -16,12 +16,6 @@ _HOSTS = ("127.0.0.1", "localhost", "[::1]")
 def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callable[[str], Any]) -> None:
     """Serve the page until Ctrl-C.
 
-    Args:
-        page: Makes it.
-        files: The files it is made of.
-        port: The port on 127.0.0.1; 0: any free one.
-        say: Tells where it is.
-
     Raises:
         OSError: The port is taken.
     """
@@ -35,14 +29,7 @@ def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callab
 
 
 def server(page: Callable[[], str], files: Sequence[Path], port: int, key: str) -> ThreadingHTTPServer:
-    """Give the server of the page, not yet serving.
-
-    Args:
-        page: As for `serve`, like the next two.
-        files: The files.
-        port: The port.
-        key: The path of the page: whoever else works on this machine does not know it.
-    """
+    """Return the server of the page, not yet serving."""
     return _Server(_Pages(page, files), port, key)
 
 
@@ -55,7 +42,7 @@ class _Pages:
         self._lock = Lock()
 
     def current(self) -> bytes:
-        """Give it as it is now."""
+        """Return it as it is now."""
         state = [(file.stat().st_mtime_ns, file.stat().st_size) for file in self._files]
         with self._lock:  # two tabs ask at once: it is made once
             if self._known[0] != state:

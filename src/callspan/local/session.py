@@ -33,11 +33,7 @@ _log = logging.getLogger("callspan")
 
 
 def begin(folder: str) -> None:
-    """Instrument what is installed, as `opentelemetry-instrument` would, and record from here on.
-
-    Args:
-        folder: What is on the path of this process and those that it starts, so that this is called in them.
-    """
+    """Instrument what is installed, as `opentelemetry-instrument` would, and record from here on."""
     plan = plans.plan_of()
     if plan is None or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
@@ -269,14 +265,7 @@ WITH_THEM = f" (the program has a place for spans of its own; {CONTENT}=span_onl
 
 
 def promise(file: TraceFile, joined: Joined, name: str, *, withheld: bool) -> str:
-    """Return the first line: what is shown and saved, and where.
-
-    Args:
-        file: The trace file.
-        joined: Where spans go.
-        name: The file's name.
-        withheld: Whether content would be on, did spans stay on this machine.
-    """
+    """Return the first line: what is shown and saved, and where."""
     content = state.current().settings.content in ("span_only", "span_and_event")
     saved = f"cannot be saved in {name}: {file.why}" if file.why else f"saved in {name} on this machine"
     others = joined.programs is not None or (joined.providers and is_sent())

@@ -95,11 +95,7 @@ class SlimSpans:
     _known: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
 
     def add(self, span: RawSpan) -> None:
-        """Keep what numbers are made of.
-
-        Args:
-            span: The span.
-        """
+        """Keep what numbers are made of."""
         said = span.attributes
         trace = bytes.fromhex(span.trace_id)
         usage = (*counts_in(said), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)))
@@ -118,7 +114,7 @@ class SlimSpans:
         )
 
     def traces(self) -> Iterator[Trace]:
-        """Give the traces, and forget them; a very large one comes in pieces, as if it were several."""
+        """Return the traces, and forget them; a very large one comes in pieces, as if it were several."""
         for place in range(_PARTS):
             packed, self.parts[place] = self.parts[place], bytearray()
             together: list[int] = []
@@ -161,7 +157,7 @@ class SlimSpans:
         )
 
     def _place(self, span: RawSpan) -> int:
-        """Give the number of what a span is: its kind, its names, how it ended."""
+        """Return the number of what a span is: its kind, its names, how it ended."""
         said = span.attributes
         kept = [
             (name, value[:_NAME] if isinstance(value, str) else value) for name, value in said.items() if name in _KEPT
@@ -197,7 +193,7 @@ class SlimSpans:
 
 
 def _by_trace(packed: bytearray) -> Iterable[array[int]]:
-    """Give the numbers of the records of each trace, in their order."""
+    """Return the numbers of the records of each trace, in their order."""
     found: dict[bytes, array[int]] = {}
     for number in range(len(packed) // _SPAN.size):
         start = number * _SPAN.size

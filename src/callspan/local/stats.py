@@ -66,11 +66,7 @@ class Row:
         return GROUPS.get(self.kind, RUN)
 
     def call(self, span: Span) -> None:
-        """Count a call.
-
-        Args:
-            span: The call.
-        """
+        """Count a call."""
         failed = has_failed(span)
         self.calls += 1
         self.failed += failed
@@ -81,11 +77,7 @@ class Row:
             self.firsts.append(span.first_token)
 
     def use(self, span: Span) -> None:
-        """Count the tokens that a span owns.
-
-        Args:
-            span: The span.
-        """
+        """Count the tokens that a span owns."""
         assert span.usage is not None
         for place, count in enumerate(span.usage):
             self.tokens[place] += count
@@ -120,12 +112,7 @@ class Stats:
     total: Row = field(default_factory=lambda: Row(RUN, ""))
 
     def row(self, kind: str, name: str) -> Row:
-        """Give a row, a new one where there is none.
-
-        Args:
-            kind: Its kind.
-            name: What was called.
-        """
+        """Return a row, a new one where there is none."""
         found = self.rows.get((kind, name))
         if found is None:
             found = self.rows[kind, name] = Row(kind, name)
@@ -134,11 +121,6 @@ class Stats:
 
 def stats_of(files: Iterable[str | PathLike[str]], price: Price | None = None, stats: Stats | None = None) -> Stats:
     """Add up what trace files say, reading them once and keeping no more than numbers.
-
-    Args:
-        files: The files.
-        price: Tells what a call cost that does not say so itself.
-        stats: Is added to; new by default.
 
     Raises:
         OSError: A file cannot be opened.
@@ -164,12 +146,7 @@ class _Place:
 
 
 def add(stats: Stats, trace: Trace) -> None:
-    """Count one trace.
-
-    Args:
-        stats: Is added to.
-        trace: The trace; its usage has been found.
-    """
+    """Count one trace."""
     places: list[_Place] = []
     for span in trace.spans:
         stats.spans += span.raw.name is not MISSING and span.raw.name is not ELSEWHERE
@@ -206,7 +183,7 @@ def _start_run(span: Span, stats: Stats) -> Row:
 
 
 def _is_run(span: Span, trace: Trace) -> bool:
-    """Tell whether a span with no run around it is one, or stands for one that is missing."""
+    """Return whether a span with no run around it is one, or stands for one that is missing."""
     if span.raw.name is MISSING:
         return any(trace.spans[child].kind in _PARTS_OF_RUNS for child in span.children)
     return span.kind not in ("http", "other")

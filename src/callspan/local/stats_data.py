@@ -22,14 +22,7 @@ def as_json(
     before: Stats | None = None,
     changed: Mapping[Key, Change] | None = None,
 ) -> str:
-    """Write the numbers as JSON.
-
-    Args:
-        stats: The numbers.
-        rows: The rows to write, in their order.
-        before: The other side.
-        changed: How rows differ from it.
-    """
+    """Write the numbers as JSON."""
     told: dict[str, Any] = {"version": VERSION, **_summary(stats), "rows": []}
     for row in rows:
         one = {**_row(row), "times_s": [_seconds(time) for time in sorted(row.times)]}

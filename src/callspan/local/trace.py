@@ -114,9 +114,6 @@ class Trace:
 def traces_of(spans: Iterable[RawSpan]) -> list[Trace]:
     """Put spans into their places.
 
-    Args:
-        spans: In any order, of any number of traces; one that stands there twice counts once.
-
     Returns:
         The traces, by their start.
     """
@@ -242,11 +239,6 @@ _LONG = 10**6
 
 
 def text_in(said: dict[str, Any], name: str) -> str | None:
-    """Give an attribute that is a text, or None.
-
-    Args:
-        said: The attributes.
-        name: Its name.
-    """
+    """Return an attribute that is a text, or None."""
     value = said.get(name)
     return value if isinstance(value, str) and value else None

@@ -44,11 +44,7 @@ class TraceFile(SpanProcessor):
         self._forget()
 
     def call_when_begun(self, function: Callable[[], None]) -> None:
-        """Have a function called in each process that begins to write.
-
-        Args:
-            function: The function.
-        """
+        """Have a function called in each process that begins to write."""
         self._background.when_begun = function
 
     def _forget(self) -> None:
@@ -125,11 +121,7 @@ class TraceFile(SpanProcessor):
         self.is_late = not self._background.close(seconds)
 
     def move(self, path: Path) -> None:
-        """Go on with a file of its own, in a forked process.
-
-        Args:
-            path: The file.
-        """
+        """Go on with a file of its own, in a forked process."""
         self.path = path
         self._background.forget()
         self._background.dropped = 0
@@ -181,7 +173,7 @@ def _is_same(stream: IO[str], file: os.stat_result) -> bool:
 
 
 def _end_line(path: Path) -> None:
-    """Give the last line of a file an end: a process that was killed may have left one without."""
+    """Return the last line of a file an end: a process that was killed may have left one without."""
     with path.open("rb+") as opened:
         if opened.seek(0, os.SEEK_END) == 0:
             return

@@ -17,7 +17,7 @@ MOST = 200
 
 
 def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | None = None) -> list[str]:
-    """Give the tree of a trace, a span each line.
+    """Return the tree of a trace, a span each line.
 
     Requests that a model's call made are only shown where they failed: the call's own line says the rest.
 
@@ -36,7 +36,7 @@ def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | 
 
 
 def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
-    """Give the tree of a trace that still grows, in so many lines: branches that have ended fold, oldest first.
+    """Return the tree of a trace that still grows, in so many lines: branches that have ended fold, oldest first.
 
     Args:
         trace: The trace so far, explained.
@@ -61,11 +61,7 @@ def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
 
 
 def shown_places(trace: Trace) -> list[int]:
-    """Give the places of the spans that are shown, in their order.
-
-    Args:
-        trace: The trace.
-    """
+    """Return the places of the spans that are shown, in their order."""
     hidden: set[int] = set()
     for place, span in enumerate(trace.spans):
         above = trace.spans[span.parent] if span.parent >= 0 else None
@@ -78,7 +74,7 @@ def shown_places(trace: Trace) -> list[int]:
 def rows_of(
     trace: Trace, look: Look, places: list[int], now: int | None = None, folded: set[int] | frozenset[int] = frozenset()
 ) -> list[Row]:
-    """Give what the lines of these spans say.
+    """Return what the lines of these spans say.
 
     Args:
         trace: The trace.
@@ -127,12 +123,7 @@ def _guides(trace: Trace, places: list[int], look: Look) -> dict[int, str]:
 
 
 def below(trace: Trace, place: int) -> range:
-    """Give the places of the spans below one: they stand behind it.
-
-    Args:
-        trace: The trace.
-        place: The place of the one.
-    """
+    """Return the places of the spans below one: they stand behind it."""
     depth, end = trace.spans[place].depth, place + 1
     while end < len(trace.spans) and trace.spans[end].depth > depth:
         end += 1
@@ -170,7 +161,7 @@ def _fold(trace: Trace, places: list[int], most: int) -> tuple[set[int], list[in
 
 
 def _ended(trace: Trace) -> list[bool]:
-    """Tell of each span whether it and all below it have ended; the last item stands for what is above roots."""
+    """Return each span whether it and all below it have ended; the last item stands for what is above roots."""
     found = [span.duration is not None for span in trace.spans]
     found.append(False)
     for place in range(len(trace.spans) - 1, -1, -1):  # children come first

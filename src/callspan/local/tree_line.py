@@ -72,12 +72,7 @@ class Row:
 
 
 def line(row: Row, look: Look) -> str:
-    """Give the line of a row, never longer than the place is wide.
-
-    Args:
-        row: What it says.
-        look: How it looks.
-    """
+    """Return the line of a row, never longer than the place is wide."""
     numbers = _numbers(row, look)
     width = look.width - 1  # the last column stays free: a terminal may turn to the next line there
     room = max(8, width - sum(cells(text) for text, _ in numbers))
@@ -88,7 +83,7 @@ def line(row: Row, look: Look) -> str:
 
 
 def _left(row: Row, look: Look, room: int) -> list[Piece]:
-    """Give what stands on the left, in so many cells: structure first, then names, then what is left for the rest."""
+    """Return what stands on the left, in so many cells: structure first, then names, then what is left for the rest."""
     guides = row.guides if cells(row.guides) <= room - 8 else _shortened(row.guides, room - 8, look)
     sign = look.signs.kinds.get(row.kind, look.signs.kinds["other"])
     pieces: list[Piece] = [(guides, GREY), (sign, HUES.get(row.kind, GREY))]
@@ -108,7 +103,7 @@ def _left(row: Row, look: Look, room: int) -> list[Piece]:
 
 
 def _shortened(guides: str, room: int, look: Look) -> str:
-    """Give guides of what is deeper than the place is wide: how deep it is, in place of what does not fit."""
+    """Return guides of what is deeper than the place is wide: how deep it is, in place of what does not fit."""
     depth = len(guides) // 2
     return cut(f"{look.signs.more}{depth} {guides[-2:]}", room, look)
 
@@ -131,13 +126,7 @@ def _right(text: str, width: int) -> str:
 
 
 def cut(text: str, room: int, look: Look) -> str:
-    """Give as much of a text as fits, with a sign where something is missing.
-
-    Args:
-        text: The text.
-        room: Cells.
-        look: Has the sign.
-    """
+    """Return as much of a text as fits, with a sign where something is missing."""
     if cells(text) <= room:
         return text
     sign = look.signs.more
@@ -154,11 +143,7 @@ def cut(text: str, room: int, look: Look) -> str:
 
 
 def cells(text: str) -> int:
-    """Give the width of a text.
-
-    Args:
-        text: The text.
-    """
+    """Return the width of a text."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # rich comes with the extra `cli`, and only who shows lines pays for it
@@ -167,12 +152,7 @@ def cells(text: str) -> int:
 
 
 def painted(pieces: Iterable[Piece], look: Look) -> str:
-    """Give pieces as one text, in colours where there are any.
-
-    Args:
-        pieces: The texts and their styles.
-        look: Says whether there are colours.
-    """
+    """Return pieces as one text, in colours where there are any."""
     if not look.colour:
         return "".join(text for text, _ in pieces)
     return "".join(_coloured(text, style) for text, style in pieces)
@@ -187,7 +167,7 @@ def _coloured(text: str, style: str) -> str:
 
 @lru_cache(maxsize=32)
 def _codes(style: str) -> tuple[str, str]:
-    """Give what turns a style on, and off again."""
+    """Return what turns a style on, and off again."""
     from rich.color import ColorSystem
     from rich.style import Style
 

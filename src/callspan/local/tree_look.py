@@ -106,11 +106,7 @@ class Look:
     encoding: str = "utf-8"
 
     def shown(self, text: str) -> str:
-        """Give a text as this place can show it.
-
-        Args:
-            text: The text.
-        """
+        """Return a text as this place can show it."""
         if text.isascii() or self.encoding == "utf-8":
             return text
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
@@ -148,7 +144,7 @@ def look_of(
 
 
 def _encoding_of(stream: IO[str] | None) -> str:
-    """Give the one name of a stream's encoding."""
+    """Return the one name of a stream's encoding."""
     try:
         return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name
     except LookupError:
@@ -156,11 +152,7 @@ def _encoding_of(stream: IO[str] | None) -> str:
 
 
 def is_terminal(stream: IO[str] | None) -> bool:
-    """Tell whether somebody watches a stream.
-
-    Args:
-        stream: The stream; None, or closed, where there is none.
-    """
+    """Return whether somebody watches a stream."""
     try:
         return stream is not None and stream.isatty()
     except ValueError:
@@ -168,7 +160,7 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def size_of(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Give the columns and lines of a stream.
+    """Return the columns and lines of a stream.
 
     Args:
         stream: The stream.

@@ -18,14 +18,7 @@ TOLD = ("llm", "tool", "retriever", "embedding")
 
 
 def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None = None) -> str:
-    """Give the line of a span that has ended.
-
-    Args:
-        span: The span.
-        above: The names of those above it, outermost first.
-        look: How lines look.
-        total: What it and those below it used, if it is not alone.
-    """
+    """Return the line of a span that has ended."""
     path = look.signs.under.join([*above, title_of(span, look)])
     if span.attempt is not None:
         path += f" (try {span.attempt})"
@@ -42,14 +35,7 @@ def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None =
 
 
 def plain_root(trace: Trace, root: Span, look: Look, total: Sum) -> str:
-    """Give the line of a root that has ended: with what failed it, and where.
-
-    Args:
-        trace: Its trace, explained.
-        root: The root.
-        look: How lines look.
-        total: What it and those below it used.
-    """
+    """Return the line of a root that has ended: with what failed it, and where."""
     if root.failure is None:
         return plain_line(root, (), look, total)
     origins = [span for span in trace.spans if span.rank == ORIGIN]
@@ -71,6 +57,6 @@ def _numbers(span: Span, total: Sum | None, look: Look) -> list[str]:
 
 
 def _clock(span: Span) -> str:
-    """Give when a span ended, by the clock on the wall."""
+    """Return when a span ended, by the clock on the wall."""
     at = (span.raw.end or span.raw.start) / 1_000_000_000
     return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S.%f")[:-3]

@@ -19,7 +19,7 @@ from callspan.local.tree_sums import Sum
 
 
 def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = None, *, priced: bool = True) -> Row:
-    """Give what the line of a span says.
+    """Return what the line of a span says.
 
     Args:
         span: The span.
@@ -48,33 +48,17 @@ def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = No
 
 
 def title_of(span: Span, look: Look) -> str:
-    """Return the name of what a span called, as one line.
-
-    Args:
-        span: The span.
-        look: How lines look.
-    """
+    """Return the name of what a span called, as one line."""
     return name_text(name_of(span.raw, span.kind), look)
 
 
 def name_text(name: str, look: Look) -> str:
-    """Return a name as one line that cannot move a cursor.
-
-    Args:
-        name: The name of what a span called.
-        look: How lines look.
-    """
+    """Return a name as one line that cannot move a cursor."""
     return look.shown(one_line(name, 200)) or "?"
 
 
 def failure_of(span: Span, look: Look, *, whole: bool = False) -> str:
-    """Give how a span failed, in one line.
-
-    Args:
-        span: A span that failed.
-        look: How lines look.
-        whole: Whether the type is said with its module.
-    """
+    """Return how a span failed, in one line."""
     if span.failure is None:
         return ""
     kind = span.failure.type if whole else span.failure.type.rpartition(".")[2]
@@ -120,7 +104,7 @@ def _preview(span: Span, look: Look) -> tuple[str, str]:
 
 
 def _said(span: Span, look: Look) -> str:
-    """Give what was said in a call, in a few words."""
+    """Return what was said in a call, in a few words."""
     said = said_in(span.raw)
     if span.kind == "llm":
         return _answer(said.outputs or (), look)
@@ -146,7 +130,7 @@ def _answer(messages: Any, look: Look) -> str:
 
 
 def _short(value: Any) -> str:
-    """Give arguments in a few words: the value alone where there is only one."""
+    """Return arguments in a few words: the value alone where there is only one."""
     if isinstance(value, dict) and len(value) == 1:
         (value,) = value.values()
     if value is None:

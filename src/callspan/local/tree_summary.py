@@ -45,12 +45,7 @@ class Summary:
     slowest: tuple[int, int, list[str]] = (0, 0, [])
 
     def add(self, trace: Trace, look: Look) -> None:
-        """Add a trace that has ended.
-
-        Args:
-            trace: The trace, explained.
-            look: How lines look.
-        """
+        """Add a trace that has ended."""
         sums = sums_of(trace)
         for place, span in enumerate(trace.spans):
             if span.parent < 0:
@@ -87,13 +82,7 @@ def _own_time(span: Span) -> int:
 
 
 def names_to(trace: Trace, span: Span, look: Look) -> list[str]:
-    """Give the names of those above a span, outermost first, and its own.
-
-    Args:
-        trace: The trace.
-        span: The span.
-        look: How lines look.
-    """
+    """Return the names of those above a span, outermost first, and its own."""
     names = [title_of(span, look)]
     while span.parent >= 0:
         span = trace.spans[span.parent]
@@ -102,12 +91,7 @@ def names_to(trace: Trace, span: Span, look: Look) -> list[str]:
 
 
 def summary_lines(summary: Summary, look: Look) -> list[str]:
-    """Give what runs added up to, as lines.
-
-    Args:
-        summary: The runs.
-        look: How lines look.
-    """
+    """Return what runs added up to, as lines."""
     lines = [_totals(summary, look)]
     for error in list(summary.errors.values())[:_ERRORS]:
         lines += _error_lines(error, look)
@@ -122,13 +106,7 @@ def summary_lines(summary: Summary, look: Look) -> list[str]:
 
 
 def path_text(names: Sequence[str], room: int, look: Look) -> str:
-    """Return names as a path; where it is too long, the middle is left out and the last name stays.
-
-    Args:
-        names: The names, outermost first.
-        room: Cells.
-        look: Has the signs between the names, and for what is left out.
-    """
+    """Return names as a path; where it is too long, the middle is left out and the last name stays."""
     *above, last = names
     under = look.signs.under
     if not above or cells(under.join(names)) <= room:
@@ -174,11 +152,7 @@ def _error_lines(error: _Error, look: Look) -> list[str]:
 
 
 def place_in(stack: str) -> str:
-    """Give the place of the program that a stack names last: `app/client.py:118`, or nothing.
-
-    Args:
-        stack: As Python prints it.
-    """
+    """Return the place of the program that a stack names last: `app/client.py:118`, or nothing."""
     frames: list[tuple[str, str]] = _FRAME.findall(stack[-64_000:])
     own = [frame for frame in frames if not any(other in frame[0].replace("\\", "/") for other in _OTHERS)]
     if not frames:

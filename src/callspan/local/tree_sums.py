@@ -26,11 +26,7 @@ class Sum:
     gaps: bool = False
 
     def add(self, other: Sum) -> None:
-        """Add what others used.
-
-        Args:
-            other: What they used.
-        """
+        """Add what others used."""
         self.calls += other.calls
         self.input += other.input
         self.output += other.output
@@ -40,11 +36,7 @@ class Sum:
 
 
 def sums_of(trace: Trace) -> list[Sum]:
-    """Add up, for each span, what it and those below it used.
-
-    Args:
-        trace: The trace; its usage has been found.
-    """
+    """Add up, for each span, what it and those below it used."""
     found = [
         Sum() if span.usage is None else Sum(1, span.usage[0], span.usage[1], span.cost, gaps=span.cost is None)
         for span in trace.spans

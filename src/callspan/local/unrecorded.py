@@ -17,11 +17,7 @@ _OLDEST = (0, 3)
 
 
 def why_nothing(*, was_bound: bool) -> str:
-    """Return the reason, in a sentence.
-
-    Args:
-        was_bound: Whether a run was seen.
-    """
+    """Return the reason, in a sentence."""
     if was_bound:
         return _why_not_recorded()
     return _why_not_seen() or "no run of LangChain or LangGraph was seen"

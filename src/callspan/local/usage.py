@@ -33,7 +33,7 @@ Price = Callable[[Span, Usage], "float | None"]
 
 
 def own(trace: Trace, price: Price | None = None) -> None:
-    """Give each span the tokens and the cost that it owns.
+    """Return each span the tokens and the cost that it owns.
 
     Args:
         trace: The trace.
@@ -55,7 +55,7 @@ def own(trace: Trace, price: Price | None = None) -> None:
 
 
 def _inside(span: Span, trace: Trace) -> bool:
-    """Tell whether a call is told by a span around it already, which has counted."""
+    """Return whether a call is told by a span around it already, which has counted."""
     while span.parent >= 0:
         span = trace.spans[span.parent]
         if span.kind in CALLS and counted(span.raw.attributes) is not None:
@@ -74,7 +74,7 @@ def _is_whole(span: Span) -> bool:
 
 
 def counted(said: dict[str, Any]) -> Usage | None:
-    """Give the tokens that attributes tell, or None if they tell none.
+    """Return the tokens that attributes tell, or None if they tell none.
 
     Args:
         said: The attributes.
@@ -101,7 +101,7 @@ _NOT_COUNTED = (None,) * 5
 
 
 def cost_in(said: dict[str, Any]) -> float | None:
-    """Give the cost that attributes tell, in US dollars, or None.
+    """Return the cost that attributes tell, in US dollars, or None.
 
     Args:
         said: The attributes.

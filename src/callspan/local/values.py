@@ -21,11 +21,7 @@ _OBJECTS = frozenset({dict})
 
 
 def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Give a list of objects; an empty one where nothing stands.
-
-    Args:
-        owner: What has it.
-        key: Where it has it.
+    """Return a list of objects; an empty one where nothing stands.
 
     Raises:
         ValueError: It is none.
@@ -37,11 +33,7 @@ def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def whole(value: Any) -> int | None:
-    """Give a whole number, which may be written as a text; None if it is none.
-
-    Args:
-        value: What JSON has.
-    """
+    """Return a whole number, which may be written as a text; None if it is none."""
     if isinstance(value, str) and len(value) < 40:  # noqa: PLR2004 - more digits than any number of 64 bits has
         try:
             return int(value)
@@ -53,13 +45,7 @@ def whole(value: Any) -> int | None:
 def attributes_of(
     owner: Mapping[str, Any], key: str, depth: int = 0, without: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Give attributes by their names.
-
-    Args:
-        owner: What has them.
-        key: Where it has them.
-        depth: How deep they stand.
-        without: Those that are not read.
+    """Return attributes by their names.
 
     Raises:
         ValueError: They are no list of objects.
@@ -102,7 +88,7 @@ def _kept(content: Any) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _same(text: str) -> str:
-    """Give the very object that was given for this text before: ids of conversations take no memory for each span."""
+    """Return the very object that was given for this text before: ids of conversations take no memory for each span."""
     return text
 
 

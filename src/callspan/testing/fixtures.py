@@ -25,7 +25,7 @@ def spans(request: pytest.FixtureRequest) -> Iterator[Recording]:
 
 @pytest.fixture
 def span_tree(spans: Recording) -> Callable[..., TreeText]:
-    """Give the text of the tree of the spans that have ended; options as for `callspan.testing.span_tree`."""
+    """Return the text of the tree of the spans that have ended; options as for `callspan.testing.span_tree`."""
     return spans.tree
 
 

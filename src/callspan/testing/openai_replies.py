@@ -85,7 +85,7 @@ Reply = Say | CallTools | Fail
 
 
 def as_reply(given: Any) -> Reply:
-    """Give a reply as one; a text says itself, and a call asks for one tool.
+    """Return a reply as one; a text says itself, and a call asks for one tool.
 
     Args:
         given: What a script has.
@@ -198,7 +198,7 @@ def echo(body: Mapping[str, Any]) -> Say:
 
 
 def message_text(message: Mapping[str, Any]) -> str:
-    """Give the text of a message, whose content is a string or a list of parts.
+    """Return the text of a message, whose content is a string or a list of parts.
 
     Args:
         message: The message, as the client sent it.

@@ -72,7 +72,7 @@ class OpenAIServer:
         self._thread.join()
 
     def __enter__(self) -> Self:
-        """Give the server itself, which is already serving."""
+        """Return the server itself, which is already serving."""
         return self
 
     def __exit__(

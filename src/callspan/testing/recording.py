@@ -46,11 +46,11 @@ class Recording:
         return len(self.spans)
 
     def tree(self, **options: Any) -> TreeText:
-        """Give the tree text of the ended spans; options as for `span_tree`."""
+        """Return the tree text of the ended spans; options as for `span_tree`."""
         return span_tree(self.spans, **options)
 
     def named(self, name: str) -> ReadableSpan:
-        """Give the only span of this name.
+        """Return the only span of this name.
 
         Raises:
             LookupError: There is none, or more than one.

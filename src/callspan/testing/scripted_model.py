@@ -50,7 +50,7 @@ class ScriptedChatModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        """Give the model with tools, which it is told of and does not look at.
+        """Return the model with tools, which it is told of and does not look at.
 
         Args:
             tools: The tools.
@@ -127,7 +127,7 @@ class ScriptedChatModel(BaseChatModel):
 
 
 def _texts(reply: Any) -> list[Any]:
-    """Give the pieces of the words of a reply, with what is raised between them."""
+    """Return the pieces of the words of a reply, with what is raised between them."""
     if isinstance(reply, (list, tuple)):
         return list(reply)
     if isinstance(reply, BaseException) or (isinstance(reply, type) and issubclass(reply, BaseException)):

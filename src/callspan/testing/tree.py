@@ -31,7 +31,7 @@ class Branch:
     children: tuple[Branch, ...]
 
     def walk(self, depth: int = 0) -> Iterator[tuple[int, SpanRecord]]:
-        """Give the span and then everything under it, each with its depth.
+        """Return the span and then everything under it, each with its depth.
 
         Args:
             depth: The depth of the span itself.

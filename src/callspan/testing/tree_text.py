@@ -24,7 +24,7 @@ class TreeText(str):
     __hash__ = str.__hash__
 
     def difference(self, expected: str) -> list[str]:
-        """Give the lines that differ, each with the line before and after it: `-` is missing, `+` is too many.
+        """Return the lines that differ, each with the line before and after it: `-` is missing, `+` is too many.
 
         Args:
             expected: The tree that was expected.
@@ -34,7 +34,7 @@ class TreeText(str):
 
 
 def laid_out(tree: str) -> list[str]:
-    """Give the lines of a tree, the first of them at the margin.
+    """Return the lines of a tree, the first of them at the margin.
 
     Args:
         tree: Its text.

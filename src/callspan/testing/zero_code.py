@@ -92,7 +92,7 @@ def _print(piece: bytes) -> None:
 
 
 def _sort_out(stdout: IO[bytes], show: Callable[[bytes], object], kept: IO[bytes]) -> None:
-    """Give exports to the file and the rest to `show`, at once: a streamed answer is seen as it streams."""
+    """Return exports to the file and the rest to `show`, at once: a streamed answer is seen as it streams."""
     held = b""
     while piece := os.read(stdout.fileno(), 65536):
         held += piece

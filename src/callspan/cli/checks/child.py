@@ -20,10 +20,6 @@ PATIENCE = 60
 def report_of(module: str, environment: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """Run a module of ours in a process of its own, in this folder.
 
-    Args:
-        module: Its full name; it gets the name of the file for its report.
-        environment: The variables that are other than here.
-
     Returns:
         Its report, and an empty text; or an empty report, and why there is none.
     """
@@ -74,9 +70,5 @@ def load_all() -> None:
 
 
 def write_report(found: Mapping[str, Any]) -> None:
-    """Write the report of this process into the file that it was started with.
-
-    Args:
-        found: The report: plain values.
-    """
+    """Write the report of this process into the file that it was started with."""
     Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")

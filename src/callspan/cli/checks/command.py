@@ -41,9 +41,6 @@ class Ran:
 def run(command: Sequence[str]) -> Ran:
     """Run a command to its end; Ctrl-C ends it, and not us.
 
-    Args:
-        command: The command; a script alone is run by this Python.
-
     Raises:
         FileNotFoundError: There is no such command.
     """
@@ -87,7 +84,7 @@ def _undisturbed() -> Generator[None]:
 
 
 def _other_python(word: str) -> str:
-    """Give the folder of a command that is a Python other than this one."""
+    """Return the folder of a command that is a Python other than this one."""
     found = shutil.which(word)
     if found is None or not Path(found).name.startswith("python"):
         return ""

@@ -24,11 +24,7 @@ _SERVERS = {
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at the exit.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at the exit."""
     found = [*_timeout(case), *_queue(case), *_workers(case)]
     if not any(one.level == PROBLEM for one in found):
         delay = _number(case, 5000, _DELAY) / 1000
@@ -90,7 +86,7 @@ def _workers(case: Case) -> Iterable[Finding]:
 
 
 def _number(case: Case, default: float, *names: str) -> float:
-    """Give the number of the first of these variables that is set to one."""
+    """Return the number of the first of these variables that is set to one."""
     for name in names:
         try:
             return float(case.variable(name))

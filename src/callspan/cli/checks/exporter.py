@@ -21,11 +21,7 @@ _INSTALL = {
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at the test span's way.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at the test span's way."""
     if case.unsent:
         yield Finding(PROBLEM, f"the test span could not be sent: {case.unsent}", _fix(case, case.unsent))
     if case.sent.get("file"):
@@ -55,17 +51,13 @@ _GAVE_UP = "due to timeout, max retries or shutdown"
 
 
 def cause(said: Iterable[str]) -> str:
-    """Give the last cause among what an exporter said: it tells each try, and at last perhaps only that it gave up.
-
-    Args:
-        said: Its words, in order.
-    """
+    """Return the last cause in an exporter's output: it reports each try, and at last perhaps only that it gave up."""
     told = [_CHATTER.sub("", text).strip() for text in said if _GAVE_UP not in text]
     return told[-1] if told else "it gave up and does not say why"
 
 
 def _without_keys(case: Case, said: str) -> str:
-    """Give what an exporter said without what its address has of keys."""
+    """Return what an exporter said without what its address has of keys."""
     parts = urlsplit(endpoint(case))
     for key in filter(None, (parts.query, parts.password, parts.username)):
         said = said.replace(key, "…")
@@ -77,11 +69,7 @@ def _target(case: Case, name: str) -> str:
 
 
 def endpoint(case: Case) -> str:
-    """Give the address that spans go to by OTLP.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Return the address that spans go to by OTLP."""
     if own := case.variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         return own
     base = case.variable("OTEL_EXPORTER_OTLP_ENDPOINT")

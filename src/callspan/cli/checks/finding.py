@@ -52,19 +52,11 @@ class Case:
     ran: Ran | None = None
 
     def variable(self, *names: str) -> str:
-        """Give the first of these variables that has a value, without blanks around it; else nothing.
-
-        Args:
-            names: The variables.
-        """
+        """Return the first of these variables that has a value, without blanks around it; else nothing."""
         return next((value for name in names if (value := self.environment.get(name, "").strip())), "")
 
     def switched(self, name: str) -> bool:
-        """Tell whether a variable says true.
-
-        Args:
-            name: The variable.
-        """
+        """Return whether a variable says true."""
         return self.variable(name).lower() in ("true", "1")
 
 

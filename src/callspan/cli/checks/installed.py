@@ -24,11 +24,7 @@ _OPTIONAL = ("langgraph", "langchain-core")
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at versions.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at versions."""
     present = {name: case.installed[name] for name in _LEAST if name in case.installed}
     listed = ", ".join(f"{name} {version}" for name, version in {"callspan": __version__, **present}.items())
     yield Finding(OK, f"installed: {listed}")
@@ -69,11 +65,7 @@ def _fits(name: str, version: str, least: tuple[int, ...]) -> bool:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """Give the numbers that a version begins with.
-
-    Args:
-        text: The version, such as `0.62b0`.
-    """
+    """Return the numbers that a version begins with."""
     numbers: list[int] = []
     for part in text.split("."):
         digits = part[: len(part) - len(part.lstrip("0123456789"))]

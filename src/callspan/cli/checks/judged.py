@@ -17,11 +17,7 @@ _OURS = "callspan"
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at what the command did.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at what the command did."""
     ran = case.ran
     if ran is None:
         return
@@ -144,7 +140,7 @@ def _known(scope: str) -> Other | None:
 
 
 def _ours_near(trace: Trace, span: Span) -> bool:
-    """Tell whether a span of ours tells the same call: of the same kind, around it, right in it, or at once with it."""
+    """Return whether a span of ours is of the same call: of its kind, around it, right in it, or at once with it."""
     above = span
     while above.parent >= 0:
         above = trace.spans[above.parent]

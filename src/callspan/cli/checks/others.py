@@ -60,11 +60,7 @@ _PROVIDERS = (
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at others.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at others."""
     found = [*_of_langchain(case), *_of_langsmith(case), *_of_providers(case), *_of_http(case)]
     if not any(one.level == PROBLEM for one in found):
         yield Finding(OK, "no other instrumentation of LangChain is loaded")

@@ -13,11 +13,7 @@ _SHOWN = 8
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at patches.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at patches."""
     states: Mapping[str, str] = case.probe.get("patches", {})
     if not states:
         return
@@ -47,7 +43,7 @@ def check(case: Case) -> Iterable[Finding]:
 
 
 def _lost(states: Mapping[str, str]) -> list[str]:
-    """Give the modules that are there and have none of the callables."""
+    """Return the modules that are there and have none of the callables."""
     by_module: dict[str, set[str]] = defaultdict(set)
     for where, state in states.items():
         by_module[where.partition(":")[0]].add(state)

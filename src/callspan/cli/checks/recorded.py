@@ -11,11 +11,7 @@ _VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at content.
-
-    Args:
-        case: What there is to look at.
-    """
+    """Look at content."""
     mode = case.probe.get("content")
     if mode is None:
         return

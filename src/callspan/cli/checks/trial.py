@@ -70,29 +70,20 @@ def _span() -> ReadableSpan | None:
 
 
 def _exporters() -> Iterator[tuple[str, EntryPoint | None]]:
-    """Give the exporters that send somewhere; those that write to the terminal are none."""
+    """Return the exporters that send somewhere; those that write to the terminal are none."""
     known = {entry.name: entry for entry in entry_points(group="opentelemetry_traces_exporter")}
     for name in names(os.environ.get("OTEL_TRACES_EXPORTER", "otlp"), protocol(os.environ)):
         yield name, known.get(name)
 
 
 def protocol(environment: Any) -> str:
-    """Give the protocol of OTLP for traces.
-
-    Args:
-        environment: The variables.
-    """
+    """Return the protocol of OTLP for traces."""
     named = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environment.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     return (named or "grpc").strip()
 
 
 def names(said: str, spoken: str) -> list[str]:
-    """Give the names of the exporters that send, as their packages have them.
-
-    Args:
-        said: What `OTEL_TRACES_EXPORTER` says.
-        spoken: The protocol of OTLP.
-    """
+    """Return the names of the exporters that send, as their packages have them."""
     given = [name.strip() for name in said.split(",") if name.strip()]
     otlp = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}.get(spoken, f"otlp with {spoken}")
     return [otlp if name == "otlp" else name for name in given if name not in _LOCAL]

@@ -24,27 +24,15 @@ class Witness(Callback):
         self._write("here", recorded=True)
 
     def on_run_start(self, run: Run) -> None:
-        """Note a run that starts.
-
-        Args:
-            run: The run.
-        """
+        """Note a run that starts."""
         self._note("start", run)
 
     def on_run_end(self, run: Run) -> None:
-        """Note a run that ends.
-
-        Args:
-            run: The run.
-        """
+        """Note a run that ends."""
         self._note("end", run)
 
     def on_run_error(self, run: Run) -> None:
-        """Note a run that fails.
-
-        Args:
-            run: The run.
-        """
+        """Note a run that fails."""
         self._note("end", run)
 
     def _note(self, what: str, run: Run) -> None:
