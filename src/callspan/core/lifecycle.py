@@ -78,6 +78,7 @@ def start_run(
     try:
         if not _at_exit or state.first_run.prepare is not None:
             _prepare_first_run(run)
+            run.active = state.current()  # what prepares the first run may have changed it
         if registry.abandoned:
             end_abandoned()
         active = run.active
