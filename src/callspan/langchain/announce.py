@@ -14,7 +14,7 @@ from callspan.core.context import put
 from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run, tell_of_span
-from callspan.core.operations import Kind, SpanLink, Subscriber
+from callspan.core.operations import MODEL_CALLS, Kind, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
@@ -33,9 +33,9 @@ from callspan.langchain.chains import (
     is_step,
     own_metadata,
 )
-from callspan.langchain.configurable import given_to
+from callspan.langchain.configurable import GIVEN, given_to
 from callspan.langchain.failures import UNKNOWN_TOOL, error_of, given_up, outcome_of
-from callspan.langchain.links import links_of, may_have_links, remember_for_links
+from callspan.langchain.links import links_of, paused_graphs, remember_for_links
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import after_start, before_end, outcome_of_run, unannounced
@@ -83,13 +83,16 @@ def _begin(
     if above is None and not active.roots.are_checked:
         active.roots.are_checked = True
         others.warn_of_others(type(manager))
-    run.given = given_to(manager, run.metadata, config, is_root=above is None)
+    known = manager.__dict__
+    run.given = known[GIVEN] if GIVEN in known else given_to(run.metadata, config, is_root=above is None)
     inherit(run, above, current, parent)
     kind = kind_of_chain(run) if kind is None else kind
     if kind is AGENT:
         run.agent = given_name(run)
     causes: Sequence[SpanLink] = ()
-    if may_have_links(run, kind, above):
+    if (above is not None and above.rare is not None) or (
+        run.subject is not None and (kind is TOOL or (paused_graphs and kind.calls is None))
+    ):
         causes = attempt("the causes of a run", links_of, run, kind, above, parent) or ()
     owner = run_manager.__dict__[OWNER] = RunOwner()  # first, so that an interrupted run has an owner
     owner.run = run
@@ -250,9 +253,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None
 def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Notification | None:
     """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
     outside, row = run.outside, run.row
-    recording = run.span.is_recording()
-    # A later run links to what failed, and to the model that asked for it, hidden ones too.
-    if outcome != OK or (row.calls and (recording or run.span.get_span_context().trace_flags.sampled)):
+    if outcome != OK or (recording and row.calls == MODEL_CALLS):
         attempt("what later runs may answer to", remember_for_links, run, outcome, outputs)
     if row is CHAIN:
         if run.parent_ref is not None and recording:

@@ -7,18 +7,19 @@ nearly none. So the config is read where LangChain makes a callback manager of i
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from callspan.langchain.callers import calling_config
 
+# Where a program says which conversation this is, in the order of the conventions' own package.
 CONVERSATION = ("thread_id", "session_id", "conversation_id")
-"""Where a program says which conversation this is, in the order of the conventions' own package."""
 
-_SLOT = "_callspan_configurable"
-"""The key in the callback manager's `__dict__`."""
+GIVEN = "_callspan_configurable"  # the key in a callback manager's `__dict__`; None there: nothing was given
 
 _SINGLE = (str, int, float, bool)
+_NO_IDS: Mapping[str, Any] = {}
+_NO_KEYS: frozenset[str] = frozenset()
 
 
 class Given(NamedTuple):
@@ -38,25 +39,22 @@ class Given(NamedTuple):
         return {**metadata, **own} if own else metadata
 
 
-_NO_IDS: Mapping[str, Any] = {}
-_NO_KEYS: frozenset[str] = frozenset()
-
-
-def read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | None:
-    """Return what is given in `configurable`, or None where that is nothing to us.
-
-    Args:
-        values: The `configurable` of the run's config.
-        metadata: The metadata of the run, which may have copies of them.
-    """
+def _read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | None:
+    """Return what is given in `configurable` and copied into the metadata, or None where that is nothing to us."""
     ids = {key: values[key] for key in CONVERSATION if key in values}
-    shared = metadata.keys() & values.keys() if metadata else None
-    copied = frozenset(key for key in shared if _is_same(metadata[key], values[key])) if shared else _NO_KEYS
-    return Given(ids, copied) if ids or copied else None
+    private = _same(metadata.keys() & values.keys(), metadata, values) if metadata else _NO_KEYS
+    return Given(ids, private) if ids or private else None
 
 
-def _is_same(one: object, other: object) -> bool:
-    return one is other or (type(one) is type(other) and isinstance(one, _SINGLE) and one == other)
+def _same(keys: Set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keys whose values are the same in both; single values only are compared."""
+    found: list[str] = []
+    for key in keys:
+        here = one[key]
+        there = other.get(key, here)
+        if here is there or (type(here) is type(there) and isinstance(here, _SINGLE) and here == there):
+            found.append(key)
+    return frozenset(found) if found else _NO_KEYS
 
 
 def inherited(
@@ -72,62 +70,40 @@ def inherited(
     """
     if not above.private or (given is not None and given.private >= above.private):
         return given
-    copied = frozenset(
-        key
-        for key in above.private & metadata.keys()
-        if _is_same(metadata[key], metadata_above.get(key, metadata[key]))
-    )
+    private = _same(above.private & metadata.keys(), metadata, metadata_above)
     if given is None:
-        return Given(_NO_IDS, copied) if copied else None
-    return Given(given.ids, given.private | copied)
+        return Given(_NO_IDS, private) if private else None
+    return Given(given.ids, given.private | private)
 
 
 def configured(args: tuple[Any, ...], kwargs: dict[str, Any], manager: Any) -> None:
-    """Note on a callback manager what the config says that it is made of."""
+    """Note on a callback manager what the config gives that it is made of."""
     config = args[0] if args else kwargs["config"]
     values = config.get("configurable")
-    manager.__dict__[_SLOT] = read(values, manager.metadata) if values else None  # also if nothing: it is known now
+    manager.__dict__[GIVEN] = _read(values, manager.metadata) if values else None
 
 
-def given_to(manager: Any, metadata: Mapping[str, Any], config: Any, *, is_root: bool) -> Given | None:
-    """Return what is given to a run that is being announced, or None.
+def given_to(metadata: Mapping[str, Any], config: Any, *, is_root: bool) -> Given | None:
+    """Return what is given to a run whose callback manager was made of no config that we know of, or None.
 
     Args:
-        manager: Its callback manager.
         metadata: Its metadata.
         config: The config that its frame was called with, if that is known.
         is_root: Whether there is no run above it, from which it would inherit.
     """
-    if _SLOT in manager.__dict__:
-        found: Given | None = manager.__dict__[_SLOT]
-        return found
     if config is None and (is_root or metadata):  # a `RunnableParallel` makes its manager itself
         config = calling_config(1)
     if config is None:
         return None
-    values = configurable_of(config)
-    return read(values, metadata) if values else None
-
-
-def configurable_of(config: Any) -> Mapping[str, Any]:
-    """Return the `configurable` of a config, with what it inherits from the one around.
-
-    Args:
-        config: The config, or anything that stands in its place.
-    """
     own = config.get("configurable") if type(config) is dict or isinstance(config, Mapping) else None
     module = sys.modules.get("langchain_core.runnables.config")
     around = None if module is None else module.var_child_runnable_config.get()
-    inherited = around.get("configurable") if around else None
-    return {**(inherited or {}), **own} if own else inherited or {}
+    outer = around.get("configurable") if around else None
+    values = {**outer, **own} if own and outer else own or outer
+    return _read(values, metadata) if values else None
 
 
 def config_among(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Return the config among the arguments of a method of LangChain's: behind the input, or by its name.
-
-    Args:
-        args: The arguments, the object first.
-        kwargs: The keywords.
-    """
+    """Return the config among the arguments of a LangChain method: after the object and the input, or by its name."""
     config = args[2] if len(args) > 2 else None  # noqa: PLR2004 - self, input, config
     return config if type(config) in (dict, list) else kwargs.get("config")

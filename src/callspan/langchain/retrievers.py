@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.capture.content import ContentField
@@ -13,17 +14,31 @@ from callspan.capture.serialize import plain
 from callspan.core.dispatch import Notification
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo
+from callspan.core.run import Run
 from callspan.core.text import safe_name
 from callspan.core.wrappers import wrap_body
-from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.announcement import base_attributes
 from callspan.langchain.said import RETRIEVER_ANSWERED, RETRIEVER_ASKED
 from callspan.langchain.skip import documents
-from callspan.langchain.unannounced import TracedCall, watch_subclasses
+from callspan.langchain.unannounced import TracedCall, model_of, watch_subclasses
+
+METHODS = ("compress_documents", "acompress_documents")
 
 
-def data_source(said: Announcement) -> object:
-    """Give the id of what is searched, if the program says it in the retriever's metadata."""
-    return safe_name(said.metadata.get("data_source_id"))
+def _identity(run: Run) -> dict[str, AttributeValue]:
+    """Return the attributes of a retriever that the sampler sees: the id of what is searched, if metadata has it."""
+    found: dict[str, AttributeValue] = {semconv.OPERATION: semconv.RETRIEVAL}
+    source = run.metadata.get("data_source_id")
+    if type(source) is str and source:
+        found[semconv.DATA_SOURCE_ID] = safe_name(source) or ""
+    return found
+
+
+def _attributes(run: Run) -> dict[str, AttributeValue]:
+    """Return the attributes of a retriever that are known at its start."""
+    found = base_attributes(run)
+    found[semconv.RUN_TYPE] = "retriever"
+    return found
 
 
 RETRIEVER = Kind(
@@ -32,34 +47,23 @@ RETRIEVER = Kind(
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.DATA_SOURCE_ID,
-    identity=(
-        (semconv.OPERATION, semconv.RETRIEVAL),
-        (semconv.DATA_SOURCE_ID, data_source),
-    ),
+    identity=(("*", _identity),),
     operation=semconv.RETRIEVAL,
     made=documents,
     asked=RETRIEVER_ASKED,
     answered=RETRIEVER_ANSWERED,
-    start=(*ALWAYS, (semconv.RUN_TYPE, "retriever")),
+    start=(("*", _attributes),),
 )
 
 
-METHODS = ("compress_documents", "acompress_documents")
+def _model(run: Run) -> str | None:
+    """Return the model's name: that of the object, or of the cross encoder it holds."""
+    return model_of(run.subject) or model_of(getattr(run.subject, "model", None))
 
 
-def _model(said: Announcement) -> str | None:
-    """Give the model's name: the object's own, or that of the cross encoder it holds."""
-    for holder in (said.subject, getattr(said.subject, "model", None)):
-        for name in ("model", "model_name", "model_id"):
-            value = getattr(holder, name, None)
-            if isinstance(value, str) and value:
-                return value
-    return None
-
-
-def _top_n(said: Announcement) -> int | None:
+def _top_n(run: Run) -> int | None:
     for name in ("top_n", "top_k", "k"):
-        value = getattr(said.subject, name, None)
+        value = getattr(run.subject, name, None)
         if type(value) is int:
             return value
     return None
@@ -69,6 +73,7 @@ def _count(documents: Any) -> int | None:
     return len(documents) if isinstance(documents, (list, tuple)) else None
 
 
+# The conventions have no operation for it, so it is not measured; callbacks receive it as a retriever.
 RERANKER = Kind(
     name="retriever",
     word="rerank",
@@ -76,21 +81,20 @@ RERANKER = Kind(
     depth=0,
     target=None,
     start=(
-        *ALWAYS,
+        ("*", base_attributes),
         (semconv.RUN_TYPE, "reranker"),
         (semconv.RERANK_MODEL, _model),
         (semconv.RERANK_TOP_N, _top_n),
-        (semconv.RERANK_GIVEN, lambda said: _count(said.inputs["documents"])),
+        (semconv.RERANK_GIVEN, lambda run: _count(run.inputs["documents"])),
     ),
     end=((semconv.RERANK_KEPT, _count),),
     asked=(ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
     answered=RETRIEVER_ANSWERED,
 )
-"""The conventions have no operation for it, so it has none and is not measured; callbacks hear it as a retriever."""
 
 
 class _Reranking(TracedCall):
-    """Its result is what was returned."""
+    """A call of a document compressor: its result is what it returned."""
 
     __slots__ = ()
 
@@ -100,7 +104,7 @@ class _Reranking(TracedCall):
         return super().on_exit(error)
 
 
-def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
+def _open_reranking(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
     reranker = args[0]
     given = dict(zip(("documents", "query", "callbacks"), args[1:], strict=False)) | kwargs
     inputs = {"query": given.get("query"), "documents": given.get("documents")}
@@ -108,16 +112,6 @@ def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
     return _Reranking(name, RERANKER, subject=reranker, inputs=inputs, callbacks=given.get("callbacks"))
 
 
-_WRAP = wrap_body(_opened)
-
-
 def watch_rerankers(module: ModuleType) -> Undo:
-    """Patch the subclasses of `BaseDocumentCompressor` there are, and those to come.
-
-    Args:
-        module: `langchain_core.documents.compressor`.
-
-    Returns:
-        What restores them all.
-    """
-    return watch_subclasses(module.BaseDocumentCompressor, METHODS, _WRAP)
+    """Patch all subclasses of `BaseDocumentCompressor` in `langchain_core.documents.compressor`; return the undo."""
+    return watch_subclasses(module.BaseDocumentCompressor, METHODS, wrap_body(_open_reranking))

@@ -7,7 +7,7 @@ from typing import Any
 
 from callspan import semconv
 from callspan.core.run import ERROR, OK, Run
-from callspan.langchain.chains import CHAIN, run_type
+from callspan.langchain.chains import CHAIN
 
 
 class Wanted:
@@ -98,7 +98,7 @@ def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
 
 def _reads(run: Run, outputs: Any) -> bool:
     """Tell whether it is a parser; some integrations use a function for one, which is given the message."""
-    return run_type(run) == "parser" or (_is_message(run.inputs) and not _is_message(outputs))
+    return run.extra.get("run_type") == "parser" or (_is_message(run.inputs) and not _is_message(outputs))
 
 
 def _is_message(given: Any) -> bool:

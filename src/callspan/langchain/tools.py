@@ -1,28 +1,42 @@
-"""What a tool's span says."""
+"""Tools: which attributes the span of a tool has."""
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core.operations import TOOL_CALLS, Kind
+from callspan.core.run import Run
 from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import safe_name, safe_text
-from callspan.langchain.announcement import ALWAYS, Announcement, tool_call_id
+from callspan.langchain.announcement import base_attributes, tool_call_id
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
 from callspan.langchain.skip import tool_output
 
 
-def tool_name(said: Announcement) -> object:
-    """Give the tool's own name: the run may have another."""
-    return safe_name(said.serialized.get("name") or said.name)
+def _identity(run: Run) -> dict[str, AttributeValue]:
+    """Return the attributes of a tool that the sampler sees: its own name, which the run may not have."""
+    found: dict[str, AttributeValue] = {semconv.OPERATION: semconv.EXECUTE_TOOL}
+    name = run.serialized.get("name")
+    if (name := safe_name(name if isinstance(name, str) and name else run.name)) is not None:
+        found[semconv.TOOL_NAME] = name
+    found[semconv.TOOL_TYPE] = "function"  # LangChain's tools run in this process
+    if run.agent is not None:
+        found[semconv.AGENT_NAME] = run.agent
+    return found
 
 
-def _description(said: Announcement) -> object:
-    text = said.serialized.get("description")
-    return safe_text(text, TEXT_LIMIT) if isinstance(text, str) else None
+def _attributes(run: Run) -> dict[str, AttributeValue]:
+    """Return the attributes of a tool that are known at its start."""
+    found = base_attributes(run)
+    found[semconv.RUN_TYPE] = "tool"
+    if (call := tool_call_id(run)) is not None:
+        found[semconv.TOOL_CALL_ID] = safe_text(str.__str__(call), TEXT_LIMIT)
+    text = run.serialized.get("description")
+    if type(text) is str:
+        found[semconv.TOOL_DESCRIPTION] = safe_text(text, TEXT_LIMIT)
+    return found
 
 
 TOOL = Kind(
@@ -31,18 +45,8 @@ TOOL = Kind(
     span_kind=SpanKind.INTERNAL,
     depth=0,
     target=semconv.TOOL_NAME,
-    identity=(
-        (semconv.OPERATION, semconv.EXECUTE_TOOL),
-        (semconv.TOOL_NAME, tool_name),
-        (semconv.TOOL_TYPE, "function"),  # LangChain's tools run in this process
-        (semconv.AGENT_NAME, attrgetter("agent")),
-    ),
-    start=(
-        *ALWAYS,
-        (semconv.RUN_TYPE, "tool"),
-        (semconv.TOOL_CALL_ID, tool_call_id),
-        (semconv.TOOL_DESCRIPTION, _description),
-    ),
+    identity=(("*", _identity),),
+    start=(("*", _attributes),),
     asked=TOOL_ASKED,
     answered=TOOL_ANSWERED,
     calls=TOOL_CALLS,

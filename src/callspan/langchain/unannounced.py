@@ -22,23 +22,14 @@ from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.wrappers import WrapperFactory, wrap_body
-from callspan.langchain.announcement import ALWAYS, Announcement, inherit, suppressed
+from callspan.langchain.announcement import base_attributes, inherit, suppressed
 from callspan.langchain.endpoints import server
 from callspan.langchain.failures import outcome_of
 from callspan.langchain.providers import provider_of
 
 
 def watch_subclasses(base: Any, methods: Sequence[str], factory: WrapperFactory) -> Undo:
-    """Patch the subclasses there are, and those to come.
-
-    Args:
-        base: The base class; its own methods are left alone.
-        methods: The methods.
-        factory: Makes the wrapper of each.
-
-    Returns:
-        What restores them all.
-    """
+    """Patch these methods of all subclasses, also of those that are defined later; return the undo."""
 
     def init_subclass(cls: type[Any], /, **kwargs: Any) -> None:
         super(base, cls).__init_subclass__(**kwargs)
@@ -67,31 +58,25 @@ def _patch(cls: type, methods: Sequence[str], factory: WrapperFactory) -> None:
 
 
 def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
-    """Give the subclasses, found anew each time: a list would keep classes alive that nobody uses."""
+    """Yield the subclasses, found anew each time: a list would keep classes alive that nobody uses."""
     subclass: type[Any]
     for subclass in cls.__subclasses__():
         yield subclass
         yield from _subclasses(subclass)
 
 
+# Context key: the object whose method is executed. One of its methods may use another one: that is one call.
 _SUBJECT = create_key("callspan-subject")
-"""Context key: the object that is at it. One of its methods may use another one: that is one call."""
 
 
 class TracedCall(Frame):
     """The frame of one call that is a run of its own.
 
-    Args:
-        name: The run's name.
-        row: What it is.
-        subject: The object whose method it is; what that calls of itself is the same call, and no run.
-        inputs: What it is called with.
-        metadata: The metadata of the run.
-        tags: Its tags.
-        callbacks: LangChain's callbacks that it is called with: a manager, or a list of handlers.
+    A method that the object calls on itself meanwhile is part of the same call, and no run. `callbacks` are those that
+    LangChain was given: a manager, or a list of handlers.
     """
 
-    __slots__ = ("callbacks", "inputs", "lease", "metadata", "name", "outputs", "row", "run", "subject", "tags")
+    __slots__ = ("callbacks", "inputs", "metadata", "name", "outputs", "owner", "row", "run", "subject", "tags")
 
     def __init__(
         self,
@@ -105,9 +90,8 @@ class TracedCall(Frame):
         callbacks: Any = None,
     ) -> None:
         super().__init__()
-        self.callbacks = callbacks
-        self.name, self.row, self.subject, self.inputs, self.tags = name, row, subject, inputs, tags
-        self.metadata: Mapping[str, Any] = metadata or {}
+        self.name, self.row, self.subject, self.inputs = name, row, subject, inputs
+        self.metadata, self.tags, self.callbacks = metadata or {}, tags, callbacks
         self.outputs: Any = NOTHING
         self.run: Run | None = None
 
@@ -117,24 +101,24 @@ class TracedCall(Frame):
             return None
         above: Any = current.get(RUN)
         run = self.run = Run(uuid4(), None, self.name, self.metadata, self.tags, self.inputs, {}, {})
-        self.lease = RunOwner()
-        self.lease.run = run  # a body that is dropped in its middle drops us, and nobody reports its end
+        self.owner = RunOwner()
+        self.owner.run = run  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         inherit(run, above, current, current)
         run.active = state.current()
         start_run(run, self.row, current, above=above)
         if self.callbacks is not None:
-            self._let_in(run, current)
+            self._subscribe(run, current)
         if run.subscribers:
             self.start_hooks = announce((run,))
         return run.context if self.subject is None else Context({**(run.context or {}), _SUBJECT: self.subject})
 
-    def _let_in(self, run: Run, current: Context) -> None:
-        """Let those of LangChain's callbacks hear it that are ours; its own handlers never were told of such calls."""
-        before = len(run.subscribers)
-        for one in self.callbacks if isinstance(self.callbacks, (list, tuple)) else self.callbacks.handlers:
-            if subscriptions.callback_class is not None and isinstance(one, subscriptions.callback_class):
-                subscribe(run, one)  # type: ignore[arg-type]  # what is of that class is one
+    def _subscribe(self, run: Run, current: Context) -> None:
+        """Subscribe those of LangChain's callbacks that are ours; it does not report such calls to its own handlers."""
+        before, cls = len(run.subscribers), subscriptions.callback_class
+        for handler in self.callbacks if isinstance(self.callbacks, (list, tuple)) else self.callbacks.handlers:
+            if cls is not None and isinstance(handler, cls):
+                subscribe(run, handler)  # type: ignore[arg-type]  # what is of that class is one
         if len(run.subscribers) > before:
             tell_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
 
@@ -150,25 +134,33 @@ class TracedCall(Frame):
         return told
 
 
+# Embeddings -------------------------------------------------------------------------------------------------------
+
 METHODS = ("embed_documents", "embed_query", "aembed_documents", "aembed_query")
 
 
-def _model(said: Announcement) -> str | None:
+def model_of(subject: Any) -> str | None:
+    """Return the model that an object is configured with, or None."""
     for name in ("model", "model_name", "model_id"):
-        value = getattr(said.subject, name, None)
-        if isinstance(value, str):
-            return value.removeprefix("models/")  # as Google's chat models say it
+        value = getattr(subject, name, None)
+        if isinstance(value, str) and value:
+            return value
     return None
 
 
-def _provider(said: Announcement) -> str | None:
-    name = said.name.removesuffix("Embeddings").removesuffix("Embedding")
-    return provider_of(name.lower(), said.subject) or None
+def _model(run: Run) -> str | None:
+    model = model_of(run.subject)
+    return None if model is None else model.removeprefix("models/")  # as Google's chat models do
 
 
-def _request(said: Announcement) -> Mapping[str, object]:
-    """Give what the vectors are asked to be: how many numbers, and how they are sent."""
-    settings: Mapping[str, Any] = getattr(said.subject, "__dict__", None) or {}
+def _provider(run: Run) -> str | None:
+    name = run.name.removesuffix("Embeddings").removesuffix("Embedding")
+    return provider_of(name.lower(), run.subject) or None
+
+
+def _request(run: Run) -> Mapping[str, object]:
+    """Return the requested size and encoding of the vectors."""
+    settings: Mapping[str, Any] = getattr(run.subject, "__dict__", None) or {}
     dimensions = settings.get("dimensions") or settings.get("output_dimensionality")
     more = settings.get("model_kwargs")
     encoding = more.get("encoding_format") if isinstance(more, Mapping) else None
@@ -192,28 +184,18 @@ EMBEDDINGS = Kind(
         ("server.*", server),
     ),
     start=(
-        *ALWAYS,
+        ("*", base_attributes),
         (semconv.RUN_TYPE, "embedding"),
         ("gen_ai.request.*", _request),
     ),
 )
 
 
-def _opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracedCall:
+def _open_embedding(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracedCall:
     given = args[1:] or tuple(kwargs.values())  # one text, or several, whatever the method calls it
     return TracedCall(type(args[0]).__name__, EMBEDDINGS, subject=args[0], inputs=given[0] if given else None)
 
 
-_WRAP = wrap_body(_opened)
-
-
 def watch_embeddings(module: ModuleType) -> Undo:
-    """Patch the subclasses of `Embeddings` there are, and those to come.
-
-    Args:
-        module: `langchain_core.embeddings.embeddings`.
-
-    Returns:
-        What restores them all.
-    """
-    return watch_subclasses(module.Embeddings, METHODS, _WRAP)
+    """Patch all subclasses of `Embeddings` in `langchain_core.embeddings.embeddings`; return the undo."""
+    return watch_subclasses(module.Embeddings, METHODS, wrap_body(_open_embedding))
