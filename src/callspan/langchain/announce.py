@@ -252,7 +252,7 @@ def failed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None
 
 def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -> Notification | None:
     """End the run, and leave its body where its frame goes on: LangChain's handlers of the end are no part of it."""
-    outside, row = run.outside, run.row
+    outside, row, recording = run.outside, run.row, run.span.is_recording()
     if outcome != OK or (recording and row.calls == MODEL_CALLS):
         attempt("what later runs may answer to", remember_for_links, run, outcome, outputs)
     if row is CHAIN:

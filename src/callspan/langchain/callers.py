@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from asyncio import current_task
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from types import CodeType, FrameType, GeneratorType
@@ -15,12 +14,25 @@ from callspan.core.event_loops import CALLERS_LOOP, CallersLoop
 from callspan.core.frames import PatchGuard
 from callspan.core.wrappers import Wrapper
 
+# How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between.
 _NEAR = 3
-"""How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between."""
+
+_CALLED = frozenset({"invoke", "ainvoke", "batch", "abatch"})
+
+# What LangChain's `run_in_executor` runs in a thread.
+_IN_THREAD = "run_in_executor.<locals>.wrapper"
+
+
+def _caller() -> FrameType | None:
+    """Return the frame that called our code."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("callspan."):
+        frame = frame.f_back
+    return frame
 
 
 def is_started_by(code: CodeType | None) -> bool:
-    """Tell whether the run that is being announced is started by this code itself, not by something it calls."""
+    """Return whether the run that is being announced is started by this code itself, not by something it calls."""
     frame: FrameType | None = _caller()
     for _ in range(_NEAR):
         if frame is None or frame.f_code is code:
@@ -47,9 +59,6 @@ def close_steps(steps: GeneratorType[Any, Any, Any]) -> None:
 
     LangChain drops them as soon as it has announced the end of the chain, and nobody else holds them. Only then are
     they closed: models end, and a step behind a model reads it to its end. A root's totals would miss all that.
-
-    Args:
-        steps: What the chain was reading from.
     """
     frame = steps.gi_frame
     if frame is not None and str(frame.f_globals.get("__name__")).startswith("langchain_core.runnables."):
@@ -67,7 +76,7 @@ def _until_dropped(steps: GeneratorType[Any, Any, Any]) -> Iterator[None]:
 def is_event_stream() -> bool:
     """Return whether this is the task in which `astream_events` streams: it is cancelled when the reader leaves."""
     try:
-        task = current_task()
+        task = asyncio.current_task()
     except RuntimeError:
         return False
     return task is not None and getattr(task.get_coro(), "__name__", None) == "consume_astream"
@@ -83,32 +92,15 @@ def calling_config(near: int) -> Any:
     for _ in range(near):
         if frame is None:
             return None
-        if frame.f_code.co_name in _CALLED and _is_langchains(frame):
+        module = str(frame.f_globals.get("__name__"))
+        if frame.f_code.co_name in _CALLED and module.startswith(("langchain", "langgraph")):
             return frame.f_locals.get("config")
         frame = frame.f_back
     return None
 
 
-_CALLED = frozenset({"invoke", "ainvoke", "batch", "abatch"})
-
-
-def _is_langchains(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith(("langchain", "langgraph"))
-
-
-def _caller() -> FrameType | None:
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and str(frame.f_globals.get("__name__")).startswith("callspan."):
-        frame = frame.f_back
-    return frame
-
-
-_IN_THREAD = "run_in_executor.<locals>.wrapper"
-"""What LangChain's `run_in_executor` runs in a thread."""
-
-
 def loop_noted(original: Callable[..., Any], guard: PatchGuard) -> Wrapper:
-    """Stand around `partial` where `run_in_executor` finds it, which makes with it what the thread runs.
+    """Wrap the `partial` with which `run_in_executor` makes what its thread executes: note the caller's event loop.
 
     `run_in_executor` itself cannot be wrapped: others import it by name, and LangGraph knows it by its identity.
     """

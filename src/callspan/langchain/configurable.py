@@ -7,7 +7,8 @@ nearly none. So the config is read where LangChain makes a callback manager of i
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from callspan.langchain.callers import calling_config
@@ -46,7 +47,7 @@ def _read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | Non
     return Given(ids, private) if ids or private else None
 
 
-def _same(keys: Set[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[str]:
+def _same(keys: AbstractSet[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> frozenset[str]:
     """Return the keys whose values are the same in both; single values only are compared."""
     found: list[str] = []
     for key in keys:
