@@ -92,6 +92,13 @@ class Frame:
     def after_step(self) -> None:
         """Look for another context for the next step."""
 
+    def skip(self, signal: SkipSignal) -> SkipResult:
+        """Return the result of a call that a hook has answered; raise the signal again if it is another frame's."""
+        result = self.on_skip(signal)
+        if result is None:
+            raise signal
+        return result
+
     def begin(self, *, is_async: bool = False) -> Any:
         """Put the context of the body in place, and call the hooks of the start unless they can be awaited.
 
@@ -195,7 +202,7 @@ def drive_generator(body: Generator[Any, Any, Any], frame: Frame) -> Generator[A
                 except StopIteration as stop:
                     return stop.value
                 except SkipSignal as signal:
-                    body, value = _skipped_generator(frame, signal), None
+                    body, value = frame.skip(signal).generate(), None
                     continue
                 finally:
                     # In most steps the context stays the same; then one call of C does.
@@ -224,14 +231,6 @@ def drive_generator(body: Generator[Any, Any, Any], frame: Frame) -> Generator[A
         del error, thrown
 
 
-def _skipped_generator(frame: Frame, signal: SkipSignal) -> Generator[Any, Any, Any]:
-    """Return the generator that stands for the skipped one; it is another frame's if this one has no result."""
-    result = frame.on_skip(signal)
-    if result is None:
-        raise signal
-    return result.generate()
-
-
 def close_in(frame: Frame, body: Any) -> None:
     """Close a generator, or a step, in the frame's context."""
     before = current()
@@ -258,30 +257,29 @@ def _close_quietly(frame: Frame, body: Any) -> None:
 
 def _stepper(name: str) -> Callable[..., Any]:
     """Return the method that passes one step on: `send` or `throw`. One function, so one line in a traceback."""
+    is_throw = name == "throw"
 
-    def step(self: CoroutineDriver, *args: Any) -> Any:
+    def step(self: CoroutineDriver, value: Any = None, *more: Any) -> Any:
         frame = self._frame
-        if name == "throw":
-            frame.has_begun = True  # a body that has not begun is over before its first line, and so is what is ours
+        frame.has_begun |= is_throw  # a body that has not begun is over before its first line, and so is what is ours
         before = current()
         try:
             try:
                 if not frame.has_begun:
-                    self._begin()
+                    frame.begin(is_async=True)
+                    if frame.start_hooks is not None:
+                        self._await_start_hooks(frame.start_hooks)
                 elif frame.context is not None and frame.guard.active:
                     put(frame.context)
-                item = getattr(self._body, name)(*args)
-            except BaseException as raised:
-                frame.leave(before)
-                if not self._goes_on(raised):
-                    raise
-            else:
+                return getattr(self._body, name)(value, *more)
+            finally:
                 leave = put if frame.is_settled and current() is frame.context else frame.leave
                 leave(before)
-                return item
-        except BaseException:
-            frame.take_away(before)
-            raise
+        except BaseException as raised:
+            if current() is not before:
+                frame.take_away(before)
+            if not self._goes_on(raised):
+                raise
         return self.send(None)
 
     return step
@@ -306,7 +304,7 @@ class CoroutineDriver(Coroutine[Any, Any, Any]):
         self._body, self._frame, self._of, self._ending = body, frame, of, ending
         self._is_over = False  # whether all that is left is the hooks of the end
 
-    send = _stepper("send")
+    send = __next__ = _stepper("send")
     throw = _stepper("throw")
 
     def close(self) -> None:
@@ -322,20 +320,17 @@ class CoroutineDriver(Coroutine[Any, Any, Any]):
                 if hooks is not None:
                     hooks.call_sync_hooks()  # nobody awaits a coroutine that is closed
 
-    def _begin(self) -> None:
-        frame = self._frame
-        frame.begin(is_async=True)
-        if frame.start_hooks is not None:
-            hooks, frame.start_hooks = frame.start_hooks, None
-            self._body = _after_start_hooks(hooks, self._body, self._of)
+    def _await_start_hooks(self, hooks: Notification) -> None:
+        self._frame.start_hooks = None
+        self._body = _after_start_hooks(hooks, self._body, self._of)
 
     def _goes_on(self, raised: BaseException) -> bool:
         """Return whether something is still to be awaited after the body raised: then that is the body."""
         if self._is_over:
             return False
         frame, error = self._frame, self._ending
-        if type(raised) is SkipSignal and (skipped := frame.on_skip(raised)) is not None:
-            self._body = skipped.report_async()
+        if type(raised) is SkipSignal and (result := frame.on_skip(raised)) is not None:
+            self._body = result.report_async()
             return True
         if type(raised) is StopIteration:
             frame.result = raised.value
@@ -359,9 +354,6 @@ class CoroutineDriver(Coroutine[Any, Any, Any]):
 
     def __iter__(self) -> CoroutineDriver:
         return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
 
     def __getattr__(self, name: str) -> Any:  # cr_frame, cr_await, __qualname__ ...
         if name in self.__slots__:  # not set, or not any longer
@@ -408,31 +400,26 @@ def drive_async_step(step: Any, frame: Frame, of: Any) -> Generator[Any, Any, An
     thrown: BaseException | None = None
     while True:
         before = current()
-        pending = None
         try:
             try:
                 if frame.context is not None and frame.guard.active:
                     put(frame.context)
                 item = step.send(value) if thrown is None else step.throw(thrown)
             except StopIteration as done:
-                frame.leave(before)
                 return done.value
-            except BaseException as raised:
-                frame.leave(before)
+            finally:
+                leave = put if frame.is_settled and current() is frame.context else frame.leave
+                leave(before)
                 thrown = None
-                is_end = type(raised) is StopAsyncIteration
-                if is_end or not _is_alive(of):
-                    hooks = frame.end(None if is_end else raised)
-                    pending = None if hooks is None else hooks.call_hooks()
-                raise
-            leave = put if frame.is_settled and current() is frame.context else frame.leave
-            leave(before)
-        except BaseException:
+        except BaseException as raised:
             frame.take_away(before)
-            if pending is not None:
-                yield from pending
+            is_end = type(raised) is StopAsyncIteration
+            if is_end or not _is_alive(of):
+                hooks = frame.end(None if is_end else raised)
+                pending = None if hooks is None else hooks.call_hooks()
+                if pending is not None:
+                    yield from pending
             raise
-        thrown = None
         del before  # it is the caller's of this step
         try:
             value = yield item

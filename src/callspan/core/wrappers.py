@@ -222,9 +222,7 @@ def _function(opener: Opener, guard: PatchGuard, code: CodeType | None) -> Plain
                 frame.begin()
                 result = ours.__wrapped__(*args, **kwargs)
             except SkipSignal as signal:
-                if (skipped := frame.on_skip(signal)) is None:
-                    raise
-                result = skipped.report()
+                result = frame.skip(signal).report()
             except BaseException as error:
                 frame.close(error, before)
                 raise
@@ -233,7 +231,9 @@ def _function(opener: Opener, guard: PatchGuard, code: CodeType | None) -> Plain
                 frame.leave(before)
                 return CoroutineDriver(result, frame)
             frame.result = result
-            frame.close(None, before)
+            hooks = frame.end(None, before)
+            if hooks is not None:
+                run_sync(hooks.call_hooks())
         except BaseException as error:
             frame.interrupted(before, error)
             raise
@@ -249,7 +249,12 @@ def _suspended(
     """Return the wrapper of a callable whose call returns a body of this kind, which runs later."""
 
     def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-        frame: Frame | None = guard.call_safely(opener, args, kwargs)
+        frame: Frame | None = None
+        if guard.active:
+            try:
+                frame = opener(args, kwargs)
+            except Exception as error:  # noqa: BLE001 - our code around the user's call
+                guard.log(error)
         body = wrapped(*args, **kwargs)
         if frame is None or not isinstance(body, kind):
             return body

@@ -272,8 +272,10 @@ class BatchFrame(WaitingFrame):
 
     def on_exit(self, error: BaseException | None) -> Notification | None:
         hooks = None
-        if error is not None or any(not run.ended for run in self.runs):
-            hooks = self._end_unreported(error)
+        for run in self.runs:
+            if not run.ended or error is not None:
+                hooks = self._end_unreported(error)
+                break
         self.runs.clear()
         self.owners.clear()
         return hooks
