@@ -70,9 +70,9 @@ MODULES: list[ModuleType] = [
 # The weaving itself happens when a patch is installed, and the wrappers are the user's call.
 NOT_AT_CALL_TIME = {
     *(
-        "before",
-        "after",
-        "around",
+        "call_before",
+        "call_after",
+        "wrap_body",
         "watch",
         "watch_embeddings",
         "watch_subclasses",
@@ -84,8 +84,10 @@ NOT_AT_CALL_TIME = {
         "open_runs",
         "reset",
         "restore",
-        "_drive",
     ),
+    # They step the user's own coroutine or generator.
+    *("drive_generator", "drive_async_step", "close_in", "_close_quietly", "_stepper", "_is_alive"),
+    *("_drive_generator", "_drive_async_generator", "_after_start_hooks", "_after_end_hooks"),
     *("_note", "leave"),  # as short as an assignment
     *("_awaitable", "_call_own"),  # what guards the users' hooks
     "_drop",  # Python calls it, and swallows what it raises
