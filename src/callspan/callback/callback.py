@@ -11,13 +11,11 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from callspan.callback import foreign
-from callspan.callback.checks import HOOKS, check_class, check_late, overridden
+from callspan.callback.checks import check_class, check_late, hooks_of, overridden
 from callspan.core import state
 from callspan.core.dispatch import call_override, subscriptions
 from callspan.core.patching import when_imported
 from callspan.core.run import Run
-
-__all__ = ["HOOKS", "Callback", "HookResult", "is_selected"]
 
 _log = logging.getLogger("callspan")
 
@@ -245,6 +243,8 @@ def is_selected(run: Run, kinds: Iterable[str], names: Iterable[str], tags: Iter
 def _several(given: Iterable[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)  # one text is one name, not its letters
 
+
+HOOKS = tuple(hooks_of(Callback))  # the hooks that callspan calls
 
 subscriptions.callback_class = Callback
 subscriptions.check = functools.partial(check_late, Callback)

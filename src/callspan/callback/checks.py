@@ -29,25 +29,7 @@ OPERATIONS = {
     semconv.INVOKE_WORKFLOW: "chain",
 }
 
-# What hooks in the middle of a run receive besides the run.
-_PAYLOADS = {
-    "on_llm_new_token": ("token", "chunk"),
-    "on_stream_event": ("event",),
-    "on_text": ("text",),
-    "on_retry": ("state",),
-    "on_agent_action": ("action",),
-    "on_agent_finish": ("finish",),
-    "on_custom_event": ("name", "data"),
-    "on_interrupt": ("event",),
-    "on_resume": ("event",),
-}
-
-HOOKS = (
-    *(f"on_{kind}_{event}" for kind in ("run", *KINDS) for event in ("start", "end", "error")),
-    "on_chat_model_start",
-    *_PAYLOADS,
-)
-"""The hooks that callspan calls."""
+_Hooks = Mapping[str, tuple[str, ...]]
 
 _OPENTELEMETRYS = ("on_start", "on_end", "on_ending")
 
@@ -76,64 +58,57 @@ _EVENTS = {
 }  # fmt: skip
 
 
-def check_class(cls: type, base: type) -> None:
-    """Check the class of a callback when it is made.
+def hooks_of(base: type) -> dict[str, tuple[str, ...]]:
+    """Return the hooks that `Callback` (`base`) has, each with what it receives besides the run."""
+    hooks = [(name, value.__code__) for name, value in vars(base).items() if name.startswith("on_")]
+    return {name: code.co_varnames[2 : code.co_argcount] for name, code in hooks if name not in _OPENTELEMETRYS}
 
-    Raises:
-        TypeError: It has a method that looks like a hook and is none, a hook that cannot be called as hooks are, or one
-            that Python does not find because `Callback` comes first among the bases.
-        ValueError: It selects a kind of runs that does not exist.
-    """
+
+def check_class(cls: type, base: type) -> None:
+    """Check the class of a callback when it is made: its methods, the order of its bases, its selection."""
+    hooks = hooks_of(base)
     mixins = [one for one in cls.__mro__ if not issubclass(one, base) and one not in base.__mro__]
     inherited = {name for one in mixins for name in vars(one)}
     for name, value in vars(cls).items():
-        if name not in inherited and _looks_like_hook(name, value):
-            raise TypeError(_no_hook(cls, name))
+        if name not in inherited and _looks_like_hook(name, value, hooks):
+            raise TypeError(_no_hook(cls, name, hooks))
     for mixin in mixins:
         _check_mixin(cls, mixin, base)
-    for hook in HOOKS:
+    for hook in hooks:
         if getattr(cls, hook) is not getattr(base, hook):
-            _check_hook(cls, hook, _static(cls, hook))
+            _check_hook(cls, hook, _static(cls, hook), hooks[hook])
     _check_others(cls, base)
     check_selection(*(_static(cls, name) for name in ("kinds", "names", "tags")))
 
 
 def overridden(cls: type, base: type) -> frozenset[str]:
     """Return the hooks that a class overrides; one that is None is switched off."""
-    found = {hook: getattr(cls, hook) for hook in HOOKS}
-    return frozenset(hook for hook, own in found.items() if own is not None and own is not getattr(base, hook))
+    return frozenset(hook for hook in hooks_of(base) if getattr(cls, hook) not in (None, getattr(base, hook)))
 
 
 def check_instance(callback: Any, base: type) -> None:
-    """Check a callback when it is registered, and let it receive the hooks that were assigned to it or to its class.
-
-    The class and the selection are checked the first time only.
-
-    Raises:
-        TypeError: A hook was assigned to it that is none, or cannot be called as hooks are.
-        ValueError: It selects a kind of runs that does not exist.
-    """
+    """Check a callback when it is registered, and let it receive the hooks that were assigned to it or to its class."""
     if not callback.callspan_checked:
         cls: Any = type(callback)
         if cls.callspan_heard != (added := overridden(cls, base)) and "callspan_heard" not in vars(callback):
             for hook in added - cls.callspan_heard:
-                _check_hook(cls, hook, _static(cls, hook))
+                _check_hook(cls, hook, _static(cls, hook), hooks_of(base)[hook])
             cls.callspan_heard = added
         check_selection(callback.kinds, callback.names, callback.tags)
     assigned = [(name, value) for name, value in vars(callback).items() if name.startswith("on_")]
     if assigned:  # each time: its own attributes may be new
-        _check_assigned(callback, assigned)
+        _check_assigned(callback, assigned, hooks_of(base))
     object.__setattr__(callback, "callspan_checked", True)  # it may be a frozen dataclass
 
 
-def _check_assigned(callback: Any, assigned: Iterable[tuple[str, Any]]) -> None:
+def _check_assigned(callback: Any, assigned: Iterable[tuple[str, Any]], hooks: _Hooks) -> None:
     found: set[str] = set()
     for name, value in assigned:
-        if name in HOOKS and _is_function(value):
-            _check_hook(type(callback), name, value)
+        if name in hooks and _is_function(value):
+            _check_hook(type(callback), name, value, hooks[name])
             found.add(name)
-        elif _looks_like_hook(name, value) and _is_slip(name):
-            raise TypeError(_no_hook(type(callback), name))
+        elif _looks_like_hook(name, value, hooks) and _is_slip(name, hooks):
+            raise TypeError(_no_hook(type(callback), name, hooks))
     if not found <= callback.callspan_heard:
         object.__setattr__(callback, "callspan_heard", callback.callspan_heard | found)
 
@@ -147,25 +122,25 @@ def check_late(base: type, callback: Any) -> None:
         _log.warning("%s", mistake)
 
 
-def _looks_like_hook(name: str, value: Any) -> bool:
-    return name.startswith("on_") and name not in HOOKS and name not in _OPENTELEMETRYS and _is_function(value)
+def _looks_like_hook(name: str, value: Any, hooks: _Hooks) -> bool:
+    return name.startswith("on_") and name not in hooks and name not in _OPENTELEMETRYS and _is_function(value)
 
 
-def _is_slip(name: str) -> bool:
+def _is_slip(name: str, hooks: _Hooks) -> bool:
     """Return whether a name that may belong to somebody else's interface is meant as one of the hooks."""
-    return name.startswith(("on_llm_", "on_chat_model_")) or bool(get_close_matches(name, HOOKS, 1, 0.85))
+    return name.startswith(("on_llm_", "on_chat_model_")) or bool(get_close_matches(name, hooks, 1, 0.85))
 
 
-def _no_hook(cls: type, name: str) -> str:
-    meant = _nearest(name)
-    advice = f"did you mean {meant}?" if meant else f"hooks are {', '.join(HOOKS)}."
+def _no_hook(cls: type, name: str, hooks: _Hooks) -> str:
+    meant = _nearest(name, hooks)
+    advice = f"did you mean {meant}?" if meant else f"hooks are {', '.join(hooks)}."
     return (
         f"{cls.__name__}.{name} is no hook of callspan and would never be called: {advice} "
         f"If it is a method of your own, give it a name that does not begin with on_."
     )
 
 
-def _nearest(name: str) -> str | None:
+def _nearest(name: str, hooks: _Hooks) -> str | None:
     """Return the hook that a wrong name most likely stands for, or None."""
     bare = name.lower()
     kind, _, event = bare.removeprefix("on_").rpartition("_")
@@ -174,24 +149,25 @@ def _nearest(name: str) -> str | None:
         translated = "on_llm_new_token"
     words = set(bare.split("_"))
     candidates = (
-        [translated] if translated in HOOKS else [],
-        [hook for hook in HOOKS if set(hook.split("_")) == words],
-        [hook for hook in HOOKS if hook.startswith(f"{bare}_")],
-        get_close_matches(bare, HOOKS, 1, 0.75),
-        get_close_matches(translated, HOOKS, 1, 0.75),
+        [translated] if translated in hooks else [],
+        [hook for hook in hooks if set(hook.split("_")) == words],
+        [hook for hook in hooks if hook.startswith(f"{bare}_")],
+        get_close_matches(bare, hooks, 1, 0.75),
+        get_close_matches(translated, hooks, 1, 0.75),
     )
     return next((found[0] for found in candidates if found), None)
 
 
 def _check_mixin(cls: type, mixin: type, base: type) -> None:
     """Check a base beside `Callback`: for slips, and that `Callback`, which has every hook, hides none of its own."""
+    hooks = hooks_of(base)
     is_handler = any(one.__name__ == "BaseCallbackHandler" for one in mixin.__mro__)
     for name, value in () if is_handler else vars(mixin).items():
-        if _looks_like_hook(name, value) and _is_slip(name):
-            raise TypeError(_no_hook(cls, name))
+        if _looks_like_hook(name, value, hooks) and _is_slip(name, hooks):
+            raise TypeError(_no_hook(cls, name, hooks))
     if getattr(mixin, "_is_protocol", False):
         return
-    for name in (*HOOKS, "wants"):
+    for name in (*hooks, "wants"):
         value = vars(mixin).get(name)
         hidden = value is not None and getattr(cls, name) is getattr(base, name)
         if not hidden or getattr(value, "__isabstractmethod__", False):
@@ -210,8 +186,8 @@ def _check_mixin(cls: type, mixin: type, base: type) -> None:
         return
 
 
-def _check_hook(cls: type, hook: str, function: Any) -> None:
-    """Check that a hook can be called with what hooks receive."""
+def _check_hook(cls: type, hook: str, function: Any, payload: tuple[str, ...]) -> None:
+    """Check that a hook can be called with its run and this payload."""
     if function is None:
         return
     where = f"{cls.__name__}.{hook}"
@@ -219,7 +195,6 @@ def _check_hook(cls: type, hook: str, function: Any) -> None:
         raise TypeError(f"{where} is {function!r}, which cannot be called: write a method")
     if _has_flag(function, inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
         raise TypeError(f"{where} is a generator function, whose body would never run: leave out its `yield`")
-    payload = _PAYLOADS.get(hook, ())
     count = 1 + len(payload) + (bool(payload) and bool(getattr(cls, "callspan_keywords", False)))
     wanted = f"write def {hook}({', '.join(('self', 'run', *payload))})"
     code = None if (plain := _plain(function)) is None else plain.__code__

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable
 from typing import Any
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from callspan.callback.callback import Callback
-from callspan.callback.checks import HOOKS, check_instance
+from callspan.callback.callback import HOOKS, Callback
+from callspan.callback.checks import check_instance
 from callspan.callback.session import add_to_providers
 from callspan.core import state
 from callspan.core.dispatch import call_safely, subscriptions
@@ -69,9 +68,9 @@ class Bus(SpanProcessor):
         scoped: Any = context.get(SCOPED_CALLBACKS, ())
         if not (subscriptions.process or scoped) or STARTING_RUN in context:
             return
-        listeners = _Listeners((*subscriptions.process, *scoped))
+        listeners = _Listeners({id(one): one for one in (*subscriptions.process, *scoped)}.values())
         span._callspan_listeners = self._open[span.context.span_id] = listeners  # as long as the span lives
-        for listener in listeners.subscribers:
+        for listener in listeners:
             call_safely(listener, "on_start", span, context)
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -79,17 +78,12 @@ class Bus(SpanProcessor):
         if not len(self._open):
             return
         listeners = None if span.context is None else self._open.pop(span.context.span_id, None)
-        for listener in () if listeners is None else listeners.subscribers:
+        for listener in listeners or ():
             call_safely(listener, "on_end", span)
 
 
-class _Listeners:
-    """The callbacks that listen to one span, each once."""
-
-    __slots__ = ("__weakref__", "subscribers")
-
-    def __init__(self, given: Iterable[Subscriber]) -> None:
-        self.subscribers = tuple({id(one): one for one in given}.values())
+class _Listeners(list[Subscriber]):
+    """The callbacks that listen to one span, each once; a list has no weak references."""
 
 
 def put_bus() -> None:
