@@ -55,7 +55,8 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
             written.update(run.active.content.output_attributes(run, None if outputs is None else outputs[0]))
         if written:
             span.set_attributes(written)
-    if run.into is not None and outcome != SKIPPED and (run.answer is not None or row.calls is not None or unpriced):
+    is_counted = run.answer is not None or row.calls is not None or cost is not None or unpriced
+    if is_counted and run.into is not None and outcome != SKIPPED:
         _add_to_totals(run, cost, unpriced=unpriced)
     return attributes
 
