@@ -199,7 +199,7 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
 @pytest.mark.may_log
 def test_a_callback_in_a_list_while_nothing_is_instrumented(monkeypatch: Any, caplog: Any) -> None:
     """It hears nothing, it harms nothing, and that it hears nothing is said once."""
-    monkeypatch.setattr(state, "_said", set())
+    monkeypatch.setattr(state, "_logged", set())
     recorder = Recorder()
     config: Any = {"callbacks": [recorder]}
     assert call("stream", inner, "x", config) == ["x"]

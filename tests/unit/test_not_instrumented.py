@@ -65,7 +65,7 @@ def in_process() -> None:
 @pytest.mark.may_log
 @pytest.mark.parametrize("use", [in_block, in_coroutine, read_tokens, in_process])
 def test_callbacks_are_warned_of_once(use: Any, caplog: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(state, "_said", set())
+    monkeypatch.setattr(state, "_logged", set())
     use()
     use()
     (said,) = caplog.messages
@@ -80,7 +80,7 @@ def test_callbacks_are_warned_of_once(use: Any, caplog: Any, monkeypatch: Any) -
 @pytest.mark.may_log
 def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any, monkeypatch: Any) -> None:
     """This order is allowed, so there is no warning."""
-    monkeypatch.setattr(state, "_said", set())
+    monkeypatch.setattr(state, "_logged", set())
     runs: list[str] = []
     undo = callspan.add_callback(callspan.Listen(lambda run: runs.append(run.name)))
     try:
@@ -95,7 +95,7 @@ def test_a_callback_that_came_before_hears_what_comes_after(caplog: Any, monkeyp
 @pytest.mark.may_log
 @pytest.mark.parametrize("run", ["invoke", "ainvoke", "stream", "batch"])
 def test_a_callback_that_stays_is_warned_of_when_langchain_runs(run: str, caplog: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(state, "_said", set())
+    monkeypatch.setattr(state, "_logged", set())
     undo = callspan.add_callback(callspan.Budget(calls=1))
     try:
         assert caplog.messages == []
@@ -118,6 +118,6 @@ def test_a_callback_that_stays_is_warned_of_when_langchain_runs(run: str, caplog
 
 
 def test_a_block_without_callbacks_is_not_warned_of(monkeypatch: Any) -> None:
-    monkeypatch.setattr(state, "_said", set())
+    monkeypatch.setattr(state, "_logged", set())
     with callspan.callbacks():  # type: ignore[call-overload]
         pass

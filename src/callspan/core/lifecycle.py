@@ -64,7 +64,7 @@ def start_run(
     causes: Sequence[SpanLink] = (),
     current: Context | None = None,
 ) -> None:
-    """Start a run and its span. Its frames make its `context` current; `announce` gives the hooks of its start.
+    """Start a run and its span. Its frames make its `context` current; `announce` returns the hooks of its start.
 
     Args:
         run: The run that was announced.
@@ -177,7 +177,7 @@ def _body_context(run: Run, parent: Context, above: Run | None) -> Context:
     if run.who is not None:
         if context.get(IDENTITY) is not run.who:
             _set(context, IDENTITY, run.who)
-        if row.name in _WITHOUT_CHILDREN:  # the providers of models are not told who the user is
+        if row.name in _WITHOUT_CHILDREN:  # the providers of models are not hooks_of_end who the user is
             context = at_home(context)
     if row.shared or (above is not None and above.row.shared):
         made = None if run.rare is not None and run.watched else interop.claim(context, row.shared, above)
@@ -203,17 +203,11 @@ def _subscribe(run: Run, context: Context, given: Context, blocks: tuple[Subscri
     for subscriber in (*subscriptions.process, *run.by_sdk, *blocks):
         subscribe(run, subscriber)
     if run.subscribers:
-        tell_of_span(run, run.subscribers, given)
+        notify_of_span(run, run.subscribers, given)
 
 
-def tell_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) -> None:
-    """Notify the subscribers of the span's start that OpenTelemetry does not notify itself, if it is recorded.
-
-    Args:
-        run: The run whose span it is.
-        subscribers: Who listens to the run.
-        given: The context that the span was started with.
-    """
+def notify_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) -> None:
+    """Notify the subscribers of the span's start that OpenTelemetry does not notify itself, if it is recorded."""
     if not run.span.is_recording():
         return
     for subscriber in subscribers:
@@ -223,12 +217,7 @@ def tell_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) ->
 
 
 def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> Notification | None:
-    """Return the hooks to call at the start of runs, or None.
-
-    Args:
-        runs: The runs of one call; a hook that stops the call ends all of them.
-        of: Whose hooks, if not those of all subscribers.
-    """
+    """Return the hooks to call at the start of runs, or None."""
     calls: list[HookCall] = []
     for run in runs:
         if run.subscribers:
@@ -242,14 +231,7 @@ def events_of_start(row: Kind) -> tuple[str, str]:
 
 
 def stopped_at_start(runs: Sequence[Run], notification: Notification, call: HookCall, error: BaseException) -> None:
-    """End all runs of a call that a hook stopped before its body began: LangChain does not watch over them yet.
-
-    Args:
-        runs: The runs of the call.
-        notification: The hooks that are being called; those of the end follow.
-        call: The hook that stopped it.
-        error: What it raised.
-    """
+    """End all runs of a call that a hook stopped before its body began: LangChain does not watch over them yet."""
     run, stopping, event, _ = call
     place_of_run = next(index for index, one in enumerate(runs) if one is run)
     outcome = ERROR if run.stopper is error else CLOSED if isinstance(error, GeneratorExit) else CANCELLED
@@ -260,7 +242,7 @@ def stopped_at_start(runs: Sequence[Run], notification: Notification, call: Hook
     for one in runs:
         one.stopper = run.stopper
     ends = [end_run(one, error=error, outcome=outcome) for one in runs]
-    notification.continue_with([told for told in ends if told is not None])
+    notification.continue_with([hooks for hooks in ends if hooks is not None])
 
 
 def _index_of(run: Run, subscriber: Subscriber) -> int:
@@ -352,9 +334,9 @@ def _end_streams(run: Run) -> Sequence[Notification]:
     try:
         for stream in streams:
             outcome = CLOSED if stream.paused is None else PAUSED
-            told = end_run(stream, error=Unread(), outcome=outcome, at=run.ended_at)
-            if told is not None:
-                notifications.append(told)
+            hooks_of_end = end_run(stream, error=Unread(), outcome=outcome, at=run.ended_at)
+            if hooks_of_end is not None:
+                notifications.append(hooks_of_end)
     except BaseException:
         for stream in streams:
             _give_up(stream)
@@ -447,9 +429,9 @@ def end_interrupted(run: Run, error: BaseException, outcome: str) -> None:
     if not hasattr(run, "span"):
         run.ended = run.closed = True
         return
-    told = end_run(run, error=error, outcome=outcome)
-    if told is not None:
-        told.call_rest_quietly()
+    hooks_of_end = end_run(run, error=error, outcome=outcome)
+    if hooks_of_end is not None:
+        hooks_of_end.call_rest_quietly()
     _give_up(run)
 
 
@@ -480,11 +462,11 @@ def end_abandoned() -> None:
 def end_alone(run: Run, at: int | None) -> None:
     """End a run as abandoned: nobody is left to await anything for it, so its asynchronous hooks are not called."""
     try:
-        told = end_run(run, outcome=ABANDONED, at=at)
-        if told is not None:
-            told.call_sync_hooks()
+        hooks_of_end = end_run(run, outcome=ABANDONED, at=at)
+        if hooks_of_end is not None:
+            hooks_of_end.call_sync_hooks()
     except (CancelledError, GeneratorExit, SystemExit) as error:  # of a hook; the call that we are in is another one
-        state.refused("tell of an abandoned run", error)
+        state.refused("call the hooks of an abandoned run", error)
     except BaseException:
         _give_up(run)
         raise

@@ -125,12 +125,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 def close(run: Run, *, keeps: bool) -> None:
-    """Take a run that has ended out of the table of open runs.
-
-    Args:
-        run: The run.
-        keeps: Whether to keep what its children inherit, as long as a config that names it may be in use.
-    """
+    """Take a run that has ended out of the table of open runs."""
     if _shadowed:
         remove(run)
     else:
@@ -208,10 +203,7 @@ Reader = weakref.ReferenceType[object] | int | None
 def note_stream(run: Run, above: Run, *, is_step: bool) -> None:
     """Note that a run which has just started is a stream that is read in the run above.
 
-    Args:
-        run: The run of the stream.
-        above: The run that it was started in.
-        is_step: Whether LangChain itself reads it, which it does no longer once the run above is over.
+    `is_step`: LangChain itself reads it, which it does no longer once the run above is over.
     """
     run.reader = None if is_step else _reader()
     if above.streams is None:

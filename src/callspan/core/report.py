@@ -24,13 +24,7 @@ _NOTHING: dict[str, Any] = {}
 
 
 def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | None) -> dict[str, Any]:
-    """Write what is known at the end, and add to the totals of the runs around; return the attributes of the result.
-
-    Args:
-        run: The run.
-        outputs: What LangChain reported as the result; None: nothing.
-        meters: What measures the run, if anything does.
-    """
+    """Write what is known at the end, and add to the totals of the runs around; return the attributes of the result."""
     row, span, outcome = run.row, run.span, run.outcome
     recording = span.is_recording()
     is_written = recording or meters is not None or (run.rare is not None and run.watched)
@@ -111,9 +105,7 @@ def _add_to_totals(run: Run, cost: float | None, *, unpriced: bool) -> None:
 def count_open_streams(run: Run, *, reads_on: bool) -> None:
     """Add to the totals what the half-read streams of models had used: LangChain closes a chain before its steps.
 
-    Args:
-        run: The run that was closed.
-        reads_on: Whether a step that is closed reads the model before it to its end, as in sync code.
+    `reads_on`: a step that is closed reads the model before it to its end, as in sync code.
     """
     streams = registry.open_streams(run)
     if reads_on and any(stream.row.calls != MODEL_CALLS for stream in streams):
@@ -152,13 +144,7 @@ def _has_events(run: Run) -> bool:
 
 
 def write_outcome(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
-    """Measure the run, and write how it failed or what it waits for.
-
-    Args:
-        run: The run.
-        attributes: Those of the result.
-        meters: What measures the run, if anything does.
-    """
+    """Measure the run, and write how it failed or what it waits for."""
     at: Any = run.ended_at
     error = run.error if run.outcome in FAILED else None
     if meters is not None:
@@ -184,12 +170,7 @@ def write_outcome(run: Run, attributes: dict[str, Any], meters: Instruments | No
 
 
 def write_exception(run: Run, error: BaseException) -> None:
-    """Write the exception that a run is going to end with, if it began there; it is not written again at the end.
-
-    Args:
-        run: The run, which is open: the runs around it may end first.
-        error: The exception.
-    """
+    """Write the exception that a run is going to end with, if it began there; it is not written again at the end."""
     _write_exception(run, error, _error_text(run, error) if run.span.is_recording() else "", time_ns())
 
 

@@ -1,4 +1,4 @@
-"""One call, as its subscribers and its tables see it: what LangChain said of it, and how it went."""
+"""Run: one call as callbacks see it, with LangChain's own objects and the span."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OK, ERROR, STOPPED, SKIPPED = "ok", "error", "stopped", "skipped"
 PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unreported"
 
 FAILED = (ERROR, STOPPED)
-"""The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is heard."""
+"""The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is called."""
 
 _NOTHING = TokenCounts()
 _Value = TypeVar("_Value")
@@ -70,8 +70,8 @@ class Run:
         name: LangChain's name for it.
         metadata: The metadata, the program's and LangChain's.
         tags: The tags.
-        inputs: The input: messages, a prompt, a query, anything. A run that nobody hears lets go of it at its end.
-        serialized: LangChain's description of the object, or an empty one. Let go of at the end, as what follows is.
+        inputs: The input: messages, a prompt, a query, anything. A run without listeners releases it at its end.
+        serialized: LangChain's description of the object, or an empty one. Released at the end, as `extra` is.
         extra: The other keywords of the start event.
     """
 
@@ -202,14 +202,14 @@ class Run:
     @property
     def model(self) -> str | None:
         """The model that is asked, as far as that is known."""
-        return self._said(semconv.REQUEST_MODEL)
+        return self._text_of(semconv.REQUEST_MODEL)
 
     @property
     def provider(self) -> str | None:
         """The provider of the model, in the conventions' words."""
-        return self._said(semconv.PROVIDER)
+        return self._text_of(semconv.PROVIDER)
 
-    def _said(self, name: str) -> str | None:
+    def _text_of(self, name: str) -> str | None:
         value = self.identity.get(name)
         return value if isinstance(value, str) else None
 
@@ -277,7 +277,8 @@ class Run:
     def skip(self, result: Any) -> None:
         """Answer the call with this instead of making it, in a start hook; the first one who skips it decides.
 
-        Others still hear the start, and one end with the outcome `skipped`; a stop of theirs wins. No tokens count.
+        The other callbacks still receive the start, and one end with the outcome `skipped`. A stop of theirs wins.
+        No tokens are counted.
 
         Args:
             result: Of a chat model a text, an `AIMessage` or a `ChatResult`; of a tool what it would return, or a
@@ -312,6 +313,6 @@ class Run:
 
 
 def current_run() -> Run | None:
-    """Give the run whose body the caller is in, or None outside of every run."""
+    """Return the run whose body the caller is in, or None outside of every run."""
     here: Any = get_current().get(RUN)
     return None if here is None or (here.ended and here.context is None) else here

@@ -125,10 +125,10 @@ def _safe_text(text: str) -> str:
     return safe_text(str.__str__(text), TEXT_LIMIT)  # a subclass may have methods of its own
 
 
-def safe_attributes(said: Mapping[str, object]) -> dict[str, AttributeValue]:
+def safe_attributes(given: Mapping[str, object]) -> dict[str, AttributeValue]:
     """Return the values as attributes can hold them, without secrets; what they cannot hold is left out."""
     values: dict[str, AttributeValue] = {}
-    for name, value in said.items():
+    for name, value in given.items():
         if type(value) is float or (type(value) is int and value in _INT_RANGE):  # nearly all of them
             values[name] = value
         elif value is None:
@@ -143,16 +143,10 @@ def safe_attributes(said: Mapping[str, object]) -> dict[str, AttributeValue]:
 
 
 def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None:
-    """Call what looks at the users' objects; None if it fails, and the run goes on without.
-
-    Args:
-        what: What it gives, for the log.
-        ours: The function.
-        *args: Its arguments.
-    """
+    """Call what looks at the users' objects; None if it fails, and the run goes on without."""
     try:
         return ours(*args)
-    except Exception as error:  # noqa: BLE001 - the user's objects: it costs what they would have told
+    except Exception as error:  # noqa: BLE001 - the user's objects: they cost only what they would have returned
         state.failed(what, error)
         return None
 
@@ -175,27 +169,21 @@ def end_half_started(started: int, error: BaseException) -> None:
 
 
 def hidden_span(parent: Context) -> Span:
-    """Give a span that is not recorded and passes the context of the nearest recorded one on."""
+    """Return a span that is not recorded and passes the context of the nearest recorded one on."""
     return NonRecordingSpan(get_current_span(parent).get_span_context())
 
 
 def links(causes: Sequence[SpanLink]) -> list[Link]:
-    """Give the links that say why a run was made."""
+    """Return the links that say why a run was made."""
     return [Link(cause.span, {semconv.LINK_CAUSE: cause.name.rpartition(".")[2]}) for cause in causes]
 
 
 def cause_attributes(cause: SpanLink) -> dict[str, AttributeValue]:
-    """Give the attributes that say the same: some stores lose what a link says."""
+    """Return the attributes that say the same: some stores lose what a link says."""
     return {cause.name: format_span_id(cause.span.span_id), **cause.attributes}
 
 
 def write_failure(span: Span, error: BaseException, text: str) -> None:
-    """Say that the call failed: `error.type` and the status.
-
-    Args:
-        span: The span that failed.
-        error: The exception.
-        text: What may be written of its text.
-    """
+    """Write that the call failed: `error.type` and the status."""
     span.set_attribute(semconv.ERROR_TYPE, errors.error_type(error))
     span.set_status(Status(StatusCode.ERROR, text or None))

@@ -61,7 +61,7 @@ class Telemetry:
         settings: What the user set.
         content: Writes the content of messages.
         meters: Makes the instruments; None: nothing is measured.
-        said: What was already logged; each thing is said once.
+        logged: What was logged already: each thing is logged once.
         visible: The highest `Kind.depth` that gets a span.
         roots: What is known of runs without a run above.
         provider: The provider that was given; None: the global one.
@@ -74,7 +74,7 @@ class Telemetry:
     settings: Settings
     content: ContentWriter
     meters: Meters | None = None
-    said: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
     visible: int = field(init=False)
     roots: Roots = field(default_factory=Roots)
     provider: TracerProvider | None = None
@@ -105,7 +105,7 @@ _current: Telemetry | None = None
 
 _last: Telemetry | None = None  # what was put in force last: calls that are under way when it is taken away end with it
 
-_said: set[str] = set()  # while nothing is in force: callbacks of a provider hear others' spans even then
+_logged: set[str] = set()  # while nothing is instrumented: a provider's callbacks receive spans of others even then
 
 
 def current() -> Telemetry:
@@ -126,7 +126,7 @@ def is_current(inforce: Telemetry) -> bool:
 
 
 def is_inforce() -> bool:
-    """Tell whether anything is instrumented."""
+    """Return whether anything is instrumented."""
     return _current is not None
 
 
@@ -136,12 +136,12 @@ def last() -> Telemetry | None:
 
 
 def provider() -> TracerProvider | None:
-    """Give the provider that was given, if one was."""
+    """Return the provider that was given, if one was."""
     return None if _current is None else _current.provider
 
 
 def instruments() -> Instruments | None:
-    """Give what measures; None as long as nobody does."""
+    """Return what measures; None as long as nobody does."""
     inforce = _current or _last
     return None if inforce is None or inforce.meters is None else inforce.meters.instruments()
 
@@ -156,16 +156,16 @@ def put(telemetry: Telemetry | None) -> None:
 
 
 def denied_keys() -> frozenset[str]:
-    """Give the words of the keys whose values are secrets."""
+    """Return the words of the keys whose values are secrets."""
     return USUAL if _current is None else _current.denied
 
 
 def once(what: str) -> bool:
-    """Tell whether this is to be said now: the first time only."""
-    said = _said if _current is None else _current.said
-    if what in said:
+    """Return whether this is the first time, so that it is logged once."""
+    logged = _logged if _current is None else _current.logged
+    if what in logged:
         return False
-    said.add(what)
+    logged.add(what)
     return True
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
 from callspan.core.wrappers import WrapperFactory, call_after, call_before, wrap_body
 from callspan.langchain import stores
-from callspan.langchain.announce import ENDS, STARTS, also_told, ended, failed, interrupted
+from callspan.langchain.announce import ENDS, STARTS, ended, failed, interrupted, watch_sync_copy
 from callspan.langchain.bodies import batch_frame, enter_config_body, event_stream_frame, model_frame, run_frame
 from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
@@ -43,7 +43,7 @@ def _ends() -> list[Patch]:
     ]
 
 
-_SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", call_after(also_told))]
+_SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", call_after(watch_sync_copy))]
 
 # The base class of all run managers; the chain managers alone tell of agents.
 _EVENTS = [

@@ -13,7 +13,7 @@ from callspan.core.context import current as current_context
 from callspan.core.context import put
 from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
-from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run, tell_of_span
+from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, notify_of_span, start_run
 from callspan.core.operations import MODEL_CALLS, Kind, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
@@ -112,7 +112,7 @@ def _take_over(run: Run, run_manager: Any, manager: Any, parent: Context) -> lis
     others.warn_of_handlers(manager.handlers, type(manager))
     lifted = take_over_handlers(run, run_manager, manager.handlers)
     if any(subscriber.callspan_spans for subscriber in lifted):
-        tell_of_span(run, lifted, Context({**parent, STARTING_RUN: run}))
+        notify_of_span(run, lifted, Context({**parent, STARTING_RUN: run}))
     return lifted
 
 
@@ -139,10 +139,10 @@ def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
         run, subscribers = _begin(run, manager, run_manager, current, kind, config)
         if waiting is not None:
             waiting.adopt(run, run_manager)
-        told = announce((run,), of=subscribers) if run.subscribers else None
-        if told is not None and waiting is not None:
-            skip.offer(told, (run,), unwinds=waiting.unwinds)
-        return told if run.subject is None or run.row not in (WORKFLOW, AGENT) else after_start(run, told)
+        hooks = announce((run,), of=subscribers) if run.subscribers else None
+        if hooks is not None and waiting is not None:
+            skip.offer(hooks, (run,), unwinds=waiting.unwinds)
+        return hooks if run.subject is None or run.row not in (WORKFLOW, AGENT) else after_start(run, hooks)
 
     return hook
 
@@ -176,28 +176,23 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
                 waiting.adopt(run, run_manager)
             runs.append(run)
             listens = listens or bool(run.subscribers)
-        told = announce(runs) if listens else None
-        if told is not None and waiting is not None:
-            skip.offer(told, runs, unwinds=waiting.unwinds)
-        return told
+        hooks = announce(runs) if listens else None
+        if hooks is not None and waiting is not None:
+            skip.offer(hooks, runs, unwinds=waiting.unwinds)
+        return hooks
 
     return hook
 
 
-def also_told(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
-    """Hear of tokens on the sync copy of an async run manager too: a sync model under an async run tells it."""
+def watch_sync_copy(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> None:
+    """Watch the tokens on the sync copy of an async run manager: a sync model under an async run reports there."""
     run = owned_run(args[0])
     if run is not None and not run.ended:
         tokens.watch(run, run_manager)
 
 
 def interrupted(managers: Any, error: BaseException) -> None:
-    """End the runs of a run manager, or of several, whose start or end was interrupted: nobody else will.
-
-    Args:
-        managers: The run manager, or a list of them.
-        error: The exception, which is on its way to the caller.
-    """
+    """End the runs of a run manager, or of several, whose start or end was interrupted: nobody else will."""
     for manager in managers if isinstance(managers, list) else (managers,):
         run = run_of(manager)
         if run is not None and not run.closed:
@@ -265,15 +260,15 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
     pause = unannounced(run, error) if outcome == PAUSED else None
-    told = end_run(run, outputs, error, outcome)
+    hooks = end_run(run, outputs, error, outcome)
     if pause is not None:
-        told = before_end(run, told, pause)
+        hooks = before_end(run, hooks, pause)
     if outside is not None:
-        if told is not None:
-            told.then(partial(_leave, run, outside))
+        if hooks is not None:
+            hooks.then(partial(_leave, run, outside))
         else:
             _leave(run, outside)
-    return told
+    return hooks
 
 
 def _explain_usage(model: Any, outputs: Any) -> None:

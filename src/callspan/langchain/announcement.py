@@ -1,4 +1,4 @@
-"""What LangChain said when it announced a run, and what every span says of it."""
+"""What LangChain reports when a run starts, and the attributes that every span has."""
 
 from __future__ import annotations
 
@@ -61,16 +61,7 @@ def suppressed(current: Context) -> bool:
 def announced(
     manager: Any, run_manager: Any, serialized: Any, inputs: Any, extra: Mapping[str, Any], fallback: str
 ) -> Run:
-    """Make a run of what was announced.
-
-    Args:
-        manager: The callback manager that was told.
-        run_manager: What it returned for this run.
-        serialized: LangChain's description of the object, or None.
-        inputs: The input.
-        extra: The other keywords of the start event.
-        fallback: The name of a run that has none.
-    """
+    """Return the run that a callback manager announced."""
     if type(serialized) is not dict:
         serialized = serialized if serialized is not None and isinstance(serialized, Mapping) else NO_DICT
     name: Any = extra.get("name")
@@ -101,14 +92,7 @@ def run_of(run_manager: Any) -> Run | None:
 
 
 def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> None:
-    """Copy session, agent and conversation id from the parent run or the current context.
-
-    Args:
-        run: The run.
-        above: The run above, if there is one.
-        current: The context it is started in.
-        parent: The context it belongs to.
-    """
+    """Copy session, agent and conversation id from the parent run or the current context."""
     if above is None:
         run.top = True
         if IDENTITY in current or BAGGAGE in current or parent is not current:
@@ -127,38 +111,27 @@ def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> N
 
 
 def _is_opened_for(here: identity.Identity, above: Run, current: Context) -> bool:
-    """Return whether a block was opened around this call, and not around the worker that does it for somebody else.
-
-    Args:
-        here: What the block says of those at work in it.
-        above: The parent, which is not in the current context.
-        current: The current context.
-    """
+    """Return whether a block was opened around this call, and not around the worker that does it for somebody else."""
     beside: Any = current.get(RUN)
     return (beside is None or here is not beside.who) and here.since > above.started
 
 
 def _conversation(run: Run, above: Run | None) -> str | None:
-    """Give the thread's id, else that of the session, else what the metadata says, else that of the run above."""
+    """Return the thread's id, else that of the session, else what the metadata says, else that of the run above."""
     inherited = None if above is None else above.conversation
-    said = run.given.beside(run.metadata) if run.given else run.metadata
-    if said and (thread := conversation_in(said, CONVERSATION[:1])) is not None:
+    metadata = run.given.beside(run.metadata) if run.given else run.metadata
+    if metadata and (thread := conversation_in(metadata, CONVERSATION[:1])) is not None:
         return thread
     if run.who is not None and run.who.session is not None:
         same = above is not None and above.who is run.who
         return inherited if same and inherited is not None else run.who.session
-    return (conversation_in(said) if said else None) or inherited
+    return (conversation_in(metadata) if metadata else None) or inherited
 
 
-def conversation_in(said: Mapping[str, Any], keys: Sequence[str] = CONVERSATION) -> str | None:
-    """Give the id of the conversation, if the program says one; none is ever made up.
-
-    Args:
-        said: A run's metadata.
-        keys: Where it may say it.
-    """
+def conversation_in(metadata: Mapping[str, Any], keys: Sequence[str] = CONVERSATION) -> str | None:
+    """Return the id of the conversation, if the program says one; none is ever made up."""
     for key in keys:
-        value = said.get(key)
+        value = metadata.get(key)
         if isinstance(value, str) and value:
             return value
         if type(value) is int and abs(value) < _NUMBER:
@@ -166,20 +139,20 @@ def conversation_in(said: Mapping[str, Any], keys: Sequence[str] = CONVERSATION)
     return None
 
 
-def checkpoint_ns(said: Announcement) -> Any:
-    """Give the graph's checkpoint namespace around the run: `node:task|node:task`."""
-    return said.metadata.get("langgraph_checkpoint_ns")
+def checkpoint_ns(run: Announcement) -> Any:
+    """Return the graph's checkpoint namespace around the run: `node:task|node:task`."""
+    return run.metadata.get("langgraph_checkpoint_ns")
 
 
-def task_id(said: Announcement) -> str | None:
-    """Give the graph's task around the run, as in its checkpoints."""
-    ns = checkpoint_ns(said)
+def task_id(run: Announcement) -> str | None:
+    """Return the graph's task around the run, as in its checkpoints."""
+    ns = checkpoint_ns(run)
     return ns.rpartition("|")[2].rpartition(":")[2] or None if isinstance(ns, str) else None
 
 
-def tool_call_id(said: Announcement) -> str | None:
-    """Give the id of the call that a tool answers; before core 1.2 only its own frame is told."""
-    call = said.extra.get("tool_call_id") or (said.arguments or NO_DICT).get("tool_call_id")
+def tool_call_id(run: Announcement) -> str | None:
+    """Return the id of the call that a tool answers; before core 1.2 only the tool's own frame has it."""
+    call = run.extra.get("tool_call_id") or (run.arguments or NO_DICT).get("tool_call_id")
     return call if isinstance(call, str) and call else None
 
 

@@ -16,7 +16,7 @@ from callspan.core import state
 from callspan.core.dispatch import Notification, subscribe, subscriptions
 from callspan.core.frames import Frame
 from callspan.core.keys import RUN, STARTING_RUN
-from callspan.core.lifecycle import NOTHING, announce, end_run, start_run, tell_of_span
+from callspan.core.lifecycle import NOTHING, announce, end_run, notify_of_span, start_run
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner
@@ -120,7 +120,7 @@ class TracedCall(Frame):
             if cls is not None and isinstance(handler, cls):
                 subscribe(run, handler)  # type: ignore[arg-type]  # what is of that class is one
         if len(run.subscribers) > before:
-            tell_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
+            notify_of_span(run, run.subscribers[before:], Context({**current, STARTING_RUN: run}))
 
     def on_exit(self, error: BaseException | None) -> Notification | None:
         """End the run as the body ended."""
