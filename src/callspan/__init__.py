@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from callspan.capture.redact import Place, redact_secrets
     from callspan.core.dispatch import Stop
     from callspan.core.errors import ToolError
-    from callspan.core.operations import TokenCounts
     from callspan.core.run import Run, current_run
+    from callspan.core.usage import TokenCounts
     from callspan.handlers.approval import Approval
     from callspan.handlers.budget import Budget
     from callspan.handlers.collect import Collect
@@ -93,7 +93,7 @@ _HOME = {
     "Run": "core.run",
     "Score": "handlers.evaluate",
     "Stop": "core.dispatch",
-    "TokenCounts": "core.operations",
+    "TokenCounts": "core.usage",
     "TokenStream": "handlers.token_stream",
     "ToolError": "core.errors",
     "Usage": "handlers.usage",

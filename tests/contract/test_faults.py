@@ -26,7 +26,6 @@ from callspan.testing import open_runs
 
 # Those whose functions are not looked up by name when they are called, are the users' own, or are tried elsewhere.
 NOT_TRIED = {
-    "bills",
     "blocks",
     "compat",
     "definitions",
@@ -55,7 +54,6 @@ NOT_TRIED = {
     "stores",
     "structured",
     "tools",
-    "totals",
     "values",
     "workflows",
 }

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from callspan import TokenCounts
-from callspan.core.operations import count
+from callspan.core.usage import count
 
 
 class Indexed:

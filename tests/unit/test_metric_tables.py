@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callspan.core.metrics.tables import BOTH, LATEST, RELEASED, Ended
-from callspan.core.operations import TokenCounts
+from callspan.core.usage import TokenCounts
 
 ROWS = {metric.name.removeprefix("gen_ai.client.inference.usage."): metric for metric in LATEST}
 COUNTS = TokenCounts(10, 4, cache_read=6, cache_write=0, reasoning=3, audio_input=2, audio_output=4)

@@ -17,8 +17,9 @@ from callspan.core.dispatch import Notification, hook_calls, subscribe
 from callspan.core.event_loops import run_sync
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import events_of_end, events_of_start
-from callspan.core.operations import Kind, Subscriber, TokenCounts
+from callspan.core.operations import Kind, Subscriber
 from callspan.core.run import ERROR, OK, Run
+from callspan.core.usage import TokenCounts
 
 
 def _counts(attributes: Mapping[str, Any]) -> TokenCounts:

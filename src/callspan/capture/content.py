@@ -13,7 +13,7 @@ from callspan.capture.redact import redacted
 from callspan.core import spans, state
 from callspan.core.context import attached
 from callspan.core.keys import CONTENT
-from callspan.core.operations import MODEL_CALLS
+from callspan.core.usage import MODEL_CALLS
 from callspan.settings import CONTENTS, read_content
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = CONTENTS

@@ -28,11 +28,11 @@ from callspan.core.dispatch import (
 from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
 from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
-from callspan.core.operations import MODEL_CALLS, Kind, SpanLink, Subscriber
+from callspan.core.operations import Kind, SpanLink, Subscriber
 from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
-from callspan.core.totals import Totals
+from callspan.core.usage import MODEL_CALLS, Totals
 
 if TYPE_CHECKING:
     from callspan.core.metrics import Instruments
@@ -180,7 +180,7 @@ def _body_context(run: Run, parent: Context, above: Run | None) -> Context:
         if row.name in _WITHOUT_CHILDREN:  # the providers of models are not hooks_of_end who the user is
             context = at_home(context)
     if row.shared or (above is not None and above.row.shared):
-        made = None if run.rare is not None and run.watched else interop.claim(context, row.shared, above)
+        made = None if run.rare is not None and run.watched else interop.mark(context, row.shared, above)
         if made is not None:
             run.shared = made
     return context

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from numbers import Real
-from operator import index
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from opentelemetry.trace import SpanContext, SpanKind
+
+from callspan.core.usage import BILLED, TokenCounts
 
 Reader = Callable[[Any], object]
 """Takes one value from what LangChain said; None where it said nothing; a dict where it said several attributes."""
@@ -20,77 +19,6 @@ that is always the same."""
 
 VISIBLE = {"all": 2, "steps": 1, "calls": 0}
 """By `detail`: the highest `Kind.depth` that gets a span."""
-
-MODEL_CALLS, TOOL_CALLS = "model_calls", "tool_calls"
-
-
-MOST_TOKENS = 2**53
-"""No count reaches this; from there on a number that passed through a float may be another one."""
-
-
-def count(value: object) -> int | None:
-    """Return a number of tokens as an int, or None if the value is no count.
-
-    A whole number is a count whatever its type: numpy's integers, 12.0, `Decimal(12)`. A bool, a fraction, a text, NaN,
-    and what is below zero are none.
-
-    Args:
-        value: Anything that a model reports.
-    """
-    if type(value) is int:  # nearly always
-        return value if 0 <= value < MOST_TOKENS else None
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = _whole(value)
-    except (TypeError, ValueError, ArithmeticError):  # an array of several, a Decimal that is NaN
-        return None
-    return number if number is not None and 0 <= number < MOST_TOKENS else None
-
-
-def _whole(value: Any) -> int | None:
-    if hasattr(type(value), "__index__"):
-        return None if type(value).__name__ in _BOOLS else index(value)
-    if not isinstance(value, (Real, Decimal)):
-        return None
-    number: Any = value if isinstance(value, Decimal) else float(value)
-    if not 0 <= number < MOST_TOKENS:  # first, as `int` of a huge Decimal takes hours
-        return None
-    whole = int(number)
-    return whole if whole == number else None
-
-
-_BOOLS = ("bool", "bool_")
-"""numpy's, of either generation: older ones have an index too."""
-
-
-class TokenCounts(NamedTuple):
-    """What one call used; None where nobody says.
-
-    Args:
-        input_tokens: All tokens of the input, cached ones included.
-        output_tokens: All tokens of the output, reasoning included.
-        cache_read: Those of the input that came from the provider's cache.
-        cache_write: Those of the input that were written to it.
-        reasoning: Those of the output that the model thought with.
-        audio_input: Those of the input that are sound.
-        audio_output: Those of the output that are.
-    """
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read: int | None = None
-    cache_write: int | None = None
-    reasoning: int | None = None
-    audio_input: int | None = None
-    audio_output: int | None = None
-
-    @property
-    def total_tokens(self) -> int | None:
-        """All tokens, of input and output; None where one of the two is not known."""
-        if self.input_tokens is None or self.output_tokens is None:
-            return None
-        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +102,7 @@ class Kind:
         # What the conventions have no operation for, no other instrumentation has.
         is_shared = self.operation is not None and self.name in ("llm", "embedding", "retriever")
         object.__setattr__(self, "shared", self.name if is_shared else "")
-        object.__setattr__(self, "is_billed", self.name in ("llm", "embedding"))
+        object.__setattr__(self, "is_billed", self.name in BILLED)
 
 
 class Subscriber(Protocol):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.core import bills, compat, errors, interop, logs, registry, spans, state
-from callspan.core.operations import MODEL_CALLS
+from callspan.core import compat, errors, interop, logs, registry, spans, state
 from callspan.core.run import FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
+from callspan.core.usage import MODEL_CALLS, TokenCounts, UsageRecord, completed, usage_record
 from callspan.settings import EVENT_CONTENTS
 
 if TYPE_CHECKING:
     from callspan.core.metrics import Instruments
-    from callspan.core.operations import TokenCounts
 
 _SEEN = 64  # how many exceptions a run remembers that runs inside it ended with
 _NOTHING: dict[str, Any] = {}
@@ -57,22 +56,40 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
 
 def _cost(run: Run, attributes: dict[str, Any]) -> tuple[float | None, bool]:
     """Return what a call cost, in US dollars, and whether it should have a price and has none."""
-    billed = bills.bill(bills.billed_by(run, attributes), _tokens(run), run.started, run.outcome)
-    price = run.active.settings.prices
-    cost = None if price is None else billed.cost(price)
+    billed = _record(run, attributes, _tokens(run))
+    cost = spans.attempt("a price", billed.cost, run.active.settings.prices)
     # An answer without a token count costs something too. A failed call may have cost nothing, and embeddings seldom
     # report theirs.
     owes = billed.is_counted or (run.row.calls == MODEL_CALLS and run.outcome == OK)
     return cost, owes and cost is None
 
 
+def record_of(run: Run) -> UsageRecord:
+    """Return what a run that has ended is billed for, whether or not its span is recorded."""
+    answer = run.answer
+    if answer is None and run.outputs is not None:
+        answer = run.taken_apart(run.outputs)
+    wanted = tuple(line for line in run.row.end if line[0] in _BILLED_BY)
+    return _record(run, {} if answer is None else spans.read(wanted, answer), run.usage)
+
+
+# Attributes of an answer, or families of them, that change its price.
+_BILLED_BY = (semconv.RESPONSE_MODEL, semconv.CACHE_HIT, "openai.response.*", "langchain.usage.*")
+
+
+def _record(run: Run, attributes: dict[str, Any], tokens: TokenCounts | None) -> UsageRecord:
+    tier = spans.attempt("a service tier", run.row.tier, run)
+    known = {semconv.OPENAI_REQUEST_SERVICE_TIER: tier, **run.identity, **attributes}
+    return usage_record(known, tokens, run.started, skipped=run.outcome == SKIPPED)
+
+
 def _share(run: Run, attributes: dict[str, Any]) -> None:
     """Exchange what is known with the other instrumentations of the same call; of what both know ours counts."""
     if run.watched:
         start = spans.read((*run.row.identity, *run.row.start), run)
-        interop.tell(run.shared, {**start, **attributes, **_streamed(run)})
+        interop.write_record(run.shared, {**start, **attributes, **_streamed(run)})
         return
-    learned = spans.attributes_of(interop.learned(run.shared))
+    learned = spans.attributes_of(interop.read_record(run.shared))
     run.learned = interop.counts(learned, has_output=run.row.operation != semconv.EMBEDDINGS)
     known = {**(getattr(run.span, "attributes", None) or {}), **run.identity, **attributes}
     attributes.update({name: value for name, value in learned.items() if name not in known})
@@ -87,7 +104,7 @@ def _streamed(run: Run) -> dict[str, Any]:
 
 def _tokens(run: Run) -> TokenCounts | None:
     ours = None if run.answer is None else run.row.tokens(run.answer)
-    return ours if run.rare is None else interop.completed(ours, run.learned)
+    return ours if run.rare is None else completed(ours, run.learned)
 
 
 def _add_to_totals(run: Run, cost: float | None, *, unpriced: bool) -> None:

@@ -14,12 +14,12 @@ from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core import errors, interop, skip, spans
+from callspan.core import errors, skip, spans
 from callspan.core.identity import Identity
 from callspan.core.keys import RUN
-from callspan.core.operations import Kind, Subscriber, TokenCounts
+from callspan.core.operations import Kind, Subscriber
 from callspan.core.text import safe_name
-from callspan.core.totals import Totals
+from callspan.core.usage import NO_TOKENS, TokenCounts, Totals, completed
 
 if TYPE_CHECKING:
     from callspan.core.state import Telemetry
@@ -32,7 +32,6 @@ PAUSED, CANCELLED, CLOSED, UNREPORTED = "paused", "cancelled", "closed", "unrepo
 FAILED = (ERROR, STOPPED)
 """The outcomes that are failures of the call, and no others: the span's status is ERROR, and `on_*_error` is called."""
 
-_NOTHING = TokenCounts()
 _Value = TypeVar("_Value")
 
 
@@ -227,12 +226,12 @@ class Run:
     def usage(self) -> TokenCounts:
         """What the call used: of a model once it has answered, else nothing."""
         if self.outcome == SKIPPED:
-            return _NOTHING
+            return NO_TOKENS
         answer = self.answer
         if answer is None and self.outputs is not None:
             answer = self.taken_apart(self.outputs)
         found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
-        return interop.completed(found, self.learned) or _NOTHING
+        return completed(found, self.learned) or NO_TOKENS
 
     def taken_apart(self, outputs: Any) -> Any:
         """Return what LangChain reported as the result as the tables of attributes read it, or None.

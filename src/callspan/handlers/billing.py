@@ -7,10 +7,11 @@ from os import PathLike
 from typing import Any
 
 from callspan import semconv
-from callspan.core import identity, state
-from callspan.core.bills import BILLED, Bill, bill_of
+from callspan.core import identity, spans, state
 from callspan.core.prices import Price, price_from
+from callspan.core.report import record_of
 from callspan.core.run import STOPPED, Run
+from callspan.core.usage import BILLED, UsageRecord
 
 
 def price_of(given: str | None) -> Price | None:
@@ -27,11 +28,13 @@ def price_of(given: str | None) -> Price | None:
         where: Any = given
         if not isinstance(where, (str, PathLike)):
             raise ValueError(f"prices={given!r} is not allowed: builtin | off | a JSON file")
-        return price_from(given)
+    own = None if given is None else price_from(given)
+    if given is not None and own is None:
+        return None
 
     def price(*call: Any) -> float | None:
-        known = state.current().settings.prices if state.is_inforce() else None
-        return None if known is None else known(*call)
+        known = own or (state.current().settings.prices if state.is_inforce() else None)
+        return None if known is None else spans.attempt("a price", known, *call)
 
     return price
 
@@ -50,7 +53,7 @@ def was_stopped_before(run: Run) -> bool:
     return run.outcome == STOPPED and run.outputs is None and run.first_chunk is None
 
 
-def billed(callback: object, run: Run) -> Bill | None:
+def billed(callback: object, run: Run) -> UsageRecord | None:
     """Give what a run that has ended is billed for, or None if it is no call of a model, or another one has counted.
 
     A model that hands on what another one answered says the same tokens again: the inner one counts, and if that does
@@ -64,7 +67,7 @@ def billed(callback: object, run: Run) -> Bill | None:
         return None
     if (callback, "billed") in run.state or (run.is_foreign and run.counted) or was_stopped_before(run):
         return None
-    found = bill_of(run)
+    found = record_of(run)
     around = list(models_around(run))
     if around and not found.is_counted:
         return None

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 from callspan.callback.callback import Callback
 from callspan.core import state
-from callspan.core.bills import BILLED, SKIPPED, Bill, bill
-from callspan.core.operations import TokenCounts
-from callspan.core.run import OK, Run
+from callspan.core.run import OK, SKIPPED, Run
+from callspan.core.usage import BILLED, TokenCounts, UsageRecord, usage_record
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, models_around, price_of, root_id, session_of, user_of, was_stopped_before
 from callspan.handlers.limits import Account, Limits, OverBudget
@@ -165,7 +164,7 @@ class Budget(Callback):
         if opened is None or not run.is_stoppable:
             return
         if self.limits.cost is not None and opened.each is None:
-            asked = bill(run.identity, TokenCounts(0, _MILLION), run.started)
+            asked = usage_record(run.identity, TokenCounts(0, _MILLION), run.started)
             opened.each = (asked.cost(self._price) or 0.0) / _MILLION
         now = time_ns()
         with self._lock:
@@ -217,7 +216,7 @@ class Budget(Callback):
         return {name: max(0, allowed - used[name]) for name, allowed in self.limits.given()}
 
 
-def _warn_of_no_price(run: Run, found: Bill) -> None:
+def _warn_of_no_price(run: Run, found: UsageRecord) -> None:
     if not found.is_whole:
         if state.once("a budget with half a bill"):
             _log.warning(
@@ -227,7 +226,7 @@ def _warn_of_no_price(run: Run, found: Bill) -> None:
         _log.warning("a budget of cost counts what has no price as nothing: give it `prices` (%s)", run.model)
 
 
-def _late(run: Run, opened: _Open, found: Bill | None) -> int:
+def _late(run: Run, opened: _Open, found: UsageRecord | None) -> int:
     """Give how many calls more there were than was known at the start of a call."""
     if run.is_foreign:  # it may be around one of ours, which counts
         return int(found is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callspan.core.bills import Bill
+from callspan.core.usage import UsageRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +45,18 @@ class Sum:
         """Whether nothing is missing in the tokens and the cost."""
         return not self.uncounted and not self.unpriced
 
-    def plus(self, bill: Bill, cost: float | None) -> Sum:
-        """Give the sum with one call more.
-
-        Args:
-            bill: What the call is billed for.
-            cost: What it cost, in US dollars; None if that is not known.
-        """
-        used = bill.tokens
+    def plus(self, record: UsageRecord, cost: float | None) -> Sum:
+        """Return the sum with one call more; `cost` is in US dollars, None if it is not known."""
+        used = record.tokens
         return Sum(
             self.calls + 1,
-            self.cached + bill.cached,
+            self.cached + record.cached,
             self.input_tokens + (used.input_tokens or 0),
             self.output_tokens + (used.output_tokens or 0),
             self.cache_read + (used.cache_read or 0),
             self.cache_write + (used.cache_write or 0),
             self.reasoning + (used.reasoning or 0),
             self.cost if cost is None else (self.cost or 0.0) + cost,
-            self.uncounted + (not bill.is_counted),
-            self.unpriced + (bill.is_counted and cost is None),
+            self.uncounted + (not record.is_counted),
+            self.unpriced + (record.is_counted and cost is None),
         )

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from callspan.callback.callback import Callback
-from callspan.core.bills import BILLED, Bill
 from callspan.core.run import Run
+from callspan.core.usage import BILLED, UsageRecord
 from callspan.handlers.arguments import whole
 from callspan.handlers.billing import billed, price_of, root_id, session_of
 from callspan.handlers.sums import Sum
@@ -68,25 +68,25 @@ class Usage(Callback):
         self._roots: OrderedDict[Any, Sum] = OrderedDict()
 
     def on_run_end(self, run: Run) -> None:
-        bill = billed(self, run)
-        if bill is not None:
-            self._add(run, bill, bill.cost(self._price))
+        record = billed(self, run)
+        if record is not None:
+            self._add(run, record, record.cost(self._price))
 
     def on_run_error(self, run: Run) -> None:
         self.on_run_end(run)
 
-    def _add(self, run: Run, bill: Bill, cost: float | None) -> None:
-        model = bill.models[0] if bill.models else UNKNOWN
+    def _add(self, run: Run, record: UsageRecord, cost: float | None) -> None:
+        model = record.models[0] if record.models else UNKNOWN
         session, root = session_of(run), root_id(run)
         with self._lock:
-            self._total = self._total.plus(bill, cost)
-            self._put(self._models, model, bill, cost)
-            self._put(self._roots, root, bill, cost)
+            self._total = self._total.plus(record, cost)
+            self._put(self._models, model, record, cost)
+            self._put(self._roots, root, record, cost)
             if session is not None:
-                self._put(self._sessions, session, bill, cost)
+                self._put(self._sessions, session, record, cost)
 
-    def _put(self, sums: OrderedDict[Any, Sum], key: Hashable, bill: Bill, cost: float | None) -> None:
-        sums[key] = sums.get(key, _EMPTY).plus(bill, cost)
+    def _put(self, sums: OrderedDict[Any, Sum], key: Hashable, record: UsageRecord, cost: float | None) -> None:
+        sums[key] = sums.get(key, _EMPTY).plus(record, cost)
         sums.move_to_end(key)
         if len(sums) > self._keep:
             sums.popitem(last=False)

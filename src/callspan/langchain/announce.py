@@ -14,10 +14,11 @@ from callspan.core.context import put
 from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, notify_of_span, start_run
-from callspan.core.operations import MODEL_CALLS, Kind, SpanLink, Subscriber
+from callspan.core.operations import Kind, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
+from callspan.core.usage import MODEL_CALLS
 from callspan.langchain import others, skip, tokens
 from callspan.langchain.announcement import announced, inherit, run_of, suppressed
 from callspan.langchain.callers import close_steps, half_read

@@ -110,7 +110,7 @@ class SharedFrame(Frame):
         body = Context({key: value for key, value in current.items() if key != WAITING_FRAME})
         above = body.get(RUN)
         if interop.outer_record(body, "llm", above) is None:
-            interop.claim(body, "llm", above)  # the runs have the spans: what is called for all of them has none
+            interop.mark(body, "llm", above)  # the runs have the spans: what is called for all of them has none
         return body
 
 

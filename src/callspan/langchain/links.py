@@ -16,8 +16,9 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
 from callspan.core.errors import ToolError
-from callspan.core.operations import MODEL_CALLS, TOOL_CALLS, Kind, SpanLink
+from callspan.core.operations import Kind, SpanLink
 from callspan.core.run import ERROR, OK, PAUSED, SKIPPED, Run
+from callspan.core.usage import MODEL_CALLS, TOOL_CALLS
 from callspan.langchain.announcement import checkpoint_ns, tool_call_id
 from callspan.langchain.chains import has_tag, is_graph, is_resumed
 

@@ -10,9 +10,10 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from callspan import semconv
-from callspan.core.operations import MODEL_CALLS, Kind, Table
+from callspan.core.operations import Kind, Table
 from callspan.core.run import Run
 from callspan.core.text import safe_name
+from callspan.core.usage import MODEL_CALLS
 from callspan.langchain.announcement import ALWAYS, Announcement
 from callspan.langchain.endpoints import server
 from callspan.langchain.price_terms import price_terms

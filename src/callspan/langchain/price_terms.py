@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from callspan import semconv
-from callspan.core.operations import count
 from callspan.core.prices import tier_of
+from callspan.core.usage import count
 from callspan.langchain.responses import Answer, once, openai
 from callspan.langchain.usage import FOR_AN_HOUR, mapping, passes
 

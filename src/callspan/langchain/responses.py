@@ -8,7 +8,8 @@ from typing import Any
 
 from callspan import semconv
 from callspan.core import state
-from callspan.core.operations import Table, TokenCounts
+from callspan.core.operations import Table
+from callspan.core.usage import TokenCounts
 from callspan.langchain.usage import NOTHING_COUNTED, from_provider, from_usage_metadata, mapping, over_passes
 
 _log = logging.getLogger("callspan")

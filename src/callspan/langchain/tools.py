@@ -6,10 +6,11 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core.operations import TOOL_CALLS, Kind
+from callspan.core.operations import Kind
 from callspan.core.run import Run
 from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import safe_name, safe_text
+from callspan.core.usage import TOOL_CALLS
 from callspan.langchain.announcement import base_attributes, tool_call_id
 from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
 from callspan.langchain.skip import tool_output

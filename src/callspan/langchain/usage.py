@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from callspan.core.keys import RUN
-from callspan.core.operations import TokenCounts, count
+from callspan.core.usage import TokenCounts, count
 from callspan.langchain.values import value_of
 
 NOTHING_COUNTED = TokenCounts()

@@ -13,13 +13,13 @@ from struct import Struct
 from typing import Any
 
 from callspan import semconv
-from callspan.core.operations import count
 from callspan.core.prices import TIERS
 from callspan.core.text import cut
+from callspan.core.usage import count, counts_in
 from callspan.local.kind import HTTP, OTHERS_NAMES, kind_of
 from callspan.local.otlp import RawSpan
 from callspan.local.trace import Trace, traces_of
-from callspan.local.usage import COSTS, cost_in, counts_in
+from callspan.local.usage import COSTS, cost_in
 
 _SPAN = Struct("<16s8s8sqqId6qd")
 """Trace, span, parent; start and end in nanoseconds; what it is; seconds to the first token; tokens; cost."""
@@ -98,7 +98,7 @@ class SlimSpans:
         """Keep what numbers are made of."""
         said = span.attributes
         trace = bytes.fromhex(span.trace_id)
-        usage = (*counts_in(said), count(said.get(semconv.CACHE_WRITE_1H_TOKENS)))
+        usage = (*counts_in(said, old_names=True)[:5], count(said.get(semconv.CACHE_WRITE_1H_TOKENS)))
         cost = cost_in(said)
         first = said.get(semconv.TIME_TO_FIRST_CHUNK)
         self.parts[trace[-1] % _PARTS] += _SPAN.pack(

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspan import semconv
+from callspan.core.prices import Counts
 from callspan.local.kind import kind_of
 from callspan.local.otlp import RawSpan
 
 DEEPEST = 500
 """Levels of a tree: what is deeper hangs at this one, since pages and people walk down trees."""
-
-Usage = tuple[int, int, int, int, int]
-"""Tokens: input, output, cache read, cache write, reasoning."""
 
 
 @dataclass(slots=True)
@@ -66,7 +64,7 @@ class Span:
     duration: int | None = None
     children: Sequence[int] = ()
     first_token: int | None = None
-    usage: Usage | None = None
+    usage: Counts | None = None
     cost: float | None = None
     failure: Failure | None = None
     rank: str | None = None

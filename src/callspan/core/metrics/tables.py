@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core.operations import TokenCounts
+from callspan.core.usage import TokenCounts
 
 if TYPE_CHECKING:
     from callspan.core.run import Run
