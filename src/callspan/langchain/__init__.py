@@ -13,9 +13,9 @@ from callspan.langchain.announce import ENDS, STARTS, ended, failed, interrupted
 from callspan.langchain.bodies import batch_frame, enter_config_body, event_stream_frame, model_frame, run_frame
 from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
-from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom, told
+from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom_event, event_hook
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
-from callspan.langchain.pauses import paused, resumed
+from callspan.langchain.pauses import graph_paused, graph_resumed
 from callspan.langchain.retrievers import watch_rerankers
 from callspan.langchain.unannounced import watch_embeddings
 from callspan.langchain.usage import passes_reported
@@ -48,7 +48,7 @@ _SYNC_COPIES = [Patch(_MANAGER, "AsyncCallbackManagerForLLMRun.get_sync", call_a
 # The base class of all run managers; the chain managers alone tell of agents.
 _EVENTS = [
     *[
-        Patch(_MANAGER, f"{colour}{owner}.{event.hook}", call_before(told(event)))
+        Patch(_MANAGER, f"{colour}{owner}.{event.hook}", call_before(event_hook(event)))
         for colour in ("", "Async")
         for owner, event in (
             ("RunManager", TEXT),
@@ -57,11 +57,14 @@ _EVENTS = [
             ("CallbackManagerForChainRun", FINISH),
         )
     ],
-    *[Patch(_MANAGER, f"{colour}CallbackManager.on_custom_event", call_before(custom)) for colour in ("", "Async")],
+    *[
+        Patch(_MANAGER, f"{colour}CallbackManager.on_custom_event", call_before(custom_event))
+        for colour in ("", "Async")
+    ],
     *[
         Patch("langgraph.callbacks", f"{manager}.{method}", call_before(hook))
         for manager in ("_GraphCallbackManager", "_AsyncGraphCallbackManager")
-        for method, hook in (("on_interrupt", paused), ("on_resume", resumed))
+        for method, hook in (("on_interrupt", graph_paused), ("on_resume", graph_resumed))
     ],
 ]
 

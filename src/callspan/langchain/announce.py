@@ -39,7 +39,7 @@ from callspan.langchain.failures import UNKNOWN_TOOL, error_of, given_up, outcom
 from callspan.langchain.links import links_of, paused_graphs, remember_for_links
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.partial import note_failure
-from callspan.langchain.pauses import after_start, before_end, outcome_of_run, unannounced
+from callspan.langchain.pauses import add_pause_hooks, add_resume_hooks, outcome_of_run, write_pause
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.structured import answered, concluded, verdict
@@ -143,7 +143,7 @@ def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
         hooks = announce((run,), of=subscribers) if run.subscribers else None
         if hooks is not None and waiting is not None:
             skip.offer(hooks, (run,), unwinds=waiting.unwinds)
-        return hooks if run.subject is None or run.row not in (WORKFLOW, AGENT) else after_start(run, hooks)
+        return hooks if run.subject is None or run.row not in (WORKFLOW, AGENT) else add_resume_hooks(run, hooks)
 
     return hook
 
@@ -260,10 +260,10 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what is to be parsed", answered, run)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
-    pause = unannounced(run, error) if outcome == PAUSED else None
+    pause = write_pause(run, error) if outcome == PAUSED else None
     hooks = end_run(run, outputs, error, outcome)
     if pause is not None:
-        hooks = before_end(run, hooks, pause)
+        hooks = add_pause_hooks(run, hooks, pause)
     if outside is not None:
         if hooks is not None:
             hooks.then(partial(_leave, run, outside))

@@ -1,7 +1,4 @@
-"""What happens in the middle of a run, rarely: each becomes an event of its span, and is heard by callbacks.
-
-An event of a span says that something happened, and what the program calls it. Payloads are content.
-"""
+"""What happens in the middle of a run: each becomes an event of its span and calls hooks. Payloads are content."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspan import semconv
-from callspan.capture import content
+from callspan.capture.content import ContentField, event_attributes
 from callspan.core.dispatch import Notification, notification_of
 from callspan.core.errors import error_type
 from callspan.core.registry import find
@@ -20,9 +17,9 @@ from callspan.core.text import safe_name
 from callspan.langchain.announcement import run_of
 from callspan.langchain.values import value_of
 
-Said = Mapping[str, Any]
+_Attributes = Mapping[str, Any]
 
-_NO_KEYWORDS: Said = {}
+_NO_KEYWORDS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +27,21 @@ class Event:
     """One row of the event table.
 
     Args:
-        hook: The hook that hears it.
+        hook: The hook to call.
         name: The name of the span's event.
-        payload: The names of what LangChain tells, in their order.
-        said: What the span's event says, from the payload.
-        about: What it says with content on; its readers get the run and the last of the payload.
+        payload: The names of LangChain's arguments, in their order.
+        attributes: Returns the attributes of the span's event, from the payload.
+        content: Those it has with content on; they are read from the run and the last of the payload.
     """
 
     hook: str
     name: str
     payload: tuple[str, ...]
-    said: Callable[..., Said] = lambda *payload: {}
-    about: tuple[content.ContentField, ...] = ()
+    attributes: Callable[..., _Attributes] = lambda *payload: {}
+    content: tuple[ContentField, ...] = ()
 
 
-def _retry(state: Any) -> Said:
+def _retry(state: Any) -> _Attributes:
     outcome = getattr(state, "outcome", None)
     error = outcome.exception() if outcome is not None and outcome.failed else None
     sleep = getattr(getattr(state, "next_action", None), "sleep", None)
@@ -55,35 +52,34 @@ def _retry(state: Any) -> Said:
     }
 
 
-def _action(action: Any) -> Said:
+def _action(action: Any) -> _Attributes:
     return {semconv.TOOL_NAME: safe_name(getattr(action, "tool", None))}
 
 
-_DATA = (content.ContentField(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
+_DATA = (ContentField(semconv.EVENT_DATA, "event", lambda run, payload: value_of(payload)),)
 
-TEXT = Event("on_text", "langchain.text", ("text",), about=_DATA)
+TEXT = Event("on_text", "langchain.text", ("text",), content=_DATA)
 RETRY = Event("on_retry", "langchain.retry", ("retry_state",), _retry)
 ACTION = Event("on_agent_action", "langchain.agent_action", ("action",), _action, _DATA)
-FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",), about=_DATA)
-CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"), about=_DATA)
+FINISH = Event("on_agent_finish", "langchain.agent_finish", ("finish",), content=_DATA)
+CUSTOM = Event("on_custom_event", "langchain.custom_event", ("name", "data"), content=_DATA)
 
 
-def happened(event: Event, run: Run, *payload: Any, keywords: Said = _NO_KEYWORDS) -> Notification | None:
-    """Write the event on the run's span, and give who hears it."""
+def happened(event: Event, run: Run, *payload: Any, keywords: Mapping[str, Any] = _NO_KEYWORDS) -> Notification | None:
+    """Write the event on the run's span; return the hooks to call."""
     if run.span.is_recording():
-        said = attempt(f"the event {event.name}", event.said, *payload) or {}
-        _write(run, event.name, said, event.about, payload[-1])
+        attributes = attempt(f"the event {event.name}", event.attributes, *payload) or {}
+        _write(run, event, event.name, attributes, payload[-1])
     return notification_of(run, event.hook, payload, keywords) if run.subscribers else None
 
 
-def _write(run: Run, name: str, said: Said, about: tuple[content.ContentField, ...], payload: Any) -> None:
-    """Write an event, and what it is about if content is on: that has its own limit."""
-    what = content.event_attributes(run, about, payload)
-    run.span.add_event(safe_name(name) or "event", {**attributes_of(said), **what})
+def _write(run: Run, event: Event, name: str, attributes: _Attributes, payload: Any) -> None:
+    content = event_attributes(run, event.content, payload)
+    run.span.add_event(safe_name(name) or "event", {**attributes_of(attributes), **content})
 
 
-def told(event: Event) -> Callable[..., Notification | None]:
-    """Make the hook of a run manager's method that tells of the event."""
+def event_hook(event: Event) -> Callable[..., Notification | None]:
+    """Return the hook of a run manager's method that reports the event."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
         run = run_of(args[0])
@@ -95,19 +91,19 @@ def told(event: Event) -> Callable[..., Notification | None]:
 
 
 def payload_of(event: Event, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """Give what LangChain tells, by position or by name."""
+    """Return LangChain's arguments, given by position or by name."""
     given = args[1:]
     return [given[place] if len(given) > place else kwargs.get(name) for place, name in enumerate(event.payload)]
 
 
-def custom(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
-    """Tell of an event of the program's own: its name is the name of the span's event, its data is content."""
+def custom_event(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
+    """Write an event of the program's own under its own name, its data as content; return the hooks to call."""
     run = find(kwargs.get("run_id"))
     if run is None:
         return None
     name, data = payload_of(CUSTOM, args, kwargs)
     if run.span.is_recording():
-        _write(run, str(name), {semconv.EVENT_TYPE: "custom"}, CUSTOM.about, data)
+        _write(run, CUSTOM, str(name), {semconv.EVENT_TYPE: "custom"}, data)
     if not run.subscribers:
         return None
     return notification_of(run, CUSTOM.hook, (name, data), {"tags": args[0].tags, "metadata": args[0].metadata})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from traceback import walk_tb
 from typing import Any
 
@@ -33,9 +33,16 @@ _PYTHON: tuple[tuple[type[BaseException], str], ...] = (
 # LangGraph's signals, by name: it may not be imported before the user does.
 _LANGGRAPH = {"GraphInterrupt": PAUSED, "ParentCommand": COMMAND, "GraphDrained": DRAINED}
 
+# The tool that classic agents call in the place of one that does not exist.
+UNKNOWN_TOOL = "invalid_tool"
+
+_MCP_FLAG = "isError"
+_LATEST = 64  # messages of a list that are looked at, from its end: a command may hand over a whole conversation
+_DEPTH = 5  # how deep messages stand in what a tool returns: a command, its update, a channel's value, a list
+
 
 def outcome_of(error: BaseException | None) -> str:
-    """Give the outcome of a run that ended with this exception, or with none."""
+    """Return the outcome of a run that ended with this exception, or with none."""
     if error is None:
         return OK
     for cls, outcome in _PYTHON:
@@ -47,23 +54,6 @@ def outcome_of(error: BaseException | None) -> str:
     return ERROR
 
 
-UNKNOWN_TOOL = "invalid_tool"
-"""The name of the tool that classic agents call in the place of one that is not there."""
-
-_NODE_TIMEOUT = "NodeTimeoutError"
-
-_EXIT = 3
-"""`__aexit__` has four arguments: the object, then class, exception and traceback."""
-
-_MCP_FLAG = "isError"
-
-_LATEST = 64
-"""How many messages of a list are looked at, from its end: a command may hand over a whole conversation."""
-
-_DEPTH = 4
-"""How deep messages stand in a command: its update, a channel's value, a list of messages."""
-
-
 def handled(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
     """Remember that a tool turned its exception into an answer: only a `ToolMessage` would show it later."""
     current = get_current()
@@ -73,12 +63,7 @@ def handled(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
 
 
 def error_of(run: Run, outputs: Any) -> ToolError | None:
-    """Return the error that a tool answered with, or None.
-
-    Args:
-        run: The tool's run.
-        outputs: What LangChain reported as its result.
-    """
+    """Return the error with which a tool answered, or None."""
     if run.skipped is not None:
         return None  # a refusal by a callback
     if type(run.error) is ToolError:
@@ -103,56 +88,43 @@ def _error_in_message(message: Any) -> ToolError | None:
     return None
 
 
-def _errors_in(value: Any, call: str | None, depth: int) -> Iterator[ToolError]:
-    """Yield the errors in what a tool returned: messages and commands, alone or in lists, and results of MCP."""
+def _errors_in(value: Any, call: str | None, depth: int, *, is_update: bool = False) -> Iterator[ToolError]:
+    """Yield the errors in what a tool returned: messages and commands, alone or in lists, and results of MCP.
+
+    Messages in a command's update of the graph's state may answer other calls than this one.
+    """
     sort = sort_of(value)
+    inner: Iterable[Any] = ()
     if sort == "message":
-        if (error := _error_in_message(value)) is not None:
-            yield error
+        if not is_update or call is None or getattr(value, "tool_call_id", None) == call:
+            error = _error_in_message(value)
+            yield from () if error is None else (error,)
     elif sort == "command":
-        yield from _errors_in_update(value.update, call, depth)
-    elif _is_mcp_error(value):
+        is_update, inner = True, (value.update,)
+    elif is_update and isinstance(value, dict):
+        inner = value.values()
+    elif is_update and sort == "record":
+        inner = fields_of(value).values()
+    elif isinstance(value, (list, tuple)):
+        inner = [one for one in value[-_LATEST:] if is_update or sort_of(one) in ("message", "command")]
+    elif not is_update and _is_mcp_error(value):
         yield ToolError(_text(value["content"] if type(value) is dict else getattr(value, "content", None)))
-    elif isinstance(value, (list, tuple)) and depth:
-        for one in value[-_LATEST:]:
-            if sort_of(one) in ("message", "command"):
-                yield from _errors_in(one, call, depth - 1)
-
-
-def _errors_in_update(update: Any, call: str | None, depth: int) -> Iterator[ToolError]:
-    """Yield the errors in an update of a graph's state; messages in it may answer other calls."""
-    if not depth:
-        return
-    if sort_of(update) == "message":
-        if call is None or getattr(update, "tool_call_id", None) == call:
-            yield from _errors_in(update, call, depth)
-    elif isinstance(update, dict):
-        for one in update.values():
-            yield from _errors_in_update(one, call, depth - 1)
-    elif isinstance(update, (list, tuple)):
-        for one in update[-_LATEST:]:
-            yield from _errors_in_update(one, call, depth - 1)
-    elif sort_of(update) == "record":
-        for one in fields_of(update).values():
-            yield from _errors_in_update(one, call, depth - 1)
+    for one in inner if depth else ():
+        yield from _errors_in(one, call, depth - 1, is_update=is_update)
 
 
 class TimedAttempt(Frame):
-    """Surrounds one attempt at a node that has a time limit: beyond it LangGraph cancels the node and raises here.
-
-    Args:
-        task: The task of the node.
-    """
+    """Surrounds one attempt at a node that has a time limit: beyond it LangGraph cancels the node and raises here."""
 
     __slots__ = ("task",)
 
-    def __init__(self, task: str | None) -> None:
+    def __init__(self, task: Any) -> None:
         super().__init__()
-        self.task = task
+        self.task: str | None = getattr(task, "id", None)
 
     def on_exit(self, error: BaseException | None) -> None:
         """Note on the node's run that its time was up; it ends when its body does."""
-        if error is None or type(error).__name__ != _NODE_TIMEOUT:
+        if error is None or type(error).__name__ != "NodeTimeoutError":
             return
         runs = [run for run in open_now() if run.row is NODE and run.error is None and task_id(run) == self.task]
         if runs:
@@ -160,14 +132,13 @@ class TimedAttempt(Frame):
 
 
 def timed_attempt(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
-    """Open the frame of one attempt at a node."""
-    task = args[0] if args else kwargs.get("task")
-    return TimedAttempt(getattr(task, "id", None))
+    """Return the frame of one attempt at a node."""
+    return TimedAttempt(args[0] if args else kwargs.get("task"))
 
 
 def step_timed_out(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Note on the nodes that a graph is about to cancel that the time of their step was up."""
-    error = args[2] if len(args) > _EXIT else None
+    error = args[2] if len(args) == 4 else None  # noqa: PLR2004 - the object, then class, exception and traceback
     if not isinstance(error, TimeoutError) or _is_raised_in_node(error):
         return
     graph: Any = get_current().get(RUN)
@@ -211,13 +182,9 @@ def _text(content: Any) -> str:
     """Return the text of an answer: itself, or that of its blocks."""
     if isinstance(content, str):
         return content
-    blocks = content if isinstance(content, (list, tuple)) else ()
-    texts = (
-        block.get("text")
-        if isinstance(block, dict)
-        else block
-        if isinstance(block, str)
-        else getattr(block, "text", None)
-        for block in blocks
-    )
-    return "\n".join(text for text in texts if isinstance(text, str))
+    texts: list[str] = []
+    for block in content if isinstance(content, (list, tuple)) else ():
+        text = block.get("text") if isinstance(block, dict) else getattr(block, "text", block)
+        if isinstance(text, str):
+            texts.append(text)
+    return "\n".join(texts)
