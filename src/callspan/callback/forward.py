@@ -114,14 +114,21 @@ def as_callback(processor: Any) -> Callback:
     return forward
 
 
+def why_no_processor(value: Any) -> str:
+    """Return why this is no span processor; an empty text if it is one."""
+    if isinstance(value, type):
+        return f"is no span processor but a class; pass an instance: {value.__name__}(...)"
+    if hasattr(value, "on_start") and hasattr(value, "on_end"):
+        return ""
+    return (
+        "is no span processor; a callback is an instance of a class of callspan.Callback, "
+        "and a handler of LangChain's is given as callspan.FromLangChain(handler)"
+    )
+
+
 def _check_processor(processor: Any) -> None:
-    if isinstance(processor, type):
-        raise TypeError(f"{processor!r} is no span processor but a class; pass an instance: {processor.__name__}(...)")
-    if not (hasattr(processor, "on_start") and hasattr(processor, "on_end")):
-        raise TypeError(
-            f"{processor!r} is no span processor; a callback is an instance of a class of callspan.Callback, "
-            "and a handler of LangChain's is given as callspan.FromLangChain(handler)"
-        )
+    if why := why_no_processor(processor):
+        raise TypeError(f"{processor!r} {why}")
 
 
 def _warn_of_hooks(processor: Any) -> None:

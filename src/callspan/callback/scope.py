@@ -13,7 +13,7 @@ from opentelemetry.context import Context, get_current
 from opentelemetry.sdk.trace import SpanProcessor
 
 from callspan.callback.callback import Callback
-from callspan.callback.forward import Forward, as_callback, put_bus
+from callspan.callback.forward import Forward, as_callback, put_bus, why_no_processor
 from callspan.core import state
 from callspan.core.context import attached
 from callspan.core.dispatch import subscriptions
@@ -205,18 +205,9 @@ def _named(name: str) -> Callback:
 
 
 def _checked(value: Any, given: Any) -> Callback:
+    if not isinstance(value, Callback) and (why := why_no_processor(value)):
+        raise ValueError(f"callbacks={given!r} is not allowed, it {why}: {_ALLOWED}")
     try:
         return as_callback(value)
     except TypeError as mistake:
-        if isinstance(value, Callback):
-            raise ValueError(f"callbacks={given!r} is not allowed: {mistake}") from mistake
-        raise ValueError(
-            f"callbacks={given!r} is not allowed, it is no span processor{_hint(value)}: {_ALLOWED}"
-        ) from None
-
-
-def _hint(value: Any) -> str:
-    if isinstance(value, type):
-        return " but a class, of which an instance is given"
-    is_handler = any(cls.__name__ == "BaseCallbackHandler" for cls in type(value).__mro__)
-    return " but a handler of LangChain's, which is given as callspan.FromLangChain(handler)" if is_handler else ""
+        raise ValueError(f"callbacks={given!r} is not allowed: {mistake}") from mistake

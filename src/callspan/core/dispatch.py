@@ -87,9 +87,11 @@ subscriptions = Subscriptions()
 
 def subscribe(run: Run, subscriber: Subscriber) -> None:
     """Subscribe a callback to the run, once, if it wants the run."""
-    known = run.subscribers
-    if subscriber.callspan_failures >= MAX_FAILURES or any(one is subscriber for one in (*known, *run.declined)):
+    if subscriber.callspan_failures >= MAX_FAILURES:
         return
+    for known in (*run.subscribers, *run.declined):  # it may be registered in several ways
+        if known is subscriber:
+            return
     if not subscriber.callspan_checked and subscriptions.check is not None:
         subscriptions.check(subscriber)
     try:
@@ -98,9 +100,9 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
         log_failure(subscriber, "wants", error)
         wanted = False
     if wanted:
-        run.subscribers = (*known, subscriber)
+        run.subscribers = (*run.subscribers, subscriber)
     else:
-        run.declined = (*run.declined, subscriber)  # it may be registered in several ways, and is asked once
+        run.declined = (*run.declined, subscriber)
 
 
 def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
