@@ -6,19 +6,18 @@ Texts are shortened first, then items are left out. What is left keeps its shape
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from typing import Any
 
-from callspan.capture.serialize import DEPTH, ITEMS, JsonText, Message, cut_between_words, missing, name_of
+from callspan.capture.serialize import DEPTH, ITEMS, JsonText, Message, cut_between_words, missing, name_of, split_note
 from callspan.core.text import cut
 
-# What is kept at least, ever less: items of one list or object, depth, and characters of a text.
+# What is kept at least, ever less: characters of a text, items of one list or object, and depth.
 _LEVELS = (
-    *((ITEMS, DEPTH, 32), (1024, DEPTH, 32), (512, DEPTH, 32), (256, DEPTH, 32), (128, DEPTH, 32), (64, 16, 32)),
-    *((32, 16, 32), (16, 8, 32), (8, 8, 32), (4, 6, 32), (2, 5, 16), (1, 5, 8)),
+    *((32, ITEMS, DEPTH), (32, 1024, DEPTH), (32, 512, DEPTH), (32, 256, DEPTH), (32, 128, DEPTH), (32, 64, 16)),
+    *((32, 32, 16), (32, 16, 8), (32, 8, 8), (32, 4, 6), (16, 2, 5), (8, 1, 5)),
 )
-
+_WHOLE = 2**40  # characters: no text is cut
+_PER_TEXT = 128  # bytes that are needed for a text at least: its beginning, a note and the object around it
 _ATTEMPTS = 3
 
 # Characters of a text that are searched for secrets beyond those that there is room for.
@@ -59,7 +58,9 @@ def _rough(value: Any, length: int) -> Any:
     if isinstance(value, str):
         return cut_between_words(value, length)
     if isinstance(value, dict):
-        inside = {key: _rough(one, length) for key, one in value.items()}
+        inside = {
+            key: one if type(one) is str and len(one) <= length else _rough(one, length) for key, one in value.items()
+        }
         return Message(inside) if isinstance(value, Message) else inside
     if isinstance(value, list):
         return [_rough(one, length) for one in value]
@@ -67,35 +68,37 @@ def _rough(value: Any, length: int) -> Any:
 
 
 def _fitted(value: Any, limit: int) -> tuple[Any, str]:
-    """Return as much of a value as fits, and its JSON: one encoding if all of it does, else about two small ones."""
+    """Return as much of a value as fits, and its JSON: one encoding, or more if much of it is escaped."""
     sizes = _sizes(value)
     if sum(sizes) <= limit:
         text = _dumps(value)
-        if _fits(text, limit):
+        if _size(text) <= limit:
             return value, text
-    for items, depth, shortest in _LEVELS:
-        least = shortened(value, shortest, items, depth)
+    used = _PER_TEXT * len(sizes)
+    found = _filled(value, sizes, limit, used, _LEVELS[0]) if used < limit // 2 else None
+    if found is not None:
+        return found
+    for level in _LEVELS:
+        least = shortened(value, *level)
         text = _dumps(least)
-        if _fits(text, limit):
-            return _filled(value, (least, text), limit, (shortest, items, depth))
+        if (used := _size(text)) <= limit:
+            kept = sizes if level is _LEVELS[0] else _sizes(shortened(value, _WHOLE, *level[1:]))
+            return _filled(value, kept, limit, used, level) or (least, text)
     nothing = nothing_of(value)
     return nothing, _dumps(nothing)
 
 
-def _filled(value: Any, least: tuple[Any, str], limit: int, kept: tuple[int, int, int]) -> tuple[Any, str]:
-    """Return a value with more of each text in it, as much as there is room for: the short ones are whole first."""
-    shortest, items, depth = kept
-    used = _size(least[1])
-    sizes = _sizes(value if items >= ITEMS else shortened(value, ITEMS * ITEMS, items, depth))
-    characters = 0.97 * (limit - used) * len(least[1]) / used  # if all are as wide as these, and few are escaped
+def _filled(value: Any, sizes: list[int], limit: int, used: int, level: tuple[int, int, int]) -> tuple[Any, str] | None:
+    """Return a value with as much of each text as there is room for beside the bytes used, or None."""
+    characters = 0.97 * (limit - used)
     for _ in range(_ATTEMPTS):
-        found = shortened(value, _share(sizes, shortest, characters), items, depth)
+        found = shortened(value, _share(sizes, level[0], characters), *level[1:])
         text = _dumps(found)
         size = _size(text)
         if size <= limit:
             return found, text
-        characters *= 0.95 * (limit - used) / (size - used)
-    return least
+        characters *= 0.95 * (limit - used) / max(size - used, 1)
+    return None
 
 
 def _sizes(value: Any) -> list[int]:
@@ -140,20 +143,15 @@ def shortened(value: Any, length: int, items: int, depth: int) -> Any:
     if isinstance(value, dict):
         return _shorter_object(value, length, items, depth)
     if isinstance(value, list):
-        return list(_some(value, length, items, depth)) if depth > 0 else nothing_of(value)
+        return _shorter_list(value, length, items, depth) if depth > 0 else nothing_of(value)
     return value
 
 
 def _shorter(text: str, length: int) -> str:
     """Return the beginning of a text, and how much of it is missing; it may lack something already."""
-    before = _CUT_BEFORE.search(text, max(len(text) - 48, 0))
-    if before is None:
-        return f"{text[:length]}{missing(len(text) - length)}"
-    kept = text[: min(length, before.start())]
-    return f"{kept}{missing(before.start() - len(kept) + int(before[1]))}"
-
-
-_CUT_BEFORE = re.compile(r"… \[([0-9]{1,12}) characters cut\]\Z")
+    whole, lost = split_note(text)
+    kept = whole[:length]
+    return f"{kept}{missing(len(whole) - len(kept) + lost)}"
 
 
 def _shorter_object(value: dict[str, Any], length: int, items: int, depth: int) -> dict[str, Any]:
@@ -163,7 +161,11 @@ def _shorter_object(value: dict[str, Any], length: int, items: int, depth: int) 
         keys = [key for key in keys if key == "type"]
     elif len(keys) > items:
         keys = [key for place, key in enumerate(keys) if place < items or key in _SHAPE]
-    found = {cut(key, length): shortened(value[key], length, items, depth - 1) for key in keys}
+    found: dict[str, Any] = {}
+    for key in keys:
+        one = value[key]
+        is_short = type(one) is str and len(one) <= length
+        found[cut(key, length)] = one if is_short else shortened(one, length, items, depth - 1)
     if len(keys) < len(value):
         found["…"] = f"{len(value) - len(keys)} keys cut"
     return found
@@ -178,16 +180,14 @@ _SHAPE = frozenset(
 )
 
 
-def _some(value: list[Any], length: int, items: int, depth: int) -> Iterator[Any]:
-    """Yield the first items and the last ones: the question is at one end, the answer at the other."""
+def _shorter_list(value: list[Any], length: int, items: int, depth: int) -> list[Any]:
+    """Return the first items and the last ones: the question is at one end, the answer at the other."""
     left_out = len(value) - items
-    first = len(value) if left_out <= 0 else items // 2
-    for one in value[:first]:
-        yield shortened(one, length, items, depth - 1)
-    if left_out > 0:
-        yield _mark(value[first], left_out)
-        for one in value[first + left_out :]:
-            yield shortened(one, length, items, depth - 1)
+    if left_out <= 0:
+        return [shortened(one, length, items, depth - 1) for one in value]
+    first = items // 2
+    kept = [shortened(one, length, items, depth - 1) for one in (*value[:first], *value[first + left_out :])]
+    return [*kept[:first], _mark(value[first], left_out), *kept[first:]]
 
 
 def nothing_of(value: Any) -> Any:

@@ -14,7 +14,7 @@ from callspan.capture.limit import roughly_within
 from callspan.capture.secret_keys import is_denied, is_secret
 from callspan.capture.secret_values import REDACTED
 from callspan.capture.secrets import SMALLEST_CARD, is_card, without_secrets
-from callspan.capture.serialize import JsonText, Message, plain, without_blobs
+from callspan.capture.serialize import JsonText, Message, missing, plain, split_note, without_blobs
 from callspan.core import state
 from callspan.core.errors import error_type
 from callspan.core.signals import is_from_handler
@@ -106,7 +106,8 @@ def _message(message: dict[str, Any], place: Place, redact: Redact) -> Message:
     for part in message["parts"]:
         content = part.get("content")
         if texts is not None and type(content) is str and len(part) == 2 and part["type"] == "text":  # noqa: PLR2004
-            parts.append({"type": "text", "content": texts[content]})  # most parts are just a text
+            clean = texts[content]  # most parts are just a text
+            parts.append(part if clean is content else {"type": "text", "content": clean})
         elif (safe := _part(part, Place(place.kind, role, place.key), redact)) is not None:
             parts.append(safe)
     found = Message(role=role if role in _ROLES else safe_name(role) or "", parts=parts)
@@ -149,7 +150,8 @@ class _CleanTexts(dict[str, str]):
         self.denied = denied
 
     def __missing__(self, text: str) -> str:
-        clean = without_secrets(without_blobs(text), self.denied)
+        whole, lost = split_note(text)
+        clean = without_secrets(without_blobs(whole), self.denied) + (missing(lost) if lost else "")
         if len(text) <= _LONG:
             if len(self) >= _MOST:
                 self.clear()

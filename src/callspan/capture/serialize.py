@@ -198,6 +198,15 @@ def missing(count: int) -> str:
     return f"… [{count} characters cut]"
 
 
+def split_note(text: str) -> tuple[str, int]:
+    """Return a text without the note at its end, and how many characters that says are missing."""
+    found = _NOTE.search(text, max(len(text) - 48, 0)) if text.endswith(" characters cut]") else None
+    return (text, 0) if found is None else (text[: found.start()], int(found[1]))
+
+
+_NOTE = lazily(r"… \[([0-9]{1,12}) characters cut\]\Z")
+
+
 def cut_between_words(text: str, length: int) -> str:
     """Return a text of at least so many characters, cut behind a whole word, URL or block of base64."""
     if len(text) <= length:
