@@ -50,7 +50,7 @@ NOT_TRIED = {
     "signals",
     "skip",
     "state",
-    "steps",
+    "drivers",
     "stores",
     "structured",
     "tools",
@@ -83,9 +83,6 @@ NOT_AT_CALL_TIME = {
         "reset",
         "restore",
     ),
-    # They step the user's own coroutine or generator.
-    *("drive_generator", "drive_async_step", "close_in", "_close_quietly", "_stepper", "_is_alive"),
-    *("_drive_generator", "_drive_async_generator", "_after_start_hooks", "_after_end_hooks"),
     *("_note", "leave"),  # as short as an assignment
     *("_awaitable", "_call_own"),  # what guards the users' hooks
     "_drop",  # Python calls it, and swallows what it raises

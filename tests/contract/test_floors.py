@@ -53,6 +53,7 @@ FLOORS = {
     "logs": 1,
     "state": 1,
     "patching": 1,
+    "drivers": 1,
     "frames": 1,
     "wrappers": 1,
     # F2: what users subclass
@@ -98,7 +99,8 @@ BROAD_EXCEPTS = {
     "serialize": "the users' own mappings and fields",
     "logs": "the SDK's own writing",
     "wrappers": "our code around a call, where it is called most",
-    "frames": "our code around a call, and what is thrown into a generator",
+    "frames": "our code around a call",
+    "drivers": "what is thrown into a generator goes on into the body",
     "local": "what is shown, saved and sent of a program under `callspan run`, which goes on without it",
     "cli": "what a broken installation raises, which the doctor tells",
 }

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import threading
+from collections.abc import Coroutine
 
 import pytest
 from opentelemetry.context import Context, attach, detach, get_current
@@ -228,6 +229,9 @@ async def test_each_step_of_an_async_generator_may_be_a_task_of_its_own(ends):
     """A task runs on a copied context; the frame's own goes from step to step."""
     steps = Library().async_generator()
     assert await asyncio.create_task(anext(steps)) is MINE
+    later = steps.asend("in")
+    assert isinstance(later, Coroutine)  # `create_task` takes nothing else since Python 3.12
+    later.close()
     assert await asyncio.create_task(steps.asend("in")) == ("in", MINE)
     await asyncio.create_task(steps.aclose())
     assert [type(end) for end in ends] == [GeneratorExit]

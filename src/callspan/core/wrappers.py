@@ -15,8 +15,9 @@ from typing import Any
 
 from callspan.core.context import current
 from callspan.core.dispatch import Notification
+from callspan.core.drivers import AsyncGeneratorDriver, CoroutineDriver, drive_generator
 from callspan.core.event_loops import Pending, StartsBeforeCancel, run_sync
-from callspan.core.frames import AsyncGeneratorDriver, CoroutineDriver, Frame, Opener, PatchGuard, drive_generator
+from callspan.core.frames import Frame, Opener, PatchGuard
 from callspan.core.skip import SkipSignal
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
