@@ -23,6 +23,11 @@ Values = frozenset[tuple[Hashable, ...]]
 """The values of one case's parameters, each with the parameter's name."""
 
 
+def examples(number: int) -> int:
+    """Return how many examples Hypothesis tries of so many: a quarter, if not every case is run."""
+    return number if EVERY_CASE else number // 4
+
+
 def fewer(items: Sequence[pytest.Item]) -> set[pytest.Item]:
     """Return the cases that can be left out."""
     cases: dict[str, list[pytest.Item]] = defaultdict(list)

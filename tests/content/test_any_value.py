@@ -21,6 +21,7 @@ from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, SecretStr
 from tests.content.schemas import faults, strict_json
+from tests.pairs import examples
 
 from callspan.capture.limit import to_json
 from callspan.langchain.blocks import _BLOCKS, _UNTYPED
@@ -168,7 +169,7 @@ BLOCKS = st.builds(
     st.dictionaries(KEYS, VALUES, max_size=5),
 )
 CONTENTS = st.lists(BLOCKS | VALUES, max_size=4)
-RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=200, database=None)
+RELAXED = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=examples(200), database=None)
 
 
 @RELAXED

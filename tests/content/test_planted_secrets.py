@@ -20,6 +20,7 @@ from langchain_core.tools import StructuredTool
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from tests.content.planted import SECRETS, Secret
+from tests.pairs import examples
 
 import callspan
 from callspan.testing import record
@@ -235,7 +236,7 @@ def test_nor_is_it_with_content_off(place):
     assert got_out(place, "no_content") == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     secret=st.sampled_from(SECRETS),
     place=st.sampled_from([*SPOKEN, *ALWAYS]),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import HumanMessage
 from tests.content.schemas import faults, strict_json
+from tests.pairs import examples
 
 from callspan.capture.limit import cut_text, to_json, within
 from callspan.capture.serialize import plain
@@ -58,7 +59,7 @@ MESSAGES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(VALUES, LIMITS)
 def test_any_value_within_any_limit_is_valid_json(value, limit):
     text = to_json(plain(value), limit)
@@ -66,7 +67,7 @@ def test_any_value_within_any_limit_is_valid_json(value, limit):
     strict_json(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(MESSAGES, LIMITS)
 def test_messages_stay_messages_however_much_is_cut(messages, limit):
     text = to_json(plain(messages), limit)
@@ -76,7 +77,7 @@ def test_messages_stay_messages_however_much_is_cut(messages, limit):
     assert faults("gen_ai.input.messages", within(plain(messages), limit)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(TEXTS, LIMITS)
 def test_a_plain_text_is_cut_between_characters(text, limit):
     text = plain(text)
@@ -85,7 +86,7 @@ def test_a_plain_text_is_cut_between_characters(text, limit):
     assert kept == text * 3 or kept.endswith("characters cut]")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), max_size=50), LIMITS)
 def test_objects_and_lists_of_objects_stay_such(objects, limit):
     definitions = [{**one, "name": "n", "type": "function"} for one in plain(objects)]

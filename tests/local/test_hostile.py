@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.local.spans_in_files import MS, ORIGIN, exported, id_of, line, said
+from tests.pairs import examples
 
 from callspan.local.contract import contract
 from callspan.local.explained import explained
 from callspan.local.read import Source, read
 
-FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+FUZZ = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 HOSTILE = ["__proto__", "constructor", "\ud800", "NaN", "", "\u0000", "</script>", "9" * 400, "gen_ai.input.messages"]
 

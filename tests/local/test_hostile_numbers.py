@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.local.trace_lines import STARTED, agent, line, model, tool
+from tests.pairs import examples
 
 from callspan.local.batches import Place, batches_of, export_of
 from callspan.local.compare import changes, shown_rows
@@ -21,7 +22,7 @@ from callspan.local.trace import traces_of
 from callspan.local.usage import own
 
 GROUPS = ["model", "tool", "agent", "run"]
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 numbers = st.one_of(
     st.integers(-(2**70), 2**70),

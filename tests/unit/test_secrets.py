@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.content.planted import SECRETS, luhn
+from tests.pairs import examples
 
 from callspan.capture.redact import Place, SecretRedactor
 from callspan.capture.secret_keys import denied, is_denied
@@ -46,7 +47,7 @@ def test_a_secret_is_found_in_json_within_json(secret):
     assert secret.core not in without_secrets(json.dumps({"answer": once}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(before=WORDS, secret=st.sampled_from(SECRETS), after=WORDS)
 def test_a_secret_is_found_between_any_words(before, secret, after):
     found = without_secrets(f"{before} {secret.text} {after}")
@@ -54,7 +55,7 @@ def test_a_secret_is_found_between_any_words(before, secret, after):
     assert without_secrets(found) == found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.one_of(
         st.uuids().map(str),
