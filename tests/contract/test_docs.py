@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspan import semconv
-from callspan.core.metrics import tables
+from callspan.core import metrics as tables
 
 ROOT = Path(__file__).parents[2]
 DOCS = list((ROOT / "docs").glob("*.md"))

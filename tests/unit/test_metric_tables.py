@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callspan.core.metrics.tables import BOTH, LATEST, RELEASED, Ended
+from callspan.core.metrics import BOTH, LATEST, RELEASED, Ended
 from callspan.core.usage import TokenCounts
 
 ROWS = {metric.name.removeprefix("gen_ai.client.inference.usage."): metric for metric in LATEST}

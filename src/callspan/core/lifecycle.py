@@ -97,8 +97,7 @@ def start_run(
                 outer.counted = True  # callbacks receive both, and count the tokens of this one
         if is_watched or (above is not None and (hidden or row.depth > active.visible)):
             run.span = spans.hidden_span(parent)
-            if listens:
-                run.identity = spans.read(row.identity, run)
+            run.identity = spans.read(row.identity, run) if listens else {}
         else:
             _start_span(run, active, given, causes, above)
         if row.totals and active.meters is not None and active.meters.instruments() is not None:

@@ -1,0 +1,329 @@
+"""The GenAI conventions' metrics: what is recorded when a run ends, for whoever set a meter provider."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.metrics import (
+    Counter,
+    Meter,
+    MeterProvider,
+    NoOpMeter,
+    NoOpMeterProvider,
+    _internal,  # pyright: ignore[reportPrivateUsage] - see `Meters.instruments`
+    get_meter_provider,
+)
+from opentelemetry.util.types import AttributeValue
+
+from callspan import semconv
+from callspan.core import errors, spans, state
+from callspan.core.text import NAME_LIMIT
+from callspan.core.usage import NO_TOKENS, TokenCounts
+from callspan.version import __version__
+
+if TYPE_CHECKING:
+    from callspan.core.run import Run
+
+OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
+LATEST_WANTED = "gen_ai_latest_experimental"
+
+# How many values of one attribute are recorded; later ones become `OTHER`. It bounds the number of time series.
+VALUES_LIMIT = 200
+OTHER = "_OTHER"
+
+_UNKNOWN: Any = object()
+
+# Attributes of metrics only
+TOKEN_TYPE = "gen_ai.token.type"
+TOKEN_MODALITY = "gen_ai.token.modality"
+
+Points = Iterable[tuple[float, Mapping[str, str]]]  # values, each with the attributes that it alone has
+
+
+class Ended(NamedTuple):
+    """A run that ended: it lasted `seconds`; the attributes are those of its span, and `error.type`."""
+
+    run: Run
+    seconds: float
+    attributes: Mapping[str, AttributeValue]
+
+    def tokens(self, name: str) -> int | None:
+        """Return a token count of the call; 0 if it failed without one, None if it is not known."""
+        number = self.attributes.get(name)
+        if isinstance(number, int) and number >= 0:
+            return number
+        return 0 if semconv.ERROR_TYPE in self.attributes else None
+
+    def counts(self) -> TokenCounts:
+        """Return all token counts that are known."""
+        run = self.run
+        return (None if run.answer is None else run.row.tokens(run.answer)) or NO_TOKENS
+
+
+class Metric(NamedTuple):
+    """One row of the metric tables.
+
+    Args:
+        name: The conventions' name.
+        unit: Their unit.
+        buckets: The boundaries of a histogram; None: it is a counter.
+        operations: The operations it is recorded for.
+        attributes: The attributes it may have, of those of the span.
+        points: Returns what is recorded.
+        own: The attributes that come with the points.
+    """
+
+    name: str
+    unit: str
+    buckets: tuple[float, ...] | None
+    operations: tuple[str, ...]
+    attributes: tuple[str, ...]
+    points: Callable[[Ended], Points]
+    own: tuple[str, ...] = ()
+
+
+def _duration(ended: Ended) -> Points:
+    return ((ended.seconds, {}),)
+
+
+def _first_chunk(ended: Ended) -> Points:
+    waited = ended.run.time_to_first_token
+    return () if waited is None else ((waited, {}),)
+
+
+def _usage(ended: Ended) -> Points:
+    for name, word in ((semconv.INPUT_TOKENS, "input"), (semconv.OUTPUT_TOKENS, "output")):
+        number = ended.attributes.get(name)
+        if isinstance(number, int) and number >= 0:
+            yield number, {TOKEN_TYPE: word}
+
+
+def _tokens(name: str) -> Callable[[Ended], Points]:
+    def points(ended: Ended) -> Points:
+        number = ended.tokens(name)
+        return () if number is None else ((number, {}),)
+
+    return points
+
+
+def _by_modality(name: str, audio_field: str) -> Callable[[Ended], Points]:
+    def points(ended: Ended) -> Points:
+        number = ended.tokens(name)
+        if number is None:
+            return
+        audio = min(number, getattr(ended.counts(), audio_field) or 0)
+        if audio:
+            yield audio, {TOKEN_MODALITY: "audio"}
+        if number > audio or not audio:
+            yield number - audio, {TOKEN_MODALITY: "unknown"}  # providers count audio apart, and the rest together
+
+    return points
+
+
+def _part(field: str) -> Callable[[Ended], Points]:
+    def points(ended: Ended) -> Points:
+        number = getattr(ended.counts(), field)
+        return ((number, {TOKEN_MODALITY: "unknown"}),) if isinstance(number, int) and number >= 0 else ()
+
+    return points
+
+
+def _own_calls(field: str) -> Callable[[Ended], Points]:
+    def points(ended: Ended) -> Points:
+        return ((0 if ended.run.totals is None else getattr(ended.run.totals, field), {}),)
+
+    return points
+
+
+_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_AGENT_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
+_WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+_TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+_CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+CLIENT = (semconv.OPERATION, semconv.PROVIDER, semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL,
+          semconv.SERVER_ADDRESS, semconv.SERVER_PORT)  # fmt: skip
+_CLIENT_ERROR = (*CLIENT, semconv.ERROR_TYPE)
+_AGENT = (semconv.AGENT_NAME,)
+_AGENT_ERROR = (semconv.AGENT_NAME, semconv.REQUEST_MODEL, semconv.ERROR_TYPE)
+_WORKFLOW_ERROR = (semconv.WORKFLOW_NAME, semconv.ERROR_TYPE)
+_TOOL_ERROR = (semconv.TOOL_NAME, semconv.TOOL_TYPE, semconv.AGENT_NAME, semconv.ERROR_TYPE)
+
+_INFERENCE = (semconv.CHAT, semconv.TEXT_COMPLETION)
+_NO_INFERENCE = (semconv.EMBEDDINGS, semconv.RETRIEVAL)
+_USAGE = "gen_ai.client.inference.usage"
+_IN, _OUT = semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS
+
+# fmt: off
+RELEASED = (  # the conventions' release 1.41
+    Metric("gen_ai.client.operation.duration", "s", _SECONDS, (*_INFERENCE, *_NO_INFERENCE), _CLIENT_ERROR, _duration),
+    Metric("gen_ai.client.token.usage", "{token}", _TOKENS, (*_INFERENCE, semconv.EMBEDDINGS), CLIENT, _usage,
+           (TOKEN_TYPE,)),
+    Metric("gen_ai.client.operation.time_to_first_chunk", "s", _SECONDS, _INFERENCE, CLIENT, _first_chunk),
+)
+
+LATEST = (  # their development version, by opt-in
+    Metric("gen_ai.client.operation.duration", "s", _SECONDS, _NO_INFERENCE, _CLIENT_ERROR, _duration),
+    Metric("gen_ai.client.inference.duration", "s", _SECONDS, _INFERENCE, _CLIENT_ERROR, _duration),
+    Metric("gen_ai.client.inference.time_to_first_chunk", "s", _SECONDS, _INFERENCE, CLIENT, _first_chunk),
+    Metric("gen_ai.client.inference.operation.input_tokens", "{token}", _TOKENS, _INFERENCE, _CLIENT_ERROR,
+           _tokens(_IN)),
+    Metric("gen_ai.client.inference.operation.output_tokens", "{token}", _TOKENS, _INFERENCE, _CLIENT_ERROR,
+           _tokens(_OUT)),
+    Metric(f"{_USAGE}.input_tokens", "{token}", None, _INFERENCE, CLIENT, _by_modality(_IN, "audio_input"),
+           (TOKEN_MODALITY,)),
+    Metric(f"{_USAGE}.output_tokens", "{token}", None, _INFERENCE, CLIENT, _by_modality(_OUT, "audio_output"),
+           (TOKEN_MODALITY,)),
+    Metric(f"{_USAGE}.cache_read.input_tokens", "{token}", None, _INFERENCE, CLIENT, _part("cache_read"),
+           (TOKEN_MODALITY,)),
+    Metric(f"{_USAGE}.cache_write.input_tokens", "{token}", None, _INFERENCE, CLIENT, _part("cache_write"),
+           (TOKEN_MODALITY,)),
+    Metric(f"{_USAGE}.reasoning.output_tokens", "{token}", None, _INFERENCE, CLIENT, _part("reasoning"),
+           (TOKEN_MODALITY,)),
+    Metric("gen_ai.invoke_agent.inference_calls", "{inference_call}", _CALLS, (semconv.INVOKE_AGENT,), _AGENT,
+           _own_calls("own_model_calls")),
+    Metric("gen_ai.invoke_agent.tool_calls", "{tool_call}", _CALLS, (semconv.INVOKE_AGENT,), _AGENT,
+           _own_calls("own_tool_calls")),
+)
+
+BOTH = (  # the same in both
+    Metric("gen_ai.execute_tool.duration", "s", _SECONDS, (semconv.EXECUTE_TOOL,), _TOOL_ERROR, _duration),
+    Metric("gen_ai.invoke_agent.duration", "s", _AGENT_SECONDS, (semconv.INVOKE_AGENT,), _AGENT_ERROR, _duration),
+    Metric("gen_ai.invoke_workflow.duration", "s", _WORKFLOW_SECONDS, (semconv.INVOKE_WORKFLOW,), _WORKFLOW_ERROR,
+           _duration),
+)
+# fmt: on
+
+
+_Write = Callable[..., None]
+
+
+class _Recorded(NamedTuple):
+    """What is recorded for one operation; `names` are the attributes of all its metrics."""
+
+    names: tuple[str, ...]
+    writes: tuple[tuple[Metric, _Write, frozenset[str]], ...]  # with the names that this metric leaves out
+
+
+class Instruments:
+    """The instruments of one provider."""
+
+    def __init__(self, meter: Meter, table: Iterable[Metric]) -> None:
+        made = [(metric, _made(meter, metric)) for metric in table]
+        self._seen: dict[str, set[AttributeValue]] = {}
+        self._by_operation: dict[str, _Recorded] = {}
+        for operation in {operation for metric, _ in made for operation in metric.operations}:
+            of_it = [(metric, write) for metric, write in made if operation in metric.operations]
+            names = tuple(dict.fromkeys(name for metric, _ in of_it for name in metric.attributes))
+            self._by_operation[operation] = _Recorded(
+                names, tuple((metric, write, frozenset(names) - {*metric.attributes}) for metric, write in of_it)
+            )
+
+    def record(self, run: Run, attributes: Mapping[str, AttributeValue], at: int, error: BaseException | None) -> None:
+        """Record a run that ended at a time; its context is still there, so that exemplars name its span."""
+        recorded = self._by_operation.get(run.row.operation or "")
+        if recorded is None:
+            return
+        identity = run.identity or spans.read(run.row.identity, run)  # a hidden run has none yet
+        known: dict[str, AttributeValue] = {**identity, **attributes}
+        if error is not None:
+            known[semconv.ERROR_TYPE] = errors.error_type(error)
+        shared = {name: self._bounded(name, known[name]) for name in recorded.names if name in known}
+        shared = {name: value for name, value in shared.items() if value is not None}
+        labels = {} if run.who is None else self._labels(run.who.labels)
+        ended = Ended(run, max(0, at - run.started) / 1e9, known)
+        for metric, write, left_out in recorded.writes:
+            common = {name: value for name, value in shared.items() if name not in left_out} if left_out else shared
+            try:
+                points = [(value, {**labels, **common, **own}) for value, own in metric.points(ended)]
+            except Exception as fault:  # noqa: BLE001 - the user's objects: it costs the measurement
+                state.failed(f"the metric {metric.name}", fault)
+                continue
+            try:
+                for value, given in points:
+                    write(value, given, run.context)
+            except Exception as fault:  # noqa: BLE001 - the SDK's own, and whose views and exemplar filters are in it
+                state.refused("record a metric", fault)
+
+    def _bounded(self, name: str, value: AttributeValue) -> AttributeValue | None:
+        """Return the value as the attributes of a metric have it; None: it is neither a text nor a whole number."""
+        if isinstance(value, str):
+            return self._few(name, value[:NAME_LIMIT])
+        return self._few(name, value) if isinstance(value, int) else None
+
+    def _labels(self, labels: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+        return {name: self._few(name, value) for name, value in labels.items() if isinstance(value, (str, int, float))}
+
+    def _few(self, name: str, value: AttributeValue) -> AttributeValue:
+        seen = self._seen.setdefault(name, set())
+        if value not in seen:
+            if len(seen) >= VALUES_LIMIT:
+                return OTHER
+            seen.add(value)
+        return value
+
+
+def _made(meter: Meter, metric: Metric) -> _Write:
+    if metric.buckets is None:
+        counter: Counter = meter.create_counter(metric.name, metric.unit)
+        return counter.add
+    return meter.create_histogram(
+        metric.name, metric.unit, explicit_bucket_boundaries_advisory=list(metric.buckets)
+    ).record
+
+
+class Meters:
+    """Finds the provider, which may be set late, and makes the instruments once for each; None: the global one."""
+
+    def __init__(self, given: MeterProvider | None = None) -> None:
+        wanted = {word.strip() for word in os.environ.get(OPT_IN, "").split(",")}
+        self.table = (*(LATEST if LATEST_WANTED in wanted else RELEASED), *BOTH)
+        self._given = given
+        self._found: tuple[Any, Instruments | None] = (None, None)
+        self._asked = False  # whether `get_meter_provider` was called and none was set
+        self._lock = RLock()
+
+    def instruments(self) -> Instruments | None:
+        """Return the instruments; None as long as there is no provider that measures."""
+        try:
+            provider: Any = self._given
+            if provider is None:
+                # `get_meter_provider` reads the environment at each call until one is set: 3 µs for each run.
+                provider = getattr(_internal, "_METER_PROVIDER", _UNKNOWN)
+                if provider is None and self._asked:
+                    return None
+                self._asked = provider is None
+                if provider is None or provider is _UNKNOWN:
+                    provider = get_meter_provider()
+            known, made = self._found
+            return made if known is provider else self._look_up(provider)
+        except Exception as fault:  # noqa: BLE001 - somebody else's provider
+            state.refused("make the instruments of metrics", fault)
+            return None
+
+    def _look_up(self, provider: Any) -> Instruments | None:
+        with self._lock:
+            if self._found[0] is not provider:
+                self._found = (provider, None)  # also if the next line raises
+                if not _does_nothing(provider):
+                    meter = provider.get_meter("callspan", __version__, semconv.SCHEMA_URL)
+                    self._found = (provider, None if isinstance(meter, NoOpMeter) else Instruments(meter, self.table))
+            return self._found[1]
+
+
+def _does_nothing(provider: Any) -> bool:
+    """Return whether it is the API's own: one that does nothing, or one that stands for what is not set yet."""
+    return isinstance(provider, NoOpMeterProvider) or type(provider).__module__.startswith("opentelemetry.metrics.")
+
+
+def collect(provider: Any, timeout: float) -> bool:
+    """Send what a provider has measured, in so many seconds; return True also if it cannot send."""
+    force = getattr(provider, "force_flush", None)
+    try:
+        return force is None or force(timeout * 1000) is not False
+    except Exception as fault:  # noqa: BLE001 - the SDK raises what its readers and exporters do
+        state.refused("flush metrics", fault)
+        return False
