@@ -17,6 +17,7 @@ from callspan.core.patching import wrappers_of_others
 
 _log = logging.getLogger("callspan")
 
+# LangChain handlers that make OpenTelemetry spans: the modules of their classes, and their makers.
 _MAKERS = (
     ("langfuse.langchain", "Langfuse"),
     ("openinference.instrumentation.langchain", "OpenInference"),
@@ -26,22 +27,13 @@ _MAKERS = (
     ("langwatch.langchain", "LangWatch"),
     ("agentops.integration.callbacks", "AgentOps"),
 )
-"""Handlers of LangChain's that make spans of OpenTelemetry's: where their classes are defined, and whose they are."""
 
-_seen: WeakSet[type] = WeakSet()
-"""Classes of handlers that were looked at."""
+_seen: WeakSet[type] = WeakSet()  # classes of handlers
 
 
 def warn_of_others(manager: type) -> None:
-    """Warn of others at the first run: by then every instrumentation is in place, in whatever order.
-
-    Args:
-        manager: A class of callback managers; the known instrumentations wrap what makes it.
-    """
-    if not state.once("others"):
-        return
-    names = _active(manager)
-    if names:
+    """Warn of other instrumentations at the first run, when all are in place; they wrap the callback manager."""
+    if state.once("others") and (names := _active(manager)):
         _log.warning(
             "another LangChain instrumentation is active (%s): each call will have two spans. "
             "Switch one off, for example with OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain",
@@ -50,49 +42,58 @@ def warn_of_others(manager: type) -> None:
 
 
 def _active(manager: type) -> list[str]:
-    return sorted({*_instrumentors(), *wrappers_of_others(inspect.getattr_static(manager, "__init__"))})
+    """Return the modules of other active LangChain instrumentations."""
+    found = set(wrappers_of_others(inspect.getattr_static(manager, "__init__")))
+    for cls in BaseInstrumentor.__subclasses__():
+        instance = getattr(cls, "_instance", None)
+        if "langchain" not in f"{cls.__module__}.{cls.__name__}".lower() or cls.__module__.startswith("callspan."):
+            continue
+        if instance is not None and instance.is_instrumented_by_opentelemetry:
+            found.add(cls.__module__)
+    return sorted(found)
 
 
 def warn_of_handlers(handlers: Iterable[Any], manager: type | None = None) -> None:
-    """Warn of handlers that make a span for each run too, once for each class; a class is looked at once.
+    """Warn of handlers that make a span for each run too, once for each class.
 
     Args:
         handlers: The handlers of a run.
-        manager: The class of their manager, if there is one: instrumentations that it tells of are warned of already.
+        manager: The class of their manager, if there is one: `warn_of_others` warned of the instrumentations it shows.
     """
-    for one in handlers:
-        if type(one) not in _seen:
-            _look_at(one, manager)
+    for handler in handlers:
+        if type(handler) not in _seen:
+            _check(handler, manager)
 
 
-def _look_at(handler: Any, manager: type | None) -> None:
+def _check(handler: Any, manager: type | None) -> None:
     cls = type(handler)
-    if _is_langsmiths(cls):
+    is_langsmiths = any(base.__name__ == "LangChainTracer" for base in cls.__mro__)
+    if is_langsmiths:
         exporter = getattr(getattr(handler, "client", None), "otel_exporter", None)
         if not type(exporter).__module__.startswith("langsmith."):
-            return  # another one may have another client
+            return  # another instance may have another client
     _seen.add(cls)
     if subscriptions.callback_class is not None and isinstance(handler, subscriptions.callback_class):
         return
-    made = _made_by(handler)
-    if made is None or (manager is not None and any(cls.__module__.startswith(name) for name in _active(manager))):
+    problem = _LANGSMITHS if is_langsmiths else _problem(handler)
+    if problem is None or (manager is not None and any(cls.__module__.startswith(name) for name in _active(manager))):
         return
-    name, (whose, what) = f"{cls.__module__}.{cls.__qualname__}", made
+    name = f"{cls.__module__}.{cls.__qualname__}"
     if state.once(f"handler {name}"):
-        _log.warning("%s (%s) %s", whose, name, what)
+        _log.warning("%s (%s) %s", problem[0], name, problem[1])
 
 
-def _is_langsmiths(cls: type) -> bool:
-    return any(one.__name__ == "LangChainTracer" for one in cls.__mro__)
+_LANGSMITHS = (
+    "LangSmith's OpenTelemetry mode",
+    (
+        "makes a span of each run too: each call will have two. "
+        "Unset LANGSMITH_OTEL_ENABLED or set LANGSMITH_TRACING_MODE=langsmith, or uninstrument callspan"
+    ),
+)
 
 
-def _made_by(handler: Any) -> tuple[str, str] | None:
+def _problem(handler: Any) -> tuple[str, str] | None:
     """Return whose handler it is and what is wrong with it, if it makes spans."""
-    if _is_langsmiths(type(handler)):
-        return "LangSmith's OpenTelemetry mode", (
-            "makes a span of each run too: each call will have two. "
-            "Unset LANGSMITH_OTEL_ENABLED or set LANGSMITH_TRACING_MODE=langsmith, or uninstrument callspan"
-        )
     for cls in type(handler).__mro__:
         for module, maker in _MAKERS:
             if f"{cls.__module__}.".startswith(f"{module}."):
@@ -106,16 +107,3 @@ def _made_by(handler: Any) -> tuple[str, str] | None:
             "Do not pass it to calls that callspan traces then"
         )
     return None
-
-
-def _instrumentors() -> list[str]:
-    return [cls.__module__ for cls in BaseInstrumentor.__subclasses__() if _is_langchain(cls) and _is_active(cls)]
-
-
-def _is_langchain(cls: type) -> bool:
-    return "langchain" in f"{cls.__module__}.{cls.__name__}".lower() and not cls.__module__.startswith("callspan.")
-
-
-def _is_active(cls: type) -> bool:
-    made = getattr(cls, "_instance", None)
-    return made is not None and bool(made.is_instrumented_by_opentelemetry)

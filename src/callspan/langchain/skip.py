@@ -19,23 +19,22 @@ from callspan.core.skip import SkipResult, SkipSignal
 from callspan.langchain.announcement import tool_call_id
 
 
-def offer(told: Notification, runs: Sequence[Run], *, unwinds: bool) -> None:
-    """Let the hooks of a start answer its call.
+def offer(hooks: Notification, runs: Sequence[Run], *, unwinds: bool) -> None:
+    """Allow the hooks of a start to answer its call.
 
     Args:
-        told: The hooks.
+        hooks: The hooks.
         runs: The runs of the call, whose frame waits for them.
         unwinds: Whether the frame itself gives the answer; else each run's body does.
     """
-    if runs[0].row.made is None:
-        return
-    for run in runs:
-        run.skippable = True
-    told.then(partial(_over, runs, unwinds=unwinds))
+    if runs[0].row.made is not None:
+        for run in runs:
+            run.skippable = True
+        hooks.then(partial(_after_hooks, runs, unwinds=unwinds))
 
 
-def _over(runs: Sequence[Run], *, unwinds: bool) -> None:
-    """See what the hooks said, once all have; a stop wins, and has ended the runs."""
+def _after_hooks(runs: Sequence[Run], *, unwinds: bool) -> None:
+    """Skip the call if a hook answered it; a stop has ended the runs, and wins."""
     for run in runs:
         run.skippable = False
     if unwinds and runs[0].skipped is not None and not runs[0].ended:
@@ -43,7 +42,7 @@ def _over(runs: Sequence[Run], *, unwinds: bool) -> None:
 
 
 def skip_body(run: Run) -> Notification:
-    """Return what keeps the frame of a skipped run's body from running it."""
+    """Return what keeps the frame of a skipped run from executing its body."""
     return Notification((), after=partial(_skip, run))
 
 
@@ -52,42 +51,45 @@ def _skip(run: Run) -> None:
 
 
 def answer_of(run: Run, run_manager: Any) -> SkipResult:
-    """Give what stands for the call of a run that was skipped.
-
-    Args:
-        run: The run.
-        run_manager: Its run manager, if nobody else reports the end.
-    """
-    made: Any = run.skipped[0] if run.skipped else None
+    """Return what stands for the call of a skipped run; the run manager is given if nobody else reports the end."""
+    result: Any = run.skipped[0] if run.skipped else None
     if run_manager is None:
-        return SkipResult(made)
+        return SkipResult(result)
     if run.row.name == "tool":
-        return SkipResult(made, (partial(run_manager.on_tool_end, made, color=None, name=run.subject.name),))
+        return SkipResult(result, (partial(run_manager.on_tool_end, result, color=None, name=run.subject.name),))
     if run.row.name == "retriever":
-        return SkipResult(made, (partial(run_manager.on_retriever_end, made),))
+        return SkipResult(result, (partial(run_manager.on_retriever_end, result),))
     outputs: Any = import_module("langchain_core.outputs")
-    message = _in_one_piece(made.generations[0].message)
+    message = _as_chunk(result.generations[0].message)
     chunk = outputs.ChatGenerationChunk(message=message)
     token = partial(run_manager.on_llm_new_token, message.content, chunk=chunk)
     return SkipResult(message, (token, partial(run_manager.on_llm_end, outputs.LLMResult(generations=[[chunk]]))))
 
 
+def _as_chunk(message: Any) -> Any:
+    """Return a message as the only chunk of a stream."""
+    messages: Any = import_module("langchain_core.messages")
+    if isinstance(message, messages.AIMessageChunk):
+        return message
+    valid = [{**call, "args": json.dumps(call["args"], default=str)} for call in message.tool_calls]
+    chunks = [
+        {"name": call["name"], "args": call["args"], "id": call["id"], "index": index}
+        for index, call in enumerate([*valid, *message.invalid_tool_calls])
+    ]
+    names = ("content", "additional_kwargs", "response_metadata", "usage_metadata", "name", "id")
+    return messages.AIMessageChunk(**{name: getattr(message, name) for name in names}, tool_call_chunks=chunks)
+
+
+# What a hook gave, made into what the call would return; it is copied, as the hook may give it again ---------------
+
+
 def chat_result(run: Run, result: Any) -> Any:
-    """Make the `ChatResult` of a chat model: of one, of a message, or of a text.
-
-    Args:
-        run: The run.
-        result: What the hook gives; it is not changed, as it may be given again.
-
-    Raises:
-        TypeError: It is none of these.
-    """
+    """Return a chat model's `ChatResult`, made of one, of a message or of a text; raise TypeError for anything else."""
     messages: Any = import_module("langchain_core.messages")
     outputs: Any = import_module("langchain_core.outputs")
     if isinstance(result, outputs.ChatResult) and result.generations:
-        given = [generation.message for generation in result.generations]
-        update = {"generations": [outputs.ChatGeneration(message=_own(message, run)) for message in given]}
-        return result.model_copy(update=update)
+        own = [outputs.ChatGeneration(message=_own(generation.message, run)) for generation in result.generations]
+        return result.model_copy(update={"generations": own})
     message = messages.AIMessage(result) if isinstance(result, str) else result
     if not isinstance(message, messages.AIMessage):
         raise TypeError(f"a chat model is answered with a text, an AIMessage or a ChatResult, not {type(result)}")
@@ -99,33 +101,11 @@ def _own(message: Any, run: Run) -> Any:
     return message.model_copy(update={} if message.id else {"id": f"run-{run.id}-0"})
 
 
-def _in_one_piece(message: Any) -> Any:
-    """Make a chunk of a message, as the only one of a stream."""
-    messages: Any = import_module("langchain_core.messages")
-    if isinstance(message, messages.AIMessageChunk):
-        return message
-    calls = [
-        {"name": call["name"], "args": args, "id": call["id"], "index": index}
-        for index, (call, args) in enumerate(
-            [
-                *((call, json.dumps(call["args"], default=str)) for call in message.tool_calls),
-                *((call, call["args"]) for call in message.invalid_tool_calls),
-            ]
-        )
-    ]
-    names = ("content", "additional_kwargs", "response_metadata", "usage_metadata", "name", "id")
-    return messages.AIMessageChunk(**{name: getattr(message, name) for name in names}, tool_call_chunks=calls)
-
-
 def tool_output(run: Run, result: Any) -> Any:
-    """Make what a tool gives: a `ToolMessage` where LangChain would make one.
-
-    Args:
-        run: The run.
-        result: What the hook gives: what the tool would return, or a `ToolMessage`, whose call is this one.
+    """Return what a tool would: a `ToolMessage` where LangChain makes one, whose call is this one.
 
     Raises:
-        TypeError: It is no pair where the tool gives one.
+        TypeError: The tool returns a content and an artifact, and the result is no pair.
     """
     base: Any = import_module("langchain_core.tools.base")
     content, artifact, call = result, None, tool_call_id(run)
@@ -139,15 +119,7 @@ def tool_output(run: Run, result: Any) -> Any:
 
 
 def documents(run: Run, result: Any) -> list[Any]:
-    """Make what a retriever finds.
-
-    Args:
-        run: The run.
-        result: What the hook gives.
-
-    Raises:
-        TypeError: It is no list of documents.
-    """
+    """Return a retriever's documents; raise TypeError if they are none."""
     if not isinstance(result, (list, tuple)) or not all(hasattr(one, "page_content") for one in result):
         raise TypeError(f"a retriever is answered with a list of documents, not {type(result)}")
     return list(result)

@@ -19,15 +19,12 @@ from callspan.core.patching import Patch, Undo, install, undo_all
 from callspan.core.wrappers import call_before, wrap_body
 from callspan.langchain.unannounced import watch_subclasses
 
-_SLOT = "_callspan_askers"
-"""The attribute of a store's queue that has who asked."""
-
-_LIMIT = 1024
-"""How many operations of one store may wait for its task with their context."""
+_SLOT = "_callspan_callers"  # the attribute of a store's queue that has the callers' contexts
+_LIMIT = 1024  # operations of one store that wait for its task with their context
 
 
 class _Threads(concurrent.futures.ThreadPoolExecutor):
-    """A thread pool whose work is done in the OpenTelemetry context of who submits it."""
+    """A thread pool whose work is done in the OpenTelemetry context of its submitter."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         here = get_current()
@@ -43,14 +40,7 @@ def _within(context: Context, function: Callable[..., Any], args: tuple[Any, ...
 
 
 def watch_memory(module: ModuleType) -> Undo:
-    """Let the memory store embed its queries in the context of who searches.
-
-    Args:
-        module: `langgraph.store.memory`.
-
-    Returns:
-        What restores its thread pool.
-    """
+    """Make the store of `langgraph.store.memory` embed its queries in the context of their caller; return the undo."""
     pools: Any = getattr(module, "cf", None)
     if pools is None:
         return lambda: None
@@ -67,49 +57,49 @@ def watch_memory(module: ModuleType) -> Undo:
 
 
 def _task_ensured(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Note from now on who puts an operation into the queue of a store: each does that right after this call."""
+    """Note from now on the context of each operation that is put into a store's queue; that comes after this call."""
     queue = args[0]._aqueue
     if _SLOT in vars(queue):
         return
-    askers: deque[tuple[ref[Any], Any, Context]] = deque(maxlen=_LIMIT)
+    callers: deque[tuple[ref[Any], Any, Context]] = deque(maxlen=_LIMIT)
     put = queue.put_nowait
 
     def put_nowait(item: Any) -> None:
         if state.is_inforce() and (here := get_current()):
-            askers.append((ref(item[0]), item[1], here))
+            callers.append((ref(item[0]), item[1], here))
         put(item)
 
     queue.put_nowait = put_nowait
-    setattr(queue, _SLOT, askers)
+    setattr(queue, _SLOT, callers)
 
 
-class _Asked(Frame):
-    """The body of a batch that a store's own task does, in the context of one of those who asked."""
+class _Batch(Frame):
+    """The body of a batch that a store's own task does, in the context of one of its callers."""
 
-    __slots__ = ("asker",)
+    __slots__ = ("caller",)
 
-    def __init__(self, asker: Context) -> None:
+    def __init__(self, caller: Context) -> None:
         super().__init__()
-        self.asker = asker
+        self.caller = caller
 
     def on_enter(self) -> Context | None:
-        return self.asker
+        return self.caller
 
 
 def _batch_opened(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame | None:
     store = args[0]
-    askers: Any = getattr(getattr(store, "_aqueue", None), _SLOT, None)
-    if not askers or asyncio.current_task() is not store._task:
+    callers: Any = getattr(getattr(store, "_aqueue", None), _SLOT, None)
+    if not callers or asyncio.current_task() is not store._task:
         return None
     ops = args[1] if len(args) > 1 else kwargs.get("ops", ())
     asked = {id(op) for op in ops} if isinstance(ops, (list, tuple)) else set[int]()
-    found = [(op, here) for _, op, here in askers if id(op) in asked]
+    found = [(op, here) for _, op, here in callers if id(op) in asked]
     # What has been done, or was given up, waits no longer.
-    waiting = [one for one in askers if id(one[1]) not in asked and (future := one[0]()) and not future.done()]
-    askers.clear()
-    askers.extend(waiting)
+    waiting = [one for one in callers if id(one[1]) not in asked and (future := one[0]()) and not future.done()]
+    callers.clear()
+    callers.extend(waiting)
     best = next((here for op, here in found if _embeds(op)), found[0][1] if found else None)
-    return None if best is None else _Asked(best)
+    return None if best is None else _Batch(best)
 
 
 def _embeds(op: Any) -> bool:
@@ -117,21 +107,11 @@ def _embeds(op: Any) -> bool:
     return bool(getattr(op, "query", None) or getattr(op, "value", None))
 
 
-_WRAP = wrap_body(_batch_opened)
-
-
 def watch_batched(module: ModuleType) -> Undo:
-    """Let the stores with a task of their own do each batch in the context of who asked.
-
-    Args:
-        module: `langgraph.store.base.batch`.
-
-    Returns:
-        What restores them all.
-    """
+    """Make the stores of `langgraph.store.base.batch` do each batch in the context of its caller; return the undo."""
     return undo_all(
         [
             install([Patch(module.__name__, "AsyncBatchedBaseStore._ensure_task", call_before(_task_ensured))]),
-            watch_subclasses(module.AsyncBatchedBaseStore, ("abatch",), _WRAP),
+            watch_subclasses(module.AsyncBatchedBaseStore, ("abatch",), wrap_body(_batch_opened)),
         ]
     )

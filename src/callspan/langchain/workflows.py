@@ -24,19 +24,15 @@ from callspan.langchain.unannounced import TracedCall
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+# A workflow whose name the program gave: none of those that LangChain makes up.
 NAMED: Kind = replace(
     WORKFLOW,
-    identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda said: safe_name(said.name))),
+    identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda run: safe_name(run.name))),
 )
-"""A workflow whose name the program gave: none of those that LangChain makes up."""
 
 
 class _Block:
-    """A block that was entered, with what takes its context away again.
-
-    Args:
-        frame: The frame of its run.
-    """
+    """A block that was entered: the frame of its run, and the token that takes its context away again."""
 
     __slots__ = ("frame", "token")
 
@@ -44,11 +40,7 @@ class _Block:
         self.frame = frame
         self.token: Any = None
 
-    def leave(self) -> None:
-        """Put the caller's context back."""
-        reset(self.token)
-
-    def cut_short(self, error: BaseException) -> None:
+    def interrupt(self, error: BaseException) -> None:
         """Do what is left to do: an exception came while the block was left."""
         reset(self.token)
         self.frame.interrupted(None, error)
@@ -64,10 +56,10 @@ class workflow:  # noqa: N801 - used as a function
     """Make a block, or each call of a function, one run: what runs inside nests under its `invoke_workflow` span.
 
     Use it with `with` or `async with`, which bind the `Run`, or as a decorator of a function, a coroutine function or a
-    generator of either kind. Callbacks hear it as a chain. Where nothing is instrumented it does nothing.
+    generator of either kind. Callbacks receive it as a chain. Where nothing is instrumented it does nothing.
 
     Args:
-        name: What it is called.
+        name: The name of the run.
         metadata: Metadata of the run.
         tags: Tags of the run.
     """
@@ -83,7 +75,7 @@ class workflow:  # noqa: N801 - used as a function
         return decorated
 
     def __enter__(self) -> Run:
-        before, block = current(), self._prepared()
+        before, block = current(), self._new_block()
         try:
             block.token = block.frame.begin()
             self._open.append(block)
@@ -97,15 +89,15 @@ class workflow:  # noqa: N801 - used as a function
     ) -> None:
         block = None
         try:
-            block = self._left()
-            block.leave()
+            block = self._pop()
+            reset(block.token)
             block.frame.close(error)
         except BaseException as raised:
-            (block or self._left()).cut_short(raised)
+            (block or self._pop()).interrupt(raised)
             raise
 
     async def __aenter__(self) -> Run:
-        before, block = current(), self._prepared()
+        before, block = current(), self._new_block()
         frame = block.frame
         try:
             block.token = frame.begin(is_async=True)
@@ -123,12 +115,12 @@ class workflow:  # noqa: N801 - used as a function
     ) -> None:
         block = None
         try:
-            block = self._left()
-            block.leave()
+            block = self._pop()
+            reset(block.token)
             hooks = block.frame.end(error)
             pending = None if hooks is None else hooks.call_hooks()
         except BaseException as raised:
-            (block or self._left()).cut_short(raised)
+            (block or self._pop()).interrupt(raised)
             raise
         if pending is not None:
             await pending
@@ -138,7 +130,7 @@ class workflow:  # noqa: N801 - used as a function
             return None
         return TracedCall(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 
-    def _prepared(self) -> _Block:
+    def _new_block(self) -> _Block:
         frame = self._frame()
         unwatched = frame is None
         frame = frame or TracedCall(self._name, NAMED)
@@ -146,8 +138,8 @@ class workflow:  # noqa: N801 - used as a function
         frame.has_begun = unwatched  # then there is nothing to put in place
         return _Block(frame)
 
-    def _left(self) -> _Block:
-        """Give what was entered last in this context: several tasks and threads may be in blocks of one object."""
+    def _pop(self) -> _Block:
+        """Return the block entered last in this context: several tasks and threads may be in blocks of one object."""
         here: Any = current().get(RUN)
         place = next((place for place in reversed(range(len(self._open))) if self._open[place].frame.run is here), -1)
         return self._open.pop(place)
