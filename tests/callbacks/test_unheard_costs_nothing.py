@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -136,6 +139,7 @@ CALLS: tuple[tuple[str, Callable[[], object]], ...] = (
     ("sequence", lambda: (RunnableLambda(_double) | RunnableLambda(_double)).invoke(1)),
     ("failing", lambda: RunnableLambda(lambda _: 1 / 0).invoke(1)),
     ("tool", lambda: StructuredTool.from_function(_double).invoke({"number": 1})),
+    ("chat", lambda: GenericFakeChatModel(messages=iter(["one two"])).invoke("hi")),
     ("stream", lambda: _stream(GenericFakeChatModel(messages=iter(["one two"])))),
     ("stream, async", lambda: _astream(GenericFakeChatModel(messages=iter(["one two"])))),
 )
@@ -177,6 +181,37 @@ def test_a_run_that_is_heard_is_told(tellings: list[str]) -> None:
     with record(callbacks=[Starts()]):
         _run(CALLS[0][1])
     assert tellings == ["on_run_start"]
+
+
+def _entered(call: Callable[[], object]) -> set[str]:
+    """Return the files of callspan, of those that only callbacks need, whose functions a call enters."""
+    package = Path(callspan.__file__).parent
+    ours = [str(package / "core" / "dispatch.py"), str(package / "core" / "event_loops.py"), str(package / "callback")]
+    entered: set[str] = set()
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        file = frame.f_code.co_filename
+        if event == "call" and file.startswith(tuple(ours)):
+            entered.add(Path(file).stem)
+
+    sys.setprofile(profile)
+    try:
+        _run(call)
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+@pytest.mark.parametrize("call", [call for _, call in CALLS], ids=[name for name, _ in CALLS])
+def test_nothing_of_callbacks_is_entered_where_none_is_imported(call: Any, monkeypatch: Any) -> None:
+    """Neither subscription, nor isolation, nor the calls of hooks, nor a processor of callspan's."""
+    with record():
+        monkeypatch.setattr(subscriptions, "callback_class", None)
+        _run(call)
+        assert _entered(call) == set()
+    with record(callbacks=[Starts()]):  # so that it could fail
+        monkeypatch.setattr(subscriptions, "callback_class", callspan.Callback)
+        assert "dispatch" in _entered(call)
 
 
 @pytest.mark.parametrize("handler", [None, callspan.Callback], ids=["not imported", "imported"])
