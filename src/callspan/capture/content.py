@@ -17,7 +17,6 @@ from callspan.core.usage import MODEL_CALLS
 from callspan.settings import CONTENTS, read_content
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = CONTENTS
-
 _IN_EVENTS = (EVENT_ONLY, SPAN_AND_EVENT)
 
 

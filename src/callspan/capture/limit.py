@@ -19,9 +19,7 @@ _LEVELS = (
 _WHOLE = 2**40  # characters: no text is cut
 _PER_TEXT = 128  # bytes that are needed for a text at least: its beginning, a note and the object around it
 _ATTEMPTS = 3
-
-# Characters of a text that are searched for secrets beyond those that there is room for.
-_SLACK = 2048
+_SLACK = 2048  # characters of a text that are searched for secrets beyond those that there is room for
 
 
 def to_json(value: Any, limit: int) -> str:

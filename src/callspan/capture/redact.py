@@ -21,12 +21,10 @@ from callspan.core.signals import is_from_handler
 from callspan.core.text import safe_name
 
 _log = logging.getLogger("callspan")
-
 Redact = Callable[[Any, "Place"], Any]
 """Takes a part of the content and its place; returns the part, changed or not, or None to drop it."""
 
 FAILED = "[redaction failed]"  # stands for a part that a redactor failed on: it is lost, not leaked
-
 _ROLES = frozenset({"user", "assistant", "system", "tool"})
 
 
@@ -161,7 +159,6 @@ class _CleanTexts(dict[str, str]):
 
 _LONG = 4096  # characters of a text that is not kept
 _MOST = 1024  # texts that are kept
-
 _TEXTS: dict[frozenset[str], _CleanTexts] = {}
 
 

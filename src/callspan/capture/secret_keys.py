@@ -7,36 +7,36 @@ from functools import lru_cache
 
 from callspan.capture.patterns import lazily
 
+
+def word_list(text: str) -> tuple[str, ...]:
+    """Return the words of a text."""
+    return tuple(text.split())
+
+
 # Keys of what people make up, which need not look like a secret
-PASSWORDS = (
-    *("password", "passwords", "passwd", "passphrase", "passcode", "pwd", "pass", "passwort", "kennwort"),
-    *("password_hash", "password_digest", "password_salt", "passwd_hash", "pwd_hash", "pass_hash", "passwordhash"),
-    *("password_confirmation", "password_confirm", "password_repeat", "password_again"),
+PASSWORDS = word_list(
+    """
+    password passwords passwd passphrase passcode pwd pass passwort kennwort
+    password_hash password_digest password_salt passwd_hash pwd_hash pass_hash passwordhash
+    password_confirmation password_confirm password_repeat password_again
+    """
+)
+
+_OTHERS = word_list(
+    """
+    secret secrets secret_key secret_string
+    private_key api_key api_keys access_key account_key signing_key encryption_key
+    subscription_key functions_key master_key shared_key storage_key admin_key
+    service_role_key service_key consumer_key hmac_key symmetric_key
+    access_token refresh_token id_token auth_token session_token bearer_token csrf_token token
+    jwt bearer otp auth authorization credential credentials cookie cookies set_cookie
+    connection_string card_number credit_card cvv cvc ssn
+    """
 )
 
 # What stands under such a key is replaced: alone, or as the last words of a longer one (`openai_api_key`)
-DENIED_KEYS = (
-    *PASSWORDS,
-    *("secret", "secrets", "secret_key", "secret_string"),
-    *("private_key", "api_key", "api_keys", "access_key", "account_key", "signing_key", "encryption_key"),
-    *("subscription_key", "functions_key", "master_key", "shared_key", "storage_key", "admin_key"),
-    *("service_role_key", "service_key", "consumer_key", "hmac_key", "symmetric_key"),
-    *(
-        "access_token",
-        "refresh_token",
-        "id_token",
-        "auth_token",
-        "session_token",
-        "bearer_token",
-        "csrf_token",
-        "token",
-    ),
-    *("jwt", "bearer", "otp", "auth", "authorization", "credential", "credentials", "cookie", "cookies", "set_cookie"),
-    *("connection_string", "card_number", "credit_card", "cvv", "cvc", "ssn"),
-)
-
-# Characters that a word needs to be told at the end of another one without a sign between (`dbpassword`)
-_SQUEEZED = 6
+DENIED_KEYS = (*PASSWORDS, *_OTHERS)
+_SQUEEZED = 6  # characters that a word needs to be told at the end of another one without a sign between (`dbpassword`)
 
 
 def words(key: str) -> str:
@@ -71,19 +71,13 @@ def is_denied(key: str, among: frozenset[str] = USUAL) -> bool:
 
 
 # Last words of keys that only sound like it: of lists in pages, and of what models read and write
-_OPEN = (
-    *("page_token", "next_token", "continuation_token", "sync_token", "first_token", "last_token", "per_token"),
-    *("pad_token", "eos_token", "bos_token", "sep_token", "cls_token", "mask_token", "unk_token", "stop_token"),
-    *("start_token", "end_token", "special_token", "image_token", "audio_token", "prev_token", "current_token"),
-    *(
-        "public_key_token",
-        "input_token",
-        "output_token",
-        "prompt_token",
-        "completion_token",
-        "reasoning_token",
-        "cached_token",
-    ),
+_OPEN = word_list(
+    """
+    page_token next_token continuation_token sync_token first_token last_token per_token
+    pad_token eos_token bos_token sep_token cls_token mask_token unk_token stop_token
+    start_token end_token special_token image_token audio_token prev_token current_token
+    public_key_token input_token output_token prompt_token completion_token reasoning_token cached_token
+    """
 )
 
 # Keys that end with `pass` and mean a round, a filter, a ticket or a success
@@ -99,8 +93,7 @@ _SQUEEZED_PASS = lazily(
     r"|user|usr|admin|root|my|login|auth|wifi|wlan|key|keystore|truststore|ssl|tls|rabbit|amqp|mqtt|ansible|sudo|vault)pass"
 )
 
-# Characters of a key that are looked at, its last ones
-_LONGEST = 128
+_LONGEST = 128  # characters of a key that are looked at, its last ones
 
 
 def is_secret(key: str, value: object) -> bool:
@@ -115,9 +108,7 @@ def is_secret(key: str, value: object) -> bool:
 
 _SMALLEST_PIN = 1000
 # What stands under `pass` where something was tested
-_VERDICTS = frozenset(
-    {"yes", "no", "ok", "true", "false", "pass", "passed", "fail", "failed", "n/a", "skip", "skipped"}
-)
+_VERDICTS = word_list("yes no ok true false pass passed fail failed n/a skip skipped")
 
 
 @lru_cache(maxsize=64)

@@ -13,16 +13,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from callspan.capture.patterns import lazily
-from callspan.capture.secret_keys import PASSWORDS, is_denied, words
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from callspan.capture.secret_keys import PASSWORDS, is_denied, word_list, words
 
 # Types, keywords, states and ways to log in: what stands behind a telling key in code, schemas and logs
-PLAIN = _words(
-    """
+PLAIN = frozenset(
+    word_list(
+        """
     str string text txt int integer number numeric num float double decimal bool boolean byte bytes bytea char
     varchar nvarchar uuid guid blob json jsonb object array list dict map set tuple record any unknown never void
     none null nil undefined nan true false yes no on off y n optional required mandatory nullable readonly
@@ -40,11 +36,13 @@ PLAIN = _words(
     whitespace vault env environment file config settings inherit inherited mocked mock patch placeholder example
     sample demo
     """
+    )
 )
 
 # Words that begin a sentence, or are in one
-COMMON = _words(
-    """
+COMMON = frozenset(
+    word_list(
+        """
     too very quite rather still already
     a an the this that these those my your his her its our their some any all each every no not only also just
     never always please must should shall can could may might will would is are was were be been being has have
@@ -57,10 +55,13 @@ COMMON = _words(
     you he she i via per instead required optional leave left copy paste provide provided provides specify
     specified set sets returns rotate rotated
     """
+    )
 )
 
 # Those of the former that people take for a password
-WEAK = _words("secret secrets password passwords admin anonymous guest user username example sample demo default pass")
+WEAK = word_list(
+    "secret secrets password passwords admin anonymous guest user username example sample demo default pass"
+)
 
 
 class Telling(NamedTuple):
@@ -73,19 +74,9 @@ class Telling(NamedTuple):
     own: bool = False
 
     @property
-    def is_variable(self) -> bool:
-        """Whether it is set as the environment's variables are, with nothing between: `DB_PASSWORD=x`."""
-        return self.sign == "=" and self.key.isupper()
-
-    @property
     def sort(self) -> str:
         """What kind of secret it is: `password`, `number`, or `key`."""
         return _sort(self.key)
-
-    @property
-    def is_qualified(self) -> bool:
-        """Whether the key has more than one word: a `client_secret` is a secret more often than a `secret` is."""
-        return "_" in words(self.key)
 
 
 @lru_cache(maxsize=1024)
@@ -158,9 +149,7 @@ def _is_plain(word: str, key: str, *, quoted: bool) -> bool:
 
 _VARIABLE = lazily(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _SIGNS = lazily(r"[\W_]{1,3}")
-
-# Characters of a value that may be a sentence
-_LONGEST = 400
+_LONGEST = 400  # characters of a value that may be a sentence
 
 # Functions that take a name, a label or a message
 _LOOKUP = lazily(
@@ -188,7 +177,7 @@ def is_literal(word: str, rest: str, telling: Telling) -> bool:
         return telling.own
     if telling.sort == "number":
         return any(map(str.isdigit, bare))
-    set_here = telling.is_variable or _is_setting(rest, telling)
+    set_here = _is_setting(rest, telling)
     if _is_plain(bare, telling.key, quoted=set_here) or _PLACEHOLDER.fullmatch(bare) or _REFERENCE.fullmatch(bare):
         return False
     if set_here:
@@ -207,9 +196,11 @@ def is_phrase(text: str, telling: Telling) -> bool:
 
 
 def _is_setting(rest: str, telling: Telling) -> bool:
-    """Return whether this is a line of settings, or a field of a form: `secret=x` alone, `access_token=x&expires=3`."""
+    """Return whether this sets a variable, is a line of settings or a field of a form: `DB_KEY=x`, `token=x&n=3`."""
     if telling.sign != "=":
         return False
+    if telling.key.isupper():
+        return True
     return (rest.startswith("&") and not rest.startswith("&&")) or (not rest.strip() and not telling.line.strip())
 
 
@@ -254,7 +245,8 @@ def _is_key(bare: str, rest: str, telling: Telling) -> bool:
     alone = not rest.strip() or rest.lstrip().startswith(("#", "//", "&"))
     in_line = bare.isalpha() and bare.islower() and bare not in COMMON
     in_code = "=" in telling.sign and (" " in telling.sign or rest.startswith((",", ")", ";")))
-    return telling.is_qualified and in_line and alone and not in_code
+    is_qualified = "_" in words(telling.key)  # a `client_secret` is a secret more often than a `secret` is
+    return is_qualified and in_line and alone and not in_code
 
 
 def _looks_like_key(bare: str) -> bool:

@@ -10,15 +10,13 @@ from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import is_denied, stems, words
 from callspan.capture.secret_literals import Telling, is_literal, is_phrase, is_placeholder, may_hold
 
-# Stands for a secret
-REDACTED = "[redacted]"
+REDACTED = "[redacted]"  # stands for a secret
 
 # Characters before a colon that tell whether it is worth a closer look; the key's quotes may be escaped often
 _TAIL, _TAIL_ESCAPED = 10, 40
 
 # A key as it is met from its end: a word, or one like `api key`
 _KEY_BACKWARDS = lazily(r"(?:(?i:yek|nekot|terces|drowssap|rebmun|gnirts|edoc)[ ](?=\w))?[\w.\-]+")
-
 _LONGEST_KEY = 128
 _SIGNS = lazily(r"[:=>]+(?:\s{0,64}(?=[\"'`])|[ \t]{0,64}(?:\*{1,2}[ \t]{1,8})?)")
 
@@ -84,7 +82,6 @@ def _telling_signs(text: str, among: frozenset[str]) -> Iterator[int]:
 
 # What stands between a key and its value in a program: a type, a call, a letter before the quotes
 _CODE = lazily(r"""(?:[\w.\[\]|&<>? ]{1,64}=\s{0,8})?(?:([\w.:]{1,64})\(\s{0,8})?[bBfFrRuU]{0,2}(?=["'])""")
-
 _TRIPLE = lazily(r"(\"{3}|'{3}).*?(?:\1|\Z)", re.DOTALL)
 _QUOTED = lazily(r"""(["'`])(?:(?!\1)[^\\]|\\.)*+(?:\1|\Z)""", re.DOTALL)
 _ESCAPED = lazily(r"""(\\+["'])(?:.*?(?<!\\)\1|.*\Z)""", re.DOTALL)
@@ -93,10 +90,8 @@ _END_OF_WORD = lazily(r"""[^\s"'`&,;)}\]<>\\]+""")
 _WORD = lazily(r"""(?:(?i:bearer|basic|digest|token|negotiate)[ ]{1,4}(?=\S{0,64}[0-9]))?[^\s"'`&,;)}\]<>\\]{1,256}""")
 # The rest of a header, by the quotes that it stands in
 _LINE = {"": re.compile(r"[^\r\n]+"), **{one: re.compile(rf"[^\r\n\\{one}]+") for one in "\"'`"}}
-
 _PLAIN = lazily(r"(?i:true|false|null|none|undefined|[0-9]{1,3}(?:\.[0-9]+)?)")
-# Keys under which a number of a few digits is a secret
-_SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")
+_SHORT_NUMBERS = ("cvv", "cvc", "otp", "pin", "passcode")  # keys under which a number of a few digits is a secret
 
 # How the value of a header begins, if it is one
 _HEADER = lazily(
@@ -115,7 +110,7 @@ def _value(text: str, at: int, telling: Telling) -> tuple[int, int]:
         held = code is None or code[1] is None or may_hold(code[1], literal)
         return quoted if telling.own or (held and not is_placeholder(literal, telling.key)) else (at, at)
     if text.startswith(("{", "[", "("), at):
-        return _in_brackets(text, at, telling)
+        return at, _closed(text, at) if telling.own or _LITERALS.match(text, at) else at
     if header and not _PLACE.match(text, at) and _HEADER.match(text, at):
         line = _LINE.get(telling.opened, _LINE[""]).match(text, at)
         return at, at if line is None else line.end()
@@ -139,12 +134,6 @@ def _in_quotes(text: str, at: int) -> tuple[int, int] | None:
 
 # How brackets begin that hold literals; others hold code, or the schema of a value
 _LITERALS = lazily(r"""[\[({]\s{0,64}(?:\\*["'](?!type\\*["']\s*:)|[0-9])""")
-
-
-def _in_brackets(text: str, at: int, telling: Telling) -> tuple[int, int]:
-    if telling.own or _LITERALS.match(text, at):
-        return at, _closed(text, at)
-    return at, at
 
 
 def _bare(text: str, at: int, telling: Telling) -> tuple[int, int]:
@@ -179,9 +168,7 @@ def _is_in_model(text: str, at: int) -> bool:
 _LONGEST_MODEL = 160
 # What stands before the last part of a fine-tuned model's name: organization and suffix may be called anything
 _FINE_TUNED = lazily(r"(?<![\w:-])ft:[\w.-]{2,64}:(?:[\w-]{0,32}:){1,2}\Z", re.ASCII)
-
-# Characters behind a value that tell whether it is one of a sentence
-_REST = 120
+_REST = 120  # characters behind a value that tell whether it is one of a sentence
 
 
 def options(text: str, among: frozenset[str]) -> Iterator[tuple[int, int]]:

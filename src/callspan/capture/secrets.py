@@ -26,11 +26,9 @@ from callspan.capture.secret_values import (
 )
 
 _SHORTEST = 6
-
 _IN_RUNS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+*~")
 _RUNS = bytes(120 if byte in _IN_RUNS else 32 for byte in range(256))
 _LONG = b"x" * 12  # a long word after `translate`, as keys are
-
 _NUMBERS = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))  # noqa: PLR2004 - ASCII's digits
 _CARDS = b"0" * 14
 
@@ -213,7 +211,6 @@ def _without_basic(found: re.Match[str]) -> str:
 # Addresses
 
 _IN_URL = lazily(r"(?<=://)(?:[^\s/?#\"'<>\\]*:[^\s/?#\"'<>\\]*|[^\s/?#\"'<>\\:@]{16,})(?=@)")
-
 _DOMAIN = lazily(r"@(?:[\w-]+\.)+[^\W\d_]{2,}")
 _LOCAL = lazily(r"[\w.+%*-][\w.+%'*-]*\Z")
 _LONGEST_LOCAL = 128
@@ -265,9 +262,7 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
 
 
 _NO_SIGNS = str.maketrans("", "", " -\u00a0")
-
-# The number of a card is larger
-SMALLEST_CARD = 10**13
+SMALLEST_CARD = 10**13  # the number of a card is larger
 
 
 def is_card(number: str) -> bool:

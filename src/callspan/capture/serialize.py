@@ -132,7 +132,6 @@ class _Reading:
 _NOTHING: dict[Any, Any] = {}
 _VIEWS = (type(_NOTHING.keys()), type(_NOTHING.values()), type(_NOTHING.items()))
 _LISTS = (list, tuple, set, frozenset, deque, range, *_VIEWS)
-
 _NUMBERS = range(-(2**63), 2**63)  # those that OpenTelemetry can carry; others become texts
 
 

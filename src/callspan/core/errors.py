@@ -12,14 +12,9 @@ from callspan.capture.secrets import without_secrets
 from callspan.core import state
 from callspan.core.text import ERROR_LIMIT, cut, encodable, safe_name
 
-# Characters of a stack trace; the innermost frames are kept
-STACK_LIMIT = 16_384
-
-# Characters of a text that are looked at; what is cut off later is the half of a secret at its end
-_READ = 65_536
-
-# How many of them are looked at
-_FRAMES = 100
+STACK_LIMIT = 16_384  # characters of a stack trace; the innermost frames are kept
+_READ = 65_536  # characters of a text that are looked at; what is cut off later is the half of a secret at its end
+_FRAMES = 100  # how many of them are looked at
 
 # Their text quotes what a model or a user wrote.
 _QUOTING = frozenset(
@@ -37,8 +32,7 @@ _QUOTING = frozenset(
     }
 )
 
-# `error.type` of a tool that answered with an error: MCP's conventions have the name.
-TOOL_ERROR = "tool_error"
+TOOL_ERROR = "tool_error"  # `error.type` of a tool that answered with an error: MCP's conventions have the name
 
 
 class ToolError(Exception):
@@ -48,8 +42,7 @@ class ToolError(Exception):
     """
 
 
-# How many causes of an error are looked at: a chain may be endless
-_CHAIN = 8
+_CHAIN = 8  # how many causes of an error are looked at: a chain may be endless
 
 # Which exception this is, without holding it: its identity and the instruction that raised it
 Origin = tuple[int, CodeType | None, int]

@@ -9,11 +9,8 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 
 from callspan.core import state
 
-# The conventions' event of one call of a model
-DETAILS = "gen_ai.client.inference.operation.details"
-
-# The conventions' event of a run that was scored; it stands on the span too
-EVALUATION = "gen_ai.evaluation.result"
+DETAILS = "gen_ai.client.inference.operation.details"  # the conventions' event of one call of a model
+EVALUATION = "gen_ai.evaluation.result"  # the conventions' event of a run that was scored; it stands on the span too
 
 # The conventions' event of a call of a model, of embeddings or of a retriever that failed
 FAILED = "gen_ai.client.operation.exception"

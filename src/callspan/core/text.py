@@ -10,12 +10,8 @@ from callspan.capture.patterns import lazily
 from callspan.capture.secret_keys import USUAL
 from callspan.capture.secrets import without_keys, without_secrets
 
-# Characters of a span or event name; longer ones are data, not names
-NAME_LIMIT = 256
-
-# Characters of an error's text (interface.md, Errors).
-ERROR_LIMIT = 1024
-
+NAME_LIMIT = 256  # characters of a span or event name; longer ones are data, not names
+ERROR_LIMIT = 1024  # characters of an error's text (interface.md, Errors)
 _CUT = "…"
 
 
@@ -70,7 +66,6 @@ def _without_ids(name: str) -> str:
 
 
 _UUID = "[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
-
 _MIXED = "(?=[0-9a-f]*(?:[0-9][a-f]+[0-9]|[a-f][0-9]+[a-f]))"
 
 # Behind a separator: a UUID, an address, a hash (its digits and letters are mixed), a number that is too long to count.
@@ -123,14 +118,10 @@ class _Cleaned(dict[str, str]):
         return safe
 
 
-# How many short texts are kept
-_KEPT = 2048
-
+_KEPT = 2048  # how many short texts are kept
 _SAFE = _Cleaned(without_secrets)
 _SAFE_IDS = _Cleaned(lambda text, among: without_keys(text))
-
-# The same for ids of the program's own
-short_ids: Mapping[str, str] = _SAFE_IDS
+short_ids: Mapping[str, str] = _SAFE_IDS  # the same for ids of the program's own
 
 # By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`.
 short_texts: Mapping[str, str] = _SAFE
