@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from tests.cli.conftest import ended
+from tests.pairs import EVERY_CASE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -86,7 +87,7 @@ BUSY = """
 """
 
 
-@pytest.mark.parametrize("time", range(3))
+@pytest.mark.parametrize("time", range(3 if EVERY_CASE else 1))
 def test_sigterm_in_the_middle_of_our_own_work_ends_the_spans_too(start, tmp_path, time):
     """A program that runs one call after the other is nearly always in it."""
     done = interrupted(start, tmp_path, signal.SIGTERM, BUSY)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
+from tests.pairs import EVERY_CASE
 
 NUMBER = 20
 
@@ -127,7 +128,7 @@ class Mixture:
         assert task.cancelled()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(5 if EVERY_CASE else 2))
 def test_a_random_mixture(seed: int, http: Callable[..., None], recording: Any) -> None:
     """Random calls in several tasks of several threads: each span hangs where it was made, in a trace of its own."""
     mixture = Mixture(seed, http)
