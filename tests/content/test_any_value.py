@@ -25,9 +25,8 @@ from tests.pairs import examples
 
 from callspan.capture.limit import to_json
 from callspan.langchain.blocks import _BLOCKS, _UNTYPED
-from callspan.langchain.definitions import definitions
-from callspan.langchain.messages import chat_message
-from callspan.langchain.values import messages_of, value_of
+from callspan.langchain.content import messages_of, value_of
+from callspan.langchain.messages import chat_message, definitions
 
 
 class Explosive:

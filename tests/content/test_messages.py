@@ -22,8 +22,7 @@ from langchain_core.messages import (
 )
 from tests.content.schemas import faults
 
-from callspan.langchain.definitions import definitions
-from callspan.langchain.messages import chat_message
+from callspan.langchain.messages import chat_message, definitions
 
 HI = [{"type": "text", "content": "hi"}]
 PICTURE = {"type": "image_url", "image_url": {"url": "https://example.org/it"}}

@@ -21,7 +21,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from tests.content.models import calls
 
-from callspan.langchain.values import value_of
+from callspan.langchain.content import value_of
 from callspan.testing import record
 
 

@@ -26,7 +26,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from tests.recordings.scenarios import EMBEDDINGS, SCENARIOS, Scenario
 from tests.recordings.wire import Reply, serving
 
-from callspan.langchain.endpoints import PATHS
+from callspan.langchain.providers import PATHS
 from callspan.langchain.requests import GROUPS, PARAMETERS
 
 RECORDED = Path(__file__).with_name("recorded")

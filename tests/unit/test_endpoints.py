@@ -5,7 +5,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from callspan.langchain.endpoints import endpoint
+from callspan.langchain.providers import endpoint
 
 
 class URL:

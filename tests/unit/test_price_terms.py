@@ -5,8 +5,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from callspan.core.prices import tier_of
-from callspan.langchain.price_terms import price_terms
-from callspan.langchain.responses import answer
+from callspan.langchain.responses import answer, price_terms
 
 
 def terms(metadata=None, details=None, output=None, content="a"):

@@ -15,10 +15,10 @@ from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom_event, event_hook
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
+from callspan.langchain.partial import passes_reported
 from callspan.langchain.pauses import graph_paused, graph_resumed
 from callspan.langchain.retrievers import watch_rerankers
 from callspan.langchain.unannounced import watch_embeddings
-from callspan.langchain.usage import passes_reported
 
 _MANAGER = "langchain_core.callbacks.manager"
 _CHAT, _LLM = "langchain_core.language_models.chat_models", "langchain_core.language_models.llms"

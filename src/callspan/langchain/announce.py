@@ -19,7 +19,7 @@ from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
 from callspan.core.usage import MODEL_CALLS
-from callspan.langchain import others, skip, tokens
+from callspan.langchain import others, skip, streaming
 from callspan.langchain.announcement import announced, inherit, run_of, suppressed
 from callspan.langchain.callers import close_steps, half_read
 from callspan.langchain.chains import (
@@ -40,9 +40,9 @@ from callspan.langchain.links import links_of, paused_graphs, remember_for_links
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import add_pause_hooks, add_resume_hooks, outcome_of_run, write_pause
+from callspan.langchain.requests import answered, concluded, verdict
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
-from callspan.langchain.structured import answered, concluded, verdict
 from callspan.langchain.tools import TOOL
 
 HIDDEN_TAG = "langsmith:hidden"
@@ -171,7 +171,7 @@ def many_started(kind: Kind, inputs_name: str) -> Hook:
             # A completion model's batch has a config for each.
             own = (config.pop(0) if config else None) if type(config) is list else config
             run, _ = _begin(run, manager, run_manager, current, kind, own)
-            tokens.watch(run, run_manager)
+            streaming.watch(run, run_manager)
             if waiting is not None:
                 run.streamed = waiting.streams
                 waiting.adopt(run, run_manager)
@@ -189,7 +189,7 @@ def watch_sync_copy(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: 
     """Watch the tokens on the sync copy of an async run manager: a sync model under an async run reports there."""
     run = owned_run(args[0])
     if run is not None and not run.ended:
-        tokens.watch(run, run_manager)
+        streaming.watch(run, run_manager)
 
 
 def interrupted(managers: Any, error: BaseException) -> None:

@@ -15,14 +15,11 @@ from callspan.core.run import Run
 from callspan.core.text import safe_name
 from callspan.core.usage import MODEL_CALLS
 from callspan.langchain.announcement import ALWAYS, Announcement
-from callspan.langchain.endpoints import server
-from callspan.langchain.price_terms import price_terms
-from callspan.langchain.providers import provider, standard
-from callspan.langchain.requests import api_type, parameters, previous_response, requested_tier
-from callspan.langchain.responses import RESPONSE, answer, counts, decision
-from callspan.langchain.said import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
+from callspan.langchain.content import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
+from callspan.langchain.providers import provider, server, standard
+from callspan.langchain.requests import api_type, parameters, previous_response, requested_tier, schema
+from callspan.langchain.responses import RESPONSE, answer, counts, decision, price_terms
 from callspan.langchain.skip import chat_result
-from callspan.langchain.structured import schema
 
 
 def request_model(said: Announcement) -> object:

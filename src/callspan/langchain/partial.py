@@ -3,6 +3,8 @@
 LangChain hands the merged chunks of `stream` and `astream` to `on_llm_error`. It drops those of a stream inside an
 `invoke` (`astream_events`, LangGraph's `messages` mode) and of a v3 event stream. When one prompt of a `generate`
 fails, it drops the whole answers of the others.
+
+An exception may hold a billed answer that the client could not read: its id, model, usage and finish reasons are read.
 """
 
 # Decision: nothing is kept per chunk. LangChain's own frames hold the chunks in local variables, and the traceback of
@@ -11,16 +13,25 @@ fails, it drops the whole answers of the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from threading import RLock
+from time import time_ns
 from typing import Any
 from weakref import ReferenceType
 
+from opentelemetry.context import get_current
+
+from callspan.core.errors import Origin, origin
+from callspan.core.keys import RUN
 from callspan.core.run import Run
 from callspan.core.spans import attempt
-from callspan.langchain.billed import facts_of
-from callspan.langchain.responses import MISSING
+from callspan.langchain.content import value_of
+from callspan.langchain.responses import MISSING, once
+from callspan.langchain.usage import from_provider
 
 Reader = Callable[[], Any]
 """Returns an `LLMResult` of what had come, or None. Called once, and only if somebody wants to know."""
@@ -29,7 +40,7 @@ _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.langua
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
 _DRIVERS = frozenset({"_iter_v2_events", "_aiter_v2_events"})
 _BRIDGES = frozenset({"chunks_to_events", "achunks_to_events"})
-_TELLING = ("callspan.langchain.tokens", "callspan.core.wrappers")
+_TELLING = ("callspan.langchain.streaming", "callspan.core.wrappers")
 _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 
@@ -266,3 +277,158 @@ def _missing(events: list[Any], bridge: Mapping[str, Any] | None) -> list[Any]:
         ),
         {"event": "message-finish"},
     ]
+
+
+_HINTS = (b"usage", b"eval_count", b"billed_units")
+"""One of these is in a body that reports what was used."""
+
+_LARGEST = 1_000_000
+"""Bytes of a body that are parsed at most."""
+
+_CAUSES = 4
+"""How many exceptions are looked at: the one that was raised, and those it was raised from."""
+
+_REMEMBERED = 256
+"""How many billed exceptions are remembered."""
+
+_USAGES = ("usage", "usageMetadata", "usage_metadata", "meta")
+_OLLAMA = ("prompt_eval_count", "eval_count")
+
+_seen: OrderedDict[Origin, int] = OrderedDict()
+_lock = RLock()
+
+
+def facts_of(run: Run, error: BaseException, given: Sequence[Any]) -> dict[str, Any]:
+    """Return what an exception knows of a billed answer, in the shape of LangChain's `llm_output`; often nothing.
+
+    Args:
+        run: The run that failed with it.
+        error: The exception.
+        given: The choices that LangChain made of it: one of them may hold the body.
+    """
+    uncounted: dict[str, Any] = {}
+    for answer in _answers(error, given):
+        usage = _usage(answer)
+        if usage is not None:
+            # One call may fail several runs: the prompts of a completion model, a model that asks another one.
+            return {} if _is_billed(run, error) else {**_facts(answer), "token_usage": usage}
+        if not uncounted and _reasons(answer):  # of a stream, whose usage comes after its finish reason
+            uncounted = _facts(answer)
+    return uncounted
+
+
+def _answers(error: BaseException, given: Sequence[Any]) -> Iterator[Any]:
+    for generation in given:
+        metadata = getattr(getattr(generation, "message", None), "response_metadata", None)
+        if isinstance(metadata, Mapping) and isinstance(body := metadata.get("body"), Mapping):
+            yield body
+    raised: BaseException | None = error
+    for _ in range(_CAUSES):
+        if raised is None:
+            return
+        held = getattr(raised, "__dict__", None) or {}  # no property is asked: it may do anything
+        for name in ("completion", "response"):
+            if (found := held.get(name)) is not None:
+                yield found
+                yield _body(found)
+        raised = raised.__cause__
+
+
+def _body(response: Any) -> Any:
+    """Return the JSON of an HTTP response of httpx or requests that has been read; None of any other."""
+    content = (getattr(response, "__dict__", None) or {}).get("_content")
+    if not isinstance(content, bytes) or len(content) > _LARGEST:
+        return None
+    if not any(hint in content for hint in _HINTS):
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _usage(answer: Any) -> dict[str, Any] | None:
+    """Return the provider's own counts, if there are any."""
+    counts = {name: count for name in _OLLAMA if (count := _get(answer, name)) is not None}  # beside the answer
+    for given in (counts, *(_get(answer, name) for name in _USAGES)):
+        if (usage := _plain(given)) and any(from_provider(usage) or ()):
+            return usage
+    return None
+
+
+def _facts(answer: Any) -> dict[str, Any]:
+    """Return what else is known: no content, as a body that nobody could read is no answer."""
+    known = {
+        "id": _text(answer, "id", "responseId"),
+        "model_name": _text(answer, "model", "modelVersion"),
+        "service_tier": _text(answer, "service_tier"),
+        "system_fingerprint": _text(answer, "system_fingerprint"),
+        "finish_reasons": _reasons(answer) or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _reasons(answer: Any) -> list[str]:
+    for name in ("choices", "candidates"):
+        choices = _get(answer, name)
+        if isinstance(choices, (list, tuple)):
+            found = [_text(choice, "finish_reason", "finishReason") for choice in choices]
+            return [reason for reason in found if reason is not None]
+    if (reason := _text(answer, "stop_reason", "stopReason", "done_reason")) is not None:
+        return [reason]
+    return _of_status(answer) if _get(answer, "object") == "response" else []
+
+
+def _of_status(answer: Any) -> list[str]:
+    """Return the reason of one of OpenAI's Responses in the words of Chat Completions."""
+    if _text(answer, "status") == "completed":
+        return ["stop"]
+    reason = _text(_get(answer, "incomplete_details"), "reason")
+    return [] if reason is None else ["length" if reason == "max_output_tokens" else reason]
+
+
+def _text(answer: Any, *names: str) -> str | None:
+    return next((text for name in names if (text := once(_get(answer, name))) is not None), None)
+
+
+def _get(answer: Any, name: str) -> Any:
+    """Return a field of a body or of a client's record."""
+    return answer.get(name) if isinstance(answer, Mapping) else (getattr(answer, "__dict__", None) or {}).get(name)
+
+
+def _plain(value: Any) -> dict[str, Any] | None:
+    """Return the fields of a mapping or of a client's record, and of what is in it."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not hasattr(type(value), "model_fields"):
+        return None
+    return {name: _plain(field) or field for name, field in vars(value).items()}
+
+
+def _is_billed(run: Run, error: BaseException) -> bool:
+    """Return whether this exception has been billed to another run that was open while this one was."""
+    key = origin(error)
+    with _lock:
+        before = _seen.pop(key, 0)
+        _seen[key] = time_ns()
+        if len(_seen) > _REMEMBERED:
+            _seen.popitem(last=False)
+    # A later exception may have the address of an earlier one: then the earlier one is from before this run.
+    return before > run.started
+
+
+def passes_reported(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    """Keep the passes over a request on its run: an integration that makes LangChain's counts of them drops them.
+
+    It is called once for a message, streamed or not; what it returns is the same with us.
+
+    Args:
+        args: Anthropic's `Usage`.
+        kwargs: The same.
+        result: LangChain's counts.
+    """
+    usage: Any = args[0] if args else next(iter(kwargs.values()), None)
+    each: Any = getattr(usage, "iterations", None)
+    run: Any = get_current().get(RUN) if isinstance(each, list) and len(each) > 1 else None
+    if run is not None and run.row.name == "llm" and not run.ended:
+        run.beside = {"iterations": value_of(each)}

@@ -18,9 +18,9 @@ from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
 from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import AGENT, WORKFLOW, is_graph, is_resumed
+from callspan.langchain.content import sort_of, value_of
 from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.failures import outcome_of
-from callspan.langchain.values import sort_of, value_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,222 @@
-"""Who answers: LangChain's names of providers as the conventions have them."""
+"""Who answers, and where: the provider in the conventions' words, and the server that requests go to."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+from callspan import semconv
+from callspan.core.spans import attempt
 from callspan.langchain.announcement import Announcement
-from callspan.langchain.endpoints import endpoint
-from callspan.langchain.litellm import LIBRARY, is_litellm, provider_behind
+
+LIBRARY = "litellm"
+"""The provider where nobody says who is behind."""
+
+_NO_FIELDS: Mapping[str, Any] = {}
+
+_PROXY = "litellm_proxy"
+
+PREFIXES = {
+    "anthropic": "anthropic",
+    "anthropic_text": "anthropic",
+    "azure": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "azure_text": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "cerebras": "cerebras",
+    "codestral": "mistral_ai",
+    "cohere": "cohere",
+    "cohere_chat": "cohere",
+    "databricks": "databricks",
+    "deepseek": "deepseek",
+    "fireworks_ai": "fireworks",
+    "gemini": "gcp.gemini",
+    "groq": "groq",
+    "hosted_vllm": "vllm",
+    "huggingface": "huggingface",
+    "mistral": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "nvidia_nim": "nvidia",
+    "ollama": "ollama",
+    "ollama_chat": "ollama",
+    "openai": "openai",
+    "openrouter": "openrouter",
+    "perplexity": "perplexity",
+    "replicate": "replicate",
+    "sagemaker": "aws.sagemaker",
+    "sagemaker_chat": "aws.sagemaker",
+    "sambanova": "sambanova",
+    "text-completion-codestral": "mistral_ai",
+    "text-completion-openai": "openai",
+    "together_ai": "together",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertex_ai_beta": "gcp.vertex_ai",
+    "vllm": "vllm",
+    "watsonx": "ibm.watsonx.ai",
+    "watsonx_text": "ibm.watsonx.ai",
+    "xai": "x_ai",
+}
+"""LiteLLM's words for providers -> the conventions', or where these have none LangChain's."""
+
+
+@lru_cache(maxsize=256)
+def is_litellm(cls: Any) -> bool:
+    """Return whether a class is of LiteLLM's integration, or derives from one of those."""
+    return any("litellm" in base.__name__.lower() for base in cls.__mro__)
+
+
+def provider_behind(subject: object, parameters: object = None) -> str | None:
+    """Return who answers, in the conventions' words, or None where nobody says it or it is nobody known.
+
+    Args:
+        subject: A model or an embeddings object of LiteLLM's integration.
+        parameters: Those of the call, which come before the object's own.
+    """
+    found = {_provider(one) for one in _requests(subject, parameters)}
+    return found.pop() if len(found) == 1 else None  # a router may ask several
+
+
+def servers(subject: object, parameters: object = None) -> Iterator[object]:
+    """Yield the URLs that requests may go to; none where LiteLLM itself knows the provider's.
+
+    Args:
+        subject: A model or an embeddings object.
+        parameters: Those of the call.
+    """
+    for request in _requests(subject, parameters):
+        yield request.get("base_url") or request.get("api_base")  # in the order in which LiteLLM takes them
+
+
+def _provider(request: Mapping[str, Any]) -> str | None:
+    word, model = request.get("custom_llm_provider"), request.get("model")
+    if not isinstance(word, str) or not word:
+        word, slash, _ = model.removeprefix(f"{_PROXY}/").partition("/") if isinstance(model, str) else ("", "", "")
+        word = word if slash else ""
+    return PREFIXES.get(word.lower())
+
+
+def _requests(subject: object, parameters: object) -> list[Mapping[str, Any]]:
+    """Return what LiteLLM is asked with: one request, or one for each deployment that a router may choose."""
+    fields: Any = getattr(subject, "__dict__", None) or _NO_FIELDS
+    own = {**fields, **({"model": fields["model_name"]} if fields.get("model_name") else {})}
+    request = {**own, **_given(fields.get("model_kwargs")), **_given(parameters)}
+    router = fields.get("router")  # where it is a property it gives a copy, which is cheap
+    deployments = None if router is None else attempt("a router's models", getattr, router, "model_list", None)
+    if not isinstance(deployments, list):
+        return [request]
+    behind = [
+        _given(one.get("litellm_params"))
+        for one in deployments
+        if isinstance(one, Mapping) and one.get("model_name") == request.get("model")
+    ]
+    return behind or [request]
+
+
+def _given(said: object) -> Mapping[str, Any]:
+    """Return what of a request is told and not left open."""
+    if not isinstance(said, Mapping):
+        return _NO_FIELDS
+    return {name: said[name] for name in _TOLD if isinstance(said.get(name), str) and said[name]}
+
+
+_TOLD = ("model", "custom_llm_provider", "api_base", "base_url")
+
+
+_PORTS = {"http": 80, "https": 443}
+
+PATHS: tuple[tuple[str, ...], ...] = (
+    ("root_client", "_base_url"),  # OpenAI, Azure OpenAI and what derives from them
+    ("root_async_client", "_base_url"),
+    ("client", "_client", "_base_url"),  # OpenAI's embeddings and completions, Groq
+    ("client", "meta", "_endpoint_url"),  # Bedrock: a client of botocore
+    ("client", "_api_client", "_http_options", "base_url"),  # Google's GenAI client, either service
+    ("client", "_api_endpoint"),  # Google's older clients
+    ("_client", "_client", "_base_url"),  # Ollama, with its default and `OLLAMA_HOST`
+    ("anthropic_api_url",),
+    ("azure_endpoint",),
+    ("endpoint_url",),
+    ("api_endpoint",),
+    ("openai_api_base",),
+    ("base_url",),
+    ("endpoint",),
+    ("api_base",),
+)
+"""By attributes, from the model or the embeddings object on to the URL; the first that is there counts."""
+
+
+class Endpoint(NamedTuple):
+    """A server.
+
+    Args:
+        address: Its name or number.
+        port: Its port.
+    """
+
+    address: str
+    port: int
+
+
+def endpoint(subject: object) -> Endpoint | None:
+    """Give the server that an object's requests go to, or None where it does not say.
+
+    Args:
+        subject: A model or an embeddings object, or None.
+    """
+    fields: Any = getattr(subject, "__dict__", None)
+    if not fields:
+        return None
+    private: Any = getattr(subject, "__pydantic_private__", None) or {}
+    for path in PATHS:
+        first = path[0]
+        found: Any = fields.get(first)
+        if found is None and (found := private.get(first)) is None:
+            continue
+        for name in path[1:]:
+            found = getattr(found, "__dict__", {}).get(name)
+        if found is not None and (server := _server(found)) is not None:
+            return server
+    return None
+
+
+def server(said: Announcement) -> Mapping[str, object] | None:
+    """Give the attributes of the server that the announced run asks."""
+    known = _behind_litellm(said) or endpoint(said.subject)
+    return None if known is None else {semconv.SERVER_ADDRESS: known.address, semconv.SERVER_PORT: known.port}
+
+
+def _behind_litellm(said: Announcement) -> Endpoint | None:
+    """Return the server that LiteLLM is told to ask: by a call, by the object, or by all deployments of a router."""
+    cls: Any = type(said.subject)
+    if not is_litellm(cls):
+        return None
+    found = {_server(url) for url in servers(said.subject, said.extra.get("invocation_params"))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _server(url: object) -> Endpoint | None:
+    if isinstance(url, str):
+        return _parsed(url)
+    # The URL objects of httpx: they have the parts.
+    host, scheme, port = (getattr(url, part, None) for part in ("host", "scheme", "port"))
+    if not isinstance(host, str) or not host:
+        return None
+    return Endpoint(host, port if isinstance(port, int) else _PORTS.get(str(scheme), 443))
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> Endpoint | None:
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if not host or ("://" not in url and "." not in host and host != "localhost"):
+        return None  # a word, not a URL
+    return Endpoint(host, port or _PORTS.get(parts.scheme, 443))
+
 
 AZURE_OPENAI, OPENAI, GOOGLE = "azure.ai.openai", "openai", "gcp.gen_ai"
 

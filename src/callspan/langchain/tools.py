@@ -12,7 +12,7 @@ from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import safe_name, safe_text
 from callspan.core.usage import TOOL_CALLS
 from callspan.langchain.announcement import base_attributes, tool_call_id
-from callspan.langchain.said import TOOL_ANSWERED, TOOL_ASKED
+from callspan.langchain.content import TOOL_ANSWERED, TOOL_ASKED
 from callspan.langchain.skip import tool_output
 
 

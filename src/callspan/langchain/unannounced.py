@@ -23,9 +23,8 @@ from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.wrappers import WrapperFactory, wrap_body
 from callspan.langchain.announcement import base_attributes, inherit, suppressed
-from callspan.langchain.endpoints import server
 from callspan.langchain.failures import outcome_of
-from callspan.langchain.providers import provider_of
+from callspan.langchain.providers import provider_of, server
 
 
 def watch_subclasses(base: Any, methods: Sequence[str], factory: WrapperFactory) -> Undo:

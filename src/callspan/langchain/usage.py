@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opentelemetry.context import get_current
-
-from callspan.core.keys import RUN
 from callspan.core.usage import TokenCounts, count
-from callspan.langchain.values import value_of
 
 NOTHING_COUNTED = TokenCounts()
 
@@ -108,23 +104,6 @@ def passes(usage: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return Anthropic's passes over one request (`iterations`): each has counts of its own, and all are billed."""
     said = usage.get("iterations")
     return [one for one in said if isinstance(one, Mapping)] if isinstance(said, (list, tuple)) else ()
-
-
-def passes_reported(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-    """Keep the passes over a request on its run: an integration that makes LangChain's counts of them drops them.
-
-    It is called once for a message, streamed or not; what it returns is the same with us.
-
-    Args:
-        args: Anthropic's `Usage`.
-        kwargs: The same.
-        result: LangChain's counts.
-    """
-    usage: Any = args[0] if args else next(iter(kwargs.values()), None)
-    each: Any = getattr(usage, "iterations", None)
-    run: Any = get_current().get(RUN) if isinstance(each, list) and len(each) > 1 else None
-    if run is not None and run.row.name == "llm" and not run.ended:
-        run.beside = {"iterations": value_of(each)}
 
 
 def over_passes(counts: TokenCounts, usage: Mapping[str, Any]) -> TokenCounts:
