@@ -63,16 +63,8 @@ class Patched(wrapt.FunctionWrapper):  # type: ignore[misc, type-arg, unused-ign
 
 
 def install(patches: Iterable[Patch]) -> Undo:
-    """Wrap what is imported now, and the rest when it is.
-
-    Returns:
-        What restores every original, and keeps later imports as they are.
-    """
-    by_module: dict[str, list[Patch]] = {}
-    for patch in patches:
-        by_module.setdefault(patch.module, []).append(patch)
-    undos = [when_imported(module, _apply_all(group)) for module, group in by_module.items()]
-    return undo_all(undos)
+    """Wrap what is imported now, and the rest when it is; return what restores every original."""
+    return undo_all([when_imported(patch.module, functools.partial(_apply, patch)) for patch in patches])
 
 
 def undo_all(undos: Sequence[Undo]) -> Undo:
@@ -86,10 +78,9 @@ def undo_all(undos: Sequence[Undo]) -> Undo:
 
 
 def when_imported(module: str, act: Callable[[ModuleType], Undo]) -> Undo:
-    """Act on the module now if it is imported, else when it is; a failure never breaks the import.
+    """Act on the module now if it is imported, else when it is; return what undoes or prevents that.
 
-    Returns:
-        What undoes the act, or prevents it.
+    A failure never breaks the import.
     """
     undos: list[Undo] = []
     wanted = True
@@ -154,18 +145,12 @@ def _place(module: ModuleType, patch: Patch) -> tuple[Any, str]:
     return (getattr(module, owner_path, None) if owner_path else module), name
 
 
-def _apply_all(patches: Sequence[Patch]) -> Callable[[ModuleType], Undo]:
-    def act(module: ModuleType) -> Undo:
-        undos: list[Undo] = []
-        for patch in patches:
-            owner, name = _place(module, patch)
-            if owner is None or name not in vars(owner):
-                _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
-                continue
-            undos.append(try_wrap(owner, name, patch.factory))
-        return undo_all(undos)
-
-    return act
+def _apply(patch: Patch, module: ModuleType) -> Undo:
+    owner, name = _place(module, patch)
+    if owner is None or name not in vars(owner):
+        _log.debug("nothing to patch at %s:%s", patch.module, patch.path)
+        return undo_all(())
+    return try_wrap(owner, name, patch.factory)
 
 
 PATCHED, WAITING, ABSENT, UNPATCHED = "patched", "waiting", "absent", "unpatched"
@@ -187,32 +172,23 @@ def patch_state(patch: Patch) -> str:
 
 
 def wrap(owner: Any, name: str, factory: WrapperFactory) -> Undo:
-    """Wrap the attribute that this class or module itself defines.
-
-    Returns:
-        What restores the original.
-    """
+    """Wrap the attribute that this class or module itself defines; return what restores the original."""
     original = vars(owner)[name]
     if is_patched(original):  # a name that was imported from a module where it is patched already
         original = original.__wrapped__
         setattr(owner, name, original)
     guard = PatchGuard(f"{getattr(owner, '__qualname__', owner.__name__)}.{name}")
-    wrapper = factory(original, guard)
+    wrapper: Any = factory(original, guard)
+    made_by: Any = Patched
     if isinstance(original, wrapt.FunctionWrapper) and isinstance(owner, type):
-        handle = wrapt.wrap_object(owner, name, Patched, (_binding(wrapper, guard, owner),))
+        wrapper = _binding(wrapper, guard, owner)
     elif isinstance(wrapper, PlainFunction):
-        # A function for a function: wrapt takes any factory, and its types tell of proxies only.
-        dressed: Any = _dressed
-        handle = wrapt.wrap_object(owner, name, dressed, (wrapper.function,))
-    else:
-        handle = wrapt.wrap_object(owner, name, Patched, (wrapper,))
+        made_by, wrapper = _dressed, wrapper.function  # a function for a function
+    handle = wrapt.wrap_object(owner, name, made_by, (wrapper,))
     handle._self_guard = guard
     guard.handle = handle
 
-    def undo() -> None:
-        _take_out(owner, name, handle)
-
-    return undo
+    return functools.partial(_remove, owner, name, handle)
 
 
 def _binding(inner: Wrapper | PlainFunction, guard: PatchGuard, owner: type) -> Wrapper:
@@ -263,16 +239,12 @@ def _one_line(size: int) -> bytes:
 
 
 def try_wrap(owner: Any, name: str, factory: WrapperFactory) -> Undo:
-    """Wrap the attribute if it can be; if not, that is logged, and everything else stands.
-
-    Returns:
-        What restores the original.
-    """
+    """Wrap the attribute as `wrap` does; a failure is logged."""
     try:
         return wrap(owner, name, factory)
     except Exception as error:  # noqa: BLE001 - within the user's import, or his class statement
         state.failed(f"patching {getattr(owner, '__name__', owner)}.{name}", error)
-        return lambda: None
+        return undo_all(())
 
 
 def unwrap(owner: Any, name: str) -> None:
@@ -280,10 +252,10 @@ def unwrap(owner: Any, name: str) -> None:
     current = vars(owner).get(name)
     handle = None if current is None else wrapt.find_wrapper(current, predicate=is_patched)
     if handle is not None:
-        _take_out(owner, name, handle)
+        _remove(owner, name, handle)
 
 
-def _take_out(owner: Any, name: str, handle: Any) -> None:
+def _remove(owner: Any, name: str, handle: Any) -> None:
     """Remove our wrapper, wherever it is in a chain of wrappers.
 
     Below a wrapper that is not wrapt's it cannot be removed; there it does nothing any longer.
