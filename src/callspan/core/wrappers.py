@@ -42,13 +42,9 @@ WrapperFactory = Callable[[Callable[..., Any], PatchGuard], "Wrapper | PlainFunc
 
 
 def call_before(hook: Callable[..., Any], cut_short: CutShort | None = None) -> WrapperFactory:
-    """Call `hook(args, kwargs)` when the callable is called, whatever its shape: the call counts, not the await.
+    """Call `hook(args, kwargs)` when the callable is called, and then the hooks of users that it returned.
 
-    Then the hooks of users that it returned are called; they may stop the call.
-
-    Args:
-        hook: The function to call.
-        cut_short: Ends what the hook did not end because an exception came out of it, or out of users' hooks.
+    The call counts, not the await. If an exception comes out of them, `cut_short` ends what they did not end.
     """
 
     def factory(original: Callable[..., Any], guard: PatchGuard) -> Wrapper | PlainFunction:
@@ -110,13 +106,9 @@ async def and_then(pending: Pending, wrapped: Callable[..., Any], args: Any, kwa
 
 
 def call_after(hook: Callable[..., Any], cut_short: CutShort | None = None) -> WrapperFactory:
-    """Call `hook(args, kwargs, result)` once a function, or a coroutine function, has its result.
+    """Call `hook(args, kwargs, result)` once a call or an await has its result, and then the hooks that it returned.
 
-    Then the hooks of users that it returned are called; they may stop the call.
-
-    Args:
-        hook: The function to call.
-        cut_short: Ends what the hook started if an exception keeps the result from the caller.
+    If an exception keeps the result from the caller, `cut_short` ends what the hook started.
     """
 
     def factory(original: Callable[..., Any], guard: PatchGuard) -> Wrapper | PlainFunction:

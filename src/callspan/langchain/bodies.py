@@ -1,8 +1,8 @@
 """Where a run is current: exactly while its body runs.
 
-Three kinds of frames know a body. **Config bodies** run in a copied context that LangChain prepares for them alone.
-**Model bodies** are handed their run manager. **Scopes** start a run inside themselves: the frame waits for that
-start, becomes current with it, and finishes the run if LangChain forgets to.
+There are three kinds of bodies. **Config bodies** run in a copied context that LangChain prepares for them alone.
+**Model bodies** are handed their run manager. Others start a run inside themselves: their frame **waits** for that
+start, makes the run current, and ends it if LangChain does not.
 """
 
 from __future__ import annotations
@@ -36,17 +36,16 @@ from callspan.langchain.skip import answer_of, skip_body
 
 
 def enter_config_body(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-    """Make the run current whose children the config prepares; nothing to undo in a context made for one body."""
+    """Make the run current whose children the config prepares; the context was made for this body, so it stays."""
     config = args[0] if args else kwargs["config"]
-    current = current_context()
     run_id = getattr(config.get("callbacks"), "parent_run_id", None)
     if run_id is None:
         return
-    newest = find(run_id)
-    here: Any = current.get(RUN)
-    around = None if here is None else here.ref
-    # Nearly always it was started right here; and also if the user gave it the id of the run around it.
-    body = None if newest is None or newest.parent_ref is not around else newest.context
+    current = current_context()
+    run, above = find(run_id), current.get(RUN)
+    around: Any = getattr(above, "ref", None)
+    # Most runs were started right here. That is asked first: a user may give a run the id of the run around it.
+    body = run.context if run is not None and run.parent_ref is around else None
     if body is None:
         body = parent_context(run_id, current)
     if body is not current:
@@ -85,7 +84,7 @@ class ModelFrame(Frame):
         return end_run(run, error=error, outcome=CANCELLED)  # `agenerate` never reports it
 
     def keep_partial(self, run: Run, error: BaseException) -> None:
-        """Keep the part of the answer that has come, where LangChain is about to drop it."""
+        """Keep what has come of the answer, where LangChain drops it."""
         note_body(run, error)
 
 
@@ -149,11 +148,7 @@ def event_stream_frame(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame |
 
 
 class WaitingFrame(Frame):
-    """A frame that the starts of runs find in the context.
-
-    `expects` says whether a run that is being announced is the frame's own; then `adopt` gets it. Else `config_of`
-    returns the config of the run, if the frame knows it.
-    """
+    """A frame that finds its own run among those that are announced inside it: they look for it in the context."""
 
     __slots__ = ("config", "subject")
 
@@ -178,15 +173,10 @@ class WaitingFrame(Frame):
 
 
 class RunFrame(WaitingFrame):
-    """A frame that starts one run inside itself: it becomes current with that run, and ends it if LangChain does not.
+    """A frame that waits for one run of the kind `name`, makes it current, and ends it if LangChain does not.
 
-    Args:
-        name: The kind of run it waits for.
-        subject: The object whose method it is.
-        arguments: The keywords it is called with.
-        config: The config it is called with.
-        first: Whether the first run of that kind is the frame's own in any case. Otherwise it must be started by the
-            frame's own code: what a chain's memory runs before the chain's own start is not the chain.
+    With `first` the first run of that kind is the frame's own. Otherwise the frame's own code must start it: what a
+    chain's memory runs before the chain's own start is not the chain.
     """
 
     __slots__ = ("arguments", "body", "first", "is_settled", "is_stream", "name", "outside", "owner", "run", "streams")
@@ -300,7 +290,10 @@ class InputsFrame(WaitingFrame):
 
     __slots__ = ("inputs",)
 
-    inputs: list[tuple[Any, Any]]  # each with its config
+    def __init__(self, inputs: Sequence[Any], config: Any) -> None:
+        super().__init__()
+        configs = config if isinstance(config, list) else [config] * len(inputs)
+        self.inputs = list(zip(inputs, configs, strict=False))
 
     def config_of(self, inputs: Any) -> Any:
         """Return the config of the run with this input, each once: all start before the first step of any."""
@@ -312,13 +305,9 @@ class InputsFrame(WaitingFrame):
 
 
 def run_frame(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
-    """Return the opener of a frame that starts a run of this kind.
+    """Return the opener of a `RunFrame`.
 
-    Args:
-        name: The kind of run.
-        first: See `RunFrame`.
-        inputs_at: The place of a list of inputs among the arguments, if there is one: the frame waits for a run only
-            if there is one input.
+    With a list of inputs, at the place `inputs_at` of the arguments, it waits for a run only if there is one input.
     """
 
     def opener(args: Any, kwargs: dict[str, Any]) -> Frame | None:
@@ -326,18 +315,11 @@ def run_frame(name: str, *, first: bool = False, inputs_at: int = 0) -> Opener:
         if inputs_at:
             inputs = args[inputs_at] if len(args) > inputs_at else kwargs.get("inputs", ())
             if len(inputs) != 1:
-                return _inputs_frame(inputs, config) if config is not None and inputs_at == 1 else None
+                return InputsFrame(inputs, config) if config is not None and inputs_at == 1 else None
             config = config[0] if isinstance(config, list) else config
         return RunFrame(name, args[0], kwargs, config, first=first)
 
     return opener
-
-
-def _inputs_frame(inputs: Sequence[Any], config: Any) -> Frame:
-    configs = config if isinstance(config, list) else [config] * len(inputs)
-    frame = InputsFrame()
-    frame.inputs = list(zip(inputs, configs, strict=False))
-    return frame
 
 
 _NEAR = 2  # how far above `generate` the `invoke` stands that has the config
