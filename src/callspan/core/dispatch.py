@@ -74,12 +74,9 @@ class Subscriptions:
     def remove(self, subscriber: Subscriber) -> None:
         """Remove it once: it may have been added twice. Runs keep the callbacks that they had at their start."""
         with self._lock:
-            kept = list(self.process)
-            for place, one in enumerate(kept):
-                if one is subscriber:
-                    del kept[place]
-                    break
-            self.process = tuple(kept)
+            place = next((place for place, one in enumerate(self.process) if one is subscriber), None)
+            if place is not None:
+                self.process = (*self.process[:place], *self.process[place + 1 :])
 
 
 subscriptions = Subscriptions()
@@ -340,7 +337,10 @@ class Notification:
             try:
                 if context is not None:
                     put(context)
-                return _awaitable(subscriber, event, getattr(subscriber, event)(run, *payload))
+                result = getattr(subscriber, event)(run, *payload)
+                if result is None and not subscriber.callspan_failures:  # nearly always
+                    return None
+                return _awaitable(subscriber, event, result)
             except BaseException as error:
                 if not is_isolated(subscriber, event, run, error):
                     raise
