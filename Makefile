@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test test-all lint matrix matrix-oldest servers viewers bench clean always
+.PHONY: help demo test test-all lint matrix matrix-oldest servers viewers bench bench-counts clean always
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make servers   the real Collector and Jaeger for the tests, with Go (10 minutes the first time)'
 	@echo 'make viewers   the real Phoenix and MLflow for the tests (2 minutes the first time)'
 	@echo 'make bench     what it costs, in CPU time (1 to 2 minutes)'
+	@echo 'make bench-counts   what it costs, in instructions: no load blurs it (needs valgrind and gcc; UPDATE=1 keeps the counts)'
 	@echo 'make clean     remove the environments, caches and builds'
 
 demo: $(VENV)/demo.stamp
@@ -67,6 +68,9 @@ viewers: $(VENV)/bin/python
 
 bench: $(VENV)/bench.stamp
 	@$(VENV)/bin/python -m benchmarks
+
+bench-counts: $(VENV)/bench.stamp
+	@$(VENV)/bin/python -m benchmarks.counts $(if $(UPDATE),--update)
 
 clean:
 	rm -rf $(VENV) .nox .mypy_cache .pytest_cache .ruff_cache build dist
