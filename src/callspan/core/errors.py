@@ -1,4 +1,4 @@
-"""What an exception may say on a span: its type always, its text only as far as it is the program's own."""
+"""What of an exception is recorded: its type always, its text only as far as it is the program's own."""
 
 from __future__ import annotations
 
@@ -19,16 +19,9 @@ _FRAMES = 100  # how many of them are looked at
 # Their text quotes what a model or a user wrote.
 _QUOTING = frozenset(
     {
-        "OutputParserException",
-        "StructuredOutputError",
-        "StructuredOutputValidationError",
-        "MultipleStructuredOutputsError",
-        "ToolInvocationError",
-        "InvalidUpdateError",
-        "JSONDecodeError",
-        "UnicodeDecodeError",
-        "UnicodeEncodeError",
-        "GraphBubbleUp",
+        *("OutputParserException", "StructuredOutputError", "StructuredOutputValidationError", "GraphBubbleUp"),
+        *("MultipleStructuredOutputsError", "ToolInvocationError", "InvalidUpdateError"),
+        *("JSONDecodeError", "UnicodeDecodeError", "UnicodeEncodeError"),
     }
 )
 
@@ -69,10 +62,9 @@ def origin(error: BaseException) -> Origin:
 
 
 def error_text(error: BaseException) -> str:
-    """Return the text that may be written, or an empty one.
+    """Return the text of an error that may be recorded: cut, without secrets; "" if it quotes a model or a user.
 
-    Errors that quote a model or a user give none; those of pydantic are written without their input; others are
-    cut and lose what looks like a secret.
+    Errors of pydantic are recorded without their input.
     """
     if _quotes(error):
         return ""
@@ -106,7 +98,7 @@ def _quotes(error: BaseException) -> bool:
 
 
 def _repeats(text: str, inner: BaseException) -> bool:
-    return any(said and said in text for said in (str(inner), *map(str, inner.args)))
+    return any(one and one in text for one in (str(inner), *map(str, inner.args)))
 
 
 def _is_validation(error: BaseException) -> bool:
@@ -118,7 +110,7 @@ def _names(error: BaseException) -> set[str]:
 
 
 def _validation_text(error: Any) -> str:
-    """Say what kinds of faults there are: places and messages may quote the input's keys and values."""
+    """Return the types of the faults alone: their places and messages may quote the input's keys and values."""
     types = [str(fault.get("type", "?")) for fault in error.errors()]
     title = getattr(error, "title", None) or type(error).__name__
     plural = "" if len(types) == 1 else "s"
@@ -127,10 +119,10 @@ def _validation_text(error: Any) -> str:
 
 def exception_event(error: BaseException, text: str) -> dict[str, str]:
     """Return the attributes of the `exception` event: type, text and where it was raised."""
-    said = f"{error_type(error)}: {text}" if text else error_type(error)
+    last_line = f"{error_type(error)}: {text}" if text else error_type(error)
     event = {
         semconv.EXCEPTION_TYPE: error_type(error),
-        semconv.EXCEPTION_STACKTRACE: f"{_stack(error.__traceback__)}{said}\n",
+        semconv.EXCEPTION_STACKTRACE: f"{_stack(error.__traceback__)}{last_line}\n",
     }
     if text:
         event[semconv.EXCEPTION_MESSAGE] = text
@@ -138,9 +130,9 @@ def exception_event(error: BaseException, text: str) -> dict[str, str]:
 
 
 def _stack(trace: TracebackType | None) -> str:
-    """Print the frames alone: the texts of chained exceptions would get out with more.
+    """Return the innermost frames alone: an exception that is raised again and again has ever more of them.
 
-    An exception object that is raised again and again gets longer each time; only the innermost frames are printed.
+    The texts of chained exceptions are not for a span.
     """
     innermost: deque[TracebackType] = deque(maxlen=_FRAMES)
     depth = 0

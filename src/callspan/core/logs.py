@@ -1,4 +1,4 @@
-"""Events beside spans: a model's call with what was said, structured, and how a call failed; in its span's context."""
+"""Events beside spans, in the span's context: a model's call with its content, a failure, a score."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 
 from callspan.core import state
 
-DETAILS = "gen_ai.client.inference.operation.details"  # the conventions' event of one call of a model
-EVALUATION = "gen_ai.evaluation.result"  # the conventions' event of a run that was scored; it stands on the span too
-
-# The conventions' event of a call of a model, of embeddings or of a retriever that failed
+# The conventions' events: a call of a model, its failure or that of embeddings or a retriever, and a score.
+DETAILS = "gen_ai.client.inference.operation.details"
 FAILED = "gen_ai.client.operation.exception"
+EVALUATION = "gen_ai.evaluation.result"  # it stands on the span too
 
 
-def tell_details(run: Any, content: Mapping[str, Any]) -> None:
-    """Write the event of a model's call: all that its span says, but what was said as values instead of JSON."""
+def write_details(run: Any, content: Mapping[str, Any]) -> None:
+    """Write the event of a model's call: the attributes of its span, with the content as values instead of JSON."""
     of_content = {row.name for row in (*run.row.asked, *run.row.answered)}
-    said = getattr(run.span, "attributes", None) or run.identity
-    _emit(run, DETAILS, {**{name: value for name, value in said.items() if name not in of_content}, **content})
+    attributes = getattr(run.span, "attributes", None) or run.identity
+    _emit(run, DETAILS, {**{name: value for name, value in attributes.items() if name not in of_content}, **content})
 
 
-def tell_exception(run: Any, said: Mapping[str, Any]) -> None:
+def write_exception(run: Any, attributes: Mapping[str, Any]) -> None:
     """Write the event of a failure, once, where it began."""
-    _emit(run, FAILED, said, SeverityNumber.WARN)
+    _emit(run, FAILED, attributes, SeverityNumber.WARN)
 
 
-def tell_evaluation(run: Any, attributes: Mapping[str, Any]) -> None:
+def write_evaluation(run: Any, attributes: Mapping[str, Any]) -> None:
     """Write the event of a run that was scored."""
     _emit(run, EVALUATION, attributes)
 

@@ -146,7 +146,7 @@ def write_copies(run: Run) -> None:
     if not span.is_recording():
         return
     if run.row.calls == MODEL_CALLS and _has_events(run):
-        logs.tell_details(run, active.content.event_values(run))
+        logs.write_details(run, active.content.event_values(run))
     if active.settings.compat:
         span.set_attributes(compat.translated(getattr(span, "attributes", None) or {}, active.settings.compat))
     # Over its limit the SDK drops the oldest attributes, which are those that every backend looks for first.
@@ -196,7 +196,7 @@ def _write_exception(run: Run, error: BaseException, text: str, at: int) -> None
         event = errors.exception_event(error, text)
         run.span.add_event(semconv.EXCEPTION, event)
         if run.row.span_kind is SpanKind.CLIENT and _has_events(run):
-            logs.tell_exception(run, event)
+            logs.write_exception(run, event)
 
 
 def _error_text(run: Run, error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Text that may leave the process: no lone surrogates, no secrets, no more than is asked for."""
+"""Text that may leave the process: no lone surrogates, no secrets, within a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callspan.capture.secret_keys import USUAL
 from callspan.capture.secrets import without_keys, without_secrets
 
 NAME_LIMIT = 256  # characters of a span or event name; longer ones are data, not names
-ERROR_LIMIT = 1024  # characters of an error's text (interface.md, Errors)
+ERROR_LIMIT = 1024  # characters of an error's text
 _CUT = "…"
 
 
@@ -93,9 +93,9 @@ _ID = lazily(
 
 
 class _Cleaned(dict[str, str]):
-    """Short texts and what is written of them: names come again with each run, so each is searched once.
+    """Short texts without secrets, by text: names come again with each run, so each is searched once.
 
-    A dict that is read by its own subscript costs 20 ns for a text that it knows, which `lru_cache` does not.
+    A subscript of a dict costs 20 ns for a known text, less than a call of `lru_cache`.
     """
 
     __slots__ = ("among", "clean")
@@ -123,7 +123,7 @@ _SAFE = _Cleaned(without_secrets)
 _SAFE_IDS = _Cleaned(lambda text, among: without_keys(text))
 short_ids: Mapping[str, str] = _SAFE_IDS  # the same for ids of the program's own
 
-# By short text (`NAME_LIMIT`): what is written of it. For the hot path; elsewhere `safe_text`.
+# The safe form of a text of at most `NAME_LIMIT`, for the hot path; elsewhere `safe_text`.
 short_texts: Mapping[str, str] = _SAFE
 
 

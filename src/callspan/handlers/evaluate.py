@@ -148,7 +148,7 @@ class Evaluate(Callback):
             run.add_event(logs.EVALUATION, {**attributes, **content.event_attributes(run, _EXPLANATION, explained)})
         if self._logs:
             why = content.read_fields(_EXPLANATION, run, explained) if run.content in _IN_LOGS else {}
-            logs.tell_evaluation(run, {**attributes, **why})
+            logs.write_evaluation(run, {**attributes, **why})
 
 
 def _by_name(scorers: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Scorer]:
