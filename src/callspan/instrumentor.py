@@ -1,4 +1,4 @@
-"""Settings, telemetry and patches, put together; and taken apart again."""
+"""Install callspan: settings, telemetry and patches; and remove it again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
 from callspan.core.state import Telemetry
 from callspan.semconv import SCHEMA_URL
-from callspan.settings import FILE, check_keywords, has_file, read_settings
+from callspan.settings import FILE, KEYWORDS, check_keywords, has_file, read_settings
 from callspan.version import __version__
 
 if TYPE_CHECKING:
@@ -35,27 +35,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger("callspan")
 
 
-SETTINGS = ("detail", "metadata", "content", "content_limit", "redact", "redact_keys", "compat", "prices")
-
-_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *SETTINGS)
+_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *KEYWORDS)
 
 _CALLBACKS = "CALLSPAN_CALLBACKS"
 
 
 class CallspanInstrumentor(BaseInstrumentor):
-    """OpenTelemetry's handle on callspan: its loader finds it under the name `callspan`."""
+    """The instrumentor that OpenTelemetry's loader finds under the name `callspan`."""
 
     # On the class: the instance is a singleton whose `__init__` runs at every call.
     _undo: ClassVar[list[Undo]] = []
-    options: ClassVar[dict[str, Any]] = {}
-    """What is in force was made with: the keywords of `instrument()`."""
+    options: ClassVar[dict[str, Any]] = {}  # the keywords of `instrument()`
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Give what must be installed for this to be of use."""
+        """Return what must be installed for this to be of use."""
         return ("langchain-core >= 0.3",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        settings = read_settings(**{name: kwargs.get(name) for name in SETTINGS})
+        settings = read_settings(**{name: kwargs.get(name) for name in KEYWORDS})
         heard_by = _heard_by(kwargs.get("callbacks"))  # first: a wrong name raises, and then nothing is in force
         provider = kwargs.get("tracer_provider")
         tracer = trace.get_tracer("callspan", __version__, provider, SCHEMA_URL)
@@ -84,7 +81,7 @@ class CallspanInstrumentor(BaseInstrumentor):
 
 
 def _heard_by(given: Any) -> list[Callback]:
-    """Give the callbacks of the process: those that were given, else those that the environment names."""
+    """Return the callbacks of the process: those that were given, else those that the environment names."""
     names = os.environ.get(_CALLBACKS, "")
     if not given and not names.strip():
         return []
@@ -104,14 +101,14 @@ def _let_in(heard_by: list[Callback]) -> list[Undo]:
 
 
 def _identify() -> None:
-    """Let the spans of others say who is at work."""
+    """Write session and user on the spans of other instrumentations."""
     from callspan.callback.session import identify
 
     identify()
 
 
 def _loaded(given: Any) -> Any:
-    """Give the callbacks that were given, or None.
+    """Return the callbacks that were given, or None.
 
     Raises:
         ValueError: One is none.
@@ -143,45 +140,30 @@ def instrument(
     Doing it twice changes nothing; other settings than those in force are warned of.
 
     Args:
-        callbacks: Who hears every run: callbacks, or any span processors, or texts that name their classes,
-            `module:Class`.
-        tracer_provider: Where spans go; the global provider by default, also if it is set later.
-        meter_provider: Where metrics go; the global provider by default, also if it is set later. Without one
+        callbacks: Callbacks that receive every run: objects, other span processors, or the names of their classes
+            (`module:Class`).
+        tracer_provider: Where spans go; by default the global provider, also if it is set later.
+        meter_provider: Where metrics go; by default the global provider, also if it is set later. Without one
             nothing is measured.
-        logger_provider: Where events go, if content does; the global provider by default, also if it is set later.
+        logger_provider: Where events with content go; by default the global provider, also if it is set later.
         detail: Which runs get a span: `all` (default), `steps` (no plain chains), `calls` (no graph nodes either).
         metadata: Which keys of a run's metadata are written: `*` (default), `none`, or the keys.
-        content: Whether what was said is written, and where: `no_content` (default), `span_only`, `event_only` or
+        content: Where message content is written: `no_content` (default), `span_only`, `event_only` or
             `span_and_event`.
-        content_limit: Bytes of one attribute of it, at least 1024; 65536 by default.
-        redact: What is done to it: `secrets` (default), `all`, `none`, or a function that gets each part and its
-            place and gives it back, changed or not, or None to drop it; also as `module:function`.
+        content_limit: Bytes of content in one attribute, at least 1024; 65536 by default.
+        redact: How content is redacted: `secrets` (default), `all`, `none`, or a function (also as `module:function`)
+            that receives each part and its place and returns it, changed or not, or None to drop it.
         redact_keys: Keys whose values are secrets, besides the usual ones.
-        compat: In whose words spans say it once more: `openinference`, `langsmith`, `legacy`; nobody's by default.
-        prices: What models' calls cost, which their spans say then: `off` (default), `builtin` (the package
-            genai-prices) or a JSON file.
+        compat: Attribute names of other tools to write as well: `openinference`, `langsmith`, `legacy`; none by
+            default.
+        prices: Where the cost of model calls comes from: `off` (default), `builtin` (the package genai-prices) or a
+            JSON file.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    given = {
-        "callbacks": _loaded(callbacks),
-        "tracer_provider": tracer_provider,
-        "meter_provider": meter_provider,
-        "logger_provider": logger_provider,
-        "detail": detail,
-        "metadata": metadata,
-        "content": content,
-        "content_limit": content_limit,
-        "redact": redact,
-        "redact_keys": redact_keys,
-        "compat": compat,
-        "prices": prices,
-    }
-    check_keywords(**{name: given[name] for name in SETTINGS})
-    for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):
-        if given[name] is not None and not hasattr(given[name], f"get_{makes}"):
-            raise ValueError(f"{name}={given[name]!r} is not allowed: an OpenTelemetry provider, or None")
+    given = {**locals(), "callbacks": _loaded(callbacks)}
+    _check(given)
     if state.first_run.prepare is not None and any(value is not None for value in given.values()):
         uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
@@ -191,8 +173,15 @@ def instrument(
         _log.warning("callspan is instrumented already; to change its settings call callspan.uninstrument() first")
 
 
+def _check(given: dict[str, Any]) -> None:
+    check_keywords(**{name: given[name] for name in KEYWORDS})
+    for name, makes in (("tracer_provider", "tracer"), ("meter_provider", "meter"), ("logger_provider", "logger")):
+        if given[name] is not None and not hasattr(given[name], f"get_{makes}"):
+            raise ValueError(f"{name}={given[name]!r} is not allowed: an OpenTelemetry provider, or None")
+
+
 def _keep_for_notebooks() -> None:
-    """Let `show()` have what runs from now on, where somebody may call it."""
+    """Keep what runs from now on for `show()`, in a notebook."""
     shell = sys.modules.get("IPython")
     if shell is None or shell.get_ipython() is None or state.first_run.prepare is not None:
         return

@@ -1,4 +1,4 @@
-"""What a user can set: read once, at start, from keywords first and from the environment next."""
+"""What a user can set: one table, read at start from keywords or the configuration file, else from the environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import iscoroutinefunction, signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from callspan.core.prices import Price, price_from
 
@@ -16,14 +16,12 @@ _log = logging.getLogger("callspan")
 
 DETAILS = ("all", "steps", "calls")
 
-COMPAT = ("openinference", "langsmith", "legacy")
-"""The dialects that `compat` has a table for."""
+COMPAT = ("openinference", "langsmith", "legacy")  # the dialects that `compat` has a table for
 
 CONTENTS = ("no_content", "span_only", "event_only", "span_and_event")
 EVENT_CONTENTS = CONTENTS[2:]  # where a log event has the content
 
-_SMALLEST = 1024
-"""Bytes: the least that is of use for one attribute."""
+_SMALLEST = 1024  # bytes: the least that is of use for one attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,15 @@ class Settings:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """One setting: its keyword, its variable, and how a value is read (ValueError: the value is wrong)."""
+class _Setting(NamedTuple):
+    """One setting: `read` returns its value or raises ValueError; `default` is what a warning says is used instead."""
 
     keyword: str
     variable: str
     allowed: str
     read: Callable[[Any], Any]
+    default: str
+    is_public: bool = True  # whether `instrument()` has it as a keyword
 
 
 def _one_of(values: tuple[str, ...]) -> Callable[[Any], str]:
@@ -74,16 +73,9 @@ def _one_of(values: tuple[str, ...]) -> Callable[[Any], str]:
     return read
 
 
-def _switch(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    return _one_of(("0", "1"))(value) == "1"
-
-
-def _true_or_false(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    return _one_of(("false", "true"))(value) == "true"
+def _switch(off: str, on: str) -> Callable[[Any], bool]:
+    read = _one_of((off, on))
+    return lambda value: value if isinstance(value, bool) else read(value) == on
 
 
 def _keys(value: Any) -> tuple[str, ...] | None:
@@ -155,11 +147,11 @@ def _redactor(value: Any) -> Any:
 
 
 class _NoRedactor(ValueError):
-    """A function is named that cannot be had: whoever wants one of his own does not want less."""
+    """A function is named that cannot be imported or used."""
 
 
 def _fit(given: Any, refuse: type[ValueError]) -> Any:
-    """Give a redactor, if it is one: a function of a part and its place."""
+    """Return a redactor, if it is one: a function of a part and its place."""
     if not callable(given):
         raise refuse(given, "it cannot be called")
     if iscoroutinefunction(given) or iscoroutinefunction(getattr(given, "__call__", None)):  # noqa: B004 - an object
@@ -186,33 +178,33 @@ def read_content(value: Any) -> str:
 
 
 _SETTINGS = (
-    _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS)),
-    _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys),
-    _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS)),
-    _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes),
-    _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor),
-    _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys),
-    _Setting("compat", "CALLSPAN_COMPAT", f"none | {' | '.join(COMPAT)}, separated by commas", _dialects),
-    _Setting("prices", "CALLSPAN_PRICES", "off | builtin | a JSON file", _prices),
-    _Setting("emit_event", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true | false", _true_or_false),
-    _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch),
-)
+    _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS), "all"),
+    _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys, "*"),
+    _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS),
+             "no_content"),
+    _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes, "65536"),
+    _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor, "secrets"),
+    _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys, "none"),
+    _Setting("compat", "CALLSPAN_COMPAT", f"none | {' | '.join(COMPAT)}, separated by commas", _dialects, "none"),
+    _Setting("prices", "CALLSPAN_PRICES", "off | builtin | a JSON file", _prices, "off"),
+    _Setting("emit_event", "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT", "true | false", _switch("false", "true"),
+             "the default", is_public=False),
+    _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch("0", "1"), "0", is_public=False),
+)  # fmt: skip
 
-
+KEYWORDS = tuple(setting.keyword for setting in _SETTINGS if setting.is_public)
 VARIABLES = tuple(setting.variable for setting in _SETTINGS)
-"""The variables that are read here."""
 
-FILE = "OTEL_CONFIG_FILE"
-"""Names OpenTelemetry's declarative configuration, whose options reach us as keywords."""
+FILE = "OTEL_CONFIG_FILE"  # names OpenTelemetry's declarative configuration, whose options reach us as keywords
 
 
 def has_file() -> bool:
-    """Tell whether the process is configured by a file."""
+    """Return whether the process is configured by a file."""
     return bool(os.environ.get(FILE))
 
 
 def read_settings(**keywords: Any) -> Settings:
-    """Read the settings; a keyword that is None was not given.
+    """Return the settings; a keyword that is None was not given.
 
     Raises:
         ValueError: A keyword has a value that is not allowed. A variable with such a value, or a file, only warns, and
@@ -231,7 +223,7 @@ def read_settings(**keywords: Any) -> Settings:
 
 
 def check_keywords(**keywords: Any) -> None:
-    """Check keywords alone, whatever the environment says; one that is None was not given.
+    """Check keywords, whatever the environment says; one that is None was not given.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
@@ -249,17 +241,25 @@ def _from_keyword(setting: _Setting, value: Any) -> Any:
 
 
 def _from_outside(setting: _Setting, value: Any, name: str, values: dict[str, Any]) -> None:
-    used = "the default is used"
+    used = setting.default
     try:
         values[setting.keyword] = setting.read(value)
         return
     except _NoRedactor as wrong:
-        values[setting.keyword], used, why = "all", "everything is redacted", _why(wrong)
+        values[setting.keyword] = used = "all"  # whoever wants a redactor of their own does not want less
+        why = _why(wrong)
     except ValueError as wrong:
         why = _why(wrong)
-    _log.warning("%s=%r is not allowed%s, %s; allowed: %s", name, value, why, used, setting.allowed)
+    _log.warning("%s", wrong_value(name, value, setting.allowed, used, why))
+
+
+def wrong_value(name: str, value: object, allowed: str, used: str, why: str = "") -> str:
+    """Return the warning of a value from outside the program that is not allowed; `allowed` is "all | steps"."""
+    shown = f'"{value}"' if isinstance(value, str) else repr(value)
+    choice = " or ".join(allowed.rsplit(" | ", 1)).replace(" | ", ", ")
+    return f"callspan: {name} is {shown}{why}; use {choice}. Using {used}."
 
 
 def _why(wrong: ValueError) -> str:
-    """Give what is wrong with a value, where that is not plain from what is allowed."""
+    """Return what is wrong with a value, where that is not plain from what is allowed."""
     return f" ({wrong.args[1]})" if len(wrong.args) > 1 else ""

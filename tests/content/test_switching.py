@@ -136,9 +136,12 @@ def test_a_wrong_variable_warns_and_the_default_holds(keyword, variable, value, 
     with caplog.at_level(logging.WARNING, "callspan"):
         settings = read_settings()
     assert getattr(settings, keyword) == getattr(read_settings(), keyword)
-    text = f"{variable}={value!r} is not allowed, the default is used; allowed: {allowed}"
+    text = f'callspan: {variable} is "{value}"; use {" or ".join(allowed.rsplit(" | ", 1))}. Using {DEFAULTS[keyword]}.'
+    text = text.replace(" | ", ", ")
     assert {entry.getMessage() for entry in caplog.records} == {text}
 
+
+DEFAULTS = {"content": "no_content", "content_limit": "65536", "redact": "secrets", "redact_keys": "none"}
 
 NO_REDACTORS = {
     "no.such.module:redact": "ModuleNotFoundError: No module named 'no'",
@@ -159,7 +162,7 @@ def test_whoever_wants_a_redactor_that_cannot_be_had_does_not_get_less(value, wh
     monkeypatch.setenv("CALLSPAN_REDACT", value)
     with caplog.at_level(logging.WARNING, "callspan"):
         assert read_settings().redact == "all"
-    said = f"CALLSPAN_REDACT={value!r} is not allowed ({why}), everything is redacted; allowed: {allowed}"
+    said = f'callspan: CALLSPAN_REDACT is "{value}" ({why}); use secrets, all, none or module:function. Using all.'
     assert [entry.getMessage() for entry in caplog.records] == [said]
 
 

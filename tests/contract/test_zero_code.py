@@ -102,7 +102,7 @@ def test_a_wrong_variable_is_said_once_and_the_program_runs(run):
     code, _, spans, complaints = run(CHAIN, CALLSPAN_DETAIL="verbose")
     assert code == 0
     assert span_tree(spans) == TREE
-    said = "CALLSPAN_DETAIL='verbose' is not allowed, the default is used; allowed: all | steps | calls"
+    said = 'callspan: CALLSPAN_DETAIL is "verbose"; use all, steps or calls. Using all.'
     assert complaints.count(said) == 1
 
 

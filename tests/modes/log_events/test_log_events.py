@@ -165,7 +165,7 @@ def test_a_wrong_value_of_the_variable_warns_and_changes_nothing(logs, monkeypat
     with record(content="event_only", logger_provider=logs.provider):
         model().invoke("hi")
     assert logs.names == [DETAILS]
-    assert "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT='yes' is not allowed" in caplog.text
+    assert 'OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT is "yes"; use true or false. Using the default.' in caplog.text
 
 
 def test_a_block_switches_them_on(logs):
