@@ -13,7 +13,7 @@ def terms(metadata=None, details=None, output=None, content="a"):
     usage = {"input_tokens": 9, "output_tokens": 1, "total_tokens": 10, "input_token_details": details or {}}
     message = AIMessage(content, response_metadata=metadata or {}, usage_metadata=usage)
     found = price_terms(answer(LLMResult(generations=[[ChatGeneration(message=message)]], llm_output=output)))
-    return {name.removeprefix("langchain.usage."): value for name, value in found.items() if value is not None}
+    return {name.removeprefix("langchain.usage."): value for name, value in (found or {}).items() if value is not None}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel
 
-from callspan.langchain.requests import PARAMETERS, parameters, previous_response
+from callspan.langchain.requests import PARAMETERS, request
 
 
 class Model(BaseModel):
@@ -18,12 +18,13 @@ class Model(BaseModel):
     guardrail_config: dict[str, str] | None = None
 
 
-def asked(params=None, *, options=None, metadata=None, subject=None):
+def asked(params=None, *, options=None, metadata=None, subject=None, inputs=()):
     """Give the parameters' attributes, their names without what all have."""
     extra = {"invocation_params": params, "options": options}
     known = {"ls_provider": "openai", **(metadata or {})}
-    said = SimpleNamespace(extra=extra, metadata=known, subject=subject, identity={})
-    return {name.removeprefix("gen_ai.request."): value for name, value in parameters(said).items()}
+    identity = {"gen_ai.provider.name": known["ls_provider"]}
+    said = SimpleNamespace(extra=extra, metadata=known, subject=subject, identity=identity, inputs=inputs)
+    return {name.removeprefix("gen_ai.request."): value for name, value in request(said).items()}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,6 @@ def test_a_model_that_goes_on_by_itself_names_the_last_stored_response():
         HumanMessage("d"),
     ]
     on, off = (SimpleNamespace(use_previous_response_id=setting) for setting in (True, False))
-    assert previous_response(SimpleNamespace(subject=on, inputs=messages)) == "resp_2"
-    assert previous_response(SimpleNamespace(subject=on, inputs=messages[-1:])) is None
-    assert previous_response(SimpleNamespace(subject=off, inputs=messages)) is None
+    assert asked(subject=on, inputs=messages) == {"previous_response.id": "resp_2"}
+    assert asked(subject=on, inputs=messages[-1:]) == {}
+    assert asked(subject=off, inputs=messages) == {}

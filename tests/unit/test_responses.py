@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
-from callspan.langchain.responses import answer, counts, finish_reasons, once, openai, response_id, response_model
+from callspan.langchain.responses import answer, counts, finish_reasons, once, openai, response
 from callspan.langchain.usage import TokenCounts, from_provider, from_usage_metadata
 
 
@@ -64,12 +64,13 @@ def test_a_repeated_text_is_said_once_unless_it_is_short(text, expected):
     [("chatcmpl-1", "chatcmpl-1"), ("run-1-0", None), ("lc_run--1", None), ("lc_1", None), (None, None)],
 )
 def test_langchains_own_ids_are_no_response_ids(made, expected):
-    assert response_id(chat({}, id=made)) == expected
+    assert response(chat({}, id=made)).get("gen_ai.response.id") == expected
 
 
 def test_what_stands_beside_the_choices_is_read_where_they_do_not_say_it():
     said = chat({"finish_reason": "stop"}, {"finish_reason": "stop"}, output={"model_name": "m", "id": "i"})
-    assert (response_model(said), response_id(said)) == ("m", "i")
+    found = response(said)
+    assert (found["gen_ai.response.model"], found["gen_ai.response.id"]) == ("m", "i")
 
 
 def test_what_openai_says_is_read_of_openai_only():
@@ -82,7 +83,7 @@ def test_what_openai_says_is_read_of_openai_only():
 @pytest.mark.parametrize("result", [None, "text", LLMResult(generations=[]), LLMResult(generations=[[]])])
 def test_a_result_of_no_known_shape_says_nothing(result):
     said = answer(result)
-    assert (response_model(said), response_id(said), finish_reasons(said)) == (None, None, None)
+    assert response(said) == {}
     assert counts(said) == TokenCounts()
 
 

@@ -69,12 +69,7 @@ def record_of(run: Run) -> UsageRecord:
     answer = run.answer
     if answer is None and run.outputs is not None:
         answer = run.taken_apart(run.outputs)
-    wanted = tuple(line for line in run.row.end if line[0] in _BILLED_BY)
-    return _record(run, {} if answer is None else spans.read(wanted, answer), run.usage)
-
-
-# Attributes of an answer, or families of them, that change its price.
-_BILLED_BY = (semconv.RESPONSE_MODEL, semconv.CACHE_HIT, "openai.response.*", "langchain.usage.*")
+    return _record(run, {} if answer is None else spans.read(run.row.end, answer), run.usage)
 
 
 def _record(run: Run, attributes: dict[str, Any], tokens: TokenCounts | None) -> UsageRecord:

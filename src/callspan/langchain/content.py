@@ -17,6 +17,7 @@ from callspan.langchain.media import MEDIA, media
 from callspan.langchain.messages import chat_message, content_parts, definitions, said_message
 from callspan.langchain.responses import Answer, answer, finish_reasons, reason_of
 
+# Classes that are known by their names, themselves or as a base: nothing is imported for them
 _SORTS = {
     "BaseMessage": "message",
     "Document": "document",
@@ -27,11 +28,10 @@ _SORTS = {
     "Interrupt": "interrupt",
     "BaseModel": "record",
 }
-"""Classes that are known by their names, themselves or as a base: nothing is imported for them."""
 
 
 def sort_of(value: Any) -> str | None:
-    """Tell what a value is; its class is asked, since an instance may answer anything."""
+    """Return what a value is; its class is asked, since an instance may answer anything."""
     cls: Any = type(value)
     return _sort(cls)
 
@@ -44,7 +44,7 @@ def _sort(cls: Any) -> str | None:
 
 
 def value_of(value: Any) -> Any:
-    """Give any value of a program as JSON can hold it."""
+    """Return any value of a program as JSON can hold it."""
     return plain(value, _known)
 
 
@@ -70,11 +70,7 @@ def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
 
 
 def fields_of(record: Any) -> Mapping[str, Any]:
-    """Return the fields of a pydantic model, a dataclass or their likes, without asking its code; no private ones.
-
-    Args:
-        record: The record.
-    """
+    """Return the fields of a pydantic model, a dataclass or their likes, without asking its code; no private ones."""
     cls: Any = type(record)
     names = _names_of(cls)
     if names is not None:
@@ -100,17 +96,12 @@ def _names_of(cls: Any) -> tuple[str, ...] | None:
     return None
 
 
+# Where dataclasses, attrs, msgspec and named tuples say what fields they have
 _FIELDS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
-"""Where dataclasses, attrs, msgspec and named tuples say what fields they have."""
 
 
 def messages_of(value: Any, role: str) -> list[Message] | None:
-    """Give the messages of what goes into a root or an agent or comes out of it, or all of it as one message.
-
-    Args:
-        value: A state, messages, one message, or anything.
-        role: Whose message it is, if there is none in it.
-    """
+    """Return the messages of what goes into a root or an agent or comes out of it, or all of it as one message."""
     if value is None or (isinstance(value, str) and not value):
         return None
     said = _found(value)
@@ -122,7 +113,7 @@ def messages_of(value: Any, role: str) -> list[Message] | None:
 
 
 def last_of(value: Any) -> Any:
-    """Give the last message of what comes out of a root or an agent, as it is; None if it has none."""
+    """Return the last message of what comes out of a root or an agent, as it is; None if it has none."""
     said = _found(value)
     return said[-1] if said else None
 
@@ -168,7 +159,7 @@ def _asked(run: Any, outputs: Any) -> Any:
 
 
 def _answered(run: Any, outputs: Any) -> Any:
-    """Give one message for each choice; its reason stands in it too, where some readers look for it."""
+    """Return one message for each choice; its reason stands in it too, where some readers look for it."""
     said = run.answer if isinstance(run.answer, Answer) else answer(outputs)
     reasons = finish_reasons(said) or []
     return [
@@ -190,7 +181,7 @@ def _parameters(run: Any) -> Mapping[str, Any]:
 
 
 def _instructions(run: Any, outputs: Any) -> Any:
-    """Give what a request says beside its messages: a system message among them is one of them."""
+    """Return what a request says beside its messages: a system message among them is one of them."""
     said = _parameters(run).get("instructions")
     return content_parts(said) or None if isinstance(said, str) else None
 
@@ -212,7 +203,7 @@ def _arguments(run: Any, outputs: Any) -> Any:
 
 
 def _result(run: Any, outputs: Any) -> Any:
-    """Give what a tool gave back: an object, its parts, or its text as it is.
+    """Return what a tool gave back: an object, its parts, or its text as it is.
 
     Blocks and objects are the same where LangChain has made a message of them, as a model called the tool.
     """
@@ -233,9 +224,8 @@ def _is_blocks(said: Any) -> bool:
     return all(isinstance(one, str) or (isinstance(one, dict) and one.get("type") in _OF_TOOLS) for one in said)
 
 
+# Types of blocks that LangChain takes for the content of a tool's message
 _OF_TOOLS = ("text", "image_url", "image", "json", "search_result", "custom_tool_call_output", "document", "file")
-"""Types of blocks that LangChain takes for the content of a tool's message."""
-
 
 # Retrievers
 
@@ -245,7 +235,7 @@ def _documents(run: Any, outputs: Any) -> Any:
 
 
 def _document(document: Any, place: int) -> dict[str, Any]:
-    """Give a document; a reader drops all of them if one has no id or no score."""
+    """Return a document; a reader drops all of them if one has no id or no score."""
     metadata = getattr(document, "metadata", None)
     metadata = metadata if isinstance(metadata, Mapping) else {}
     identity = getattr(document, "id", None) or metadata.get("id") or metadata.get("source")
@@ -268,14 +258,14 @@ def _inputs(run: Any, outputs: Any) -> Any:
 
 
 def _is_deferred(given: Any) -> bool:
-    """Tell whether this is what a stream is announced with, before it has its input."""
+    """Return whether this is what a stream is announced with, before it has its input."""
     if type(given) is dict and len(given) == 1:  # what is in it may not like to be compared
         given = given.get("input", given)
     return given is None or (isinstance(given, str) and not given)
 
 
 def _sent(run: Any, outputs: Any) -> Any:
-    """Give what a node is sent alone: the state that others get is what the nodes before them changed."""
+    """Return what a node is sent alone: the state that others get is what the nodes before them changed."""
     path = run.metadata.get("langgraph_path")
     return _inputs(run, outputs) if _is_list(path) and path and path[0] == "__pregel_push" else None
 
@@ -285,12 +275,12 @@ def _outputs(run: Any, outputs: Any) -> Any:
 
 
 def _first_input(run: Any, outputs: Any) -> Any:
-    """Give what a root or an agent is asked: its messages, or what it gets as one message."""
+    """Return what a root or an agent is asked: its messages, or what it gets as one message."""
     return None if _is_deferred(run.inputs) else messages_of(run.inputs, "user")
 
 
 def _final_output(run: Any, outputs: Any) -> Any:
-    """Give what a root or an agent answers: the last message, or what it gives back as one."""
+    """Return what a root or an agent answers: the last message, or what it gives back as one."""
     changed = _changed(run.inputs, outputs)
     if changed is outputs and run.outcome == PAUSED and isinstance(run.inputs, Mapping):
         return None  # it waits, and has changed nothing yet
@@ -299,7 +289,7 @@ def _final_output(run: Any, outputs: Any) -> Any:
 
 
 def _changed(inputs: Any, outputs: Any) -> Any:
-    """Give what a graph changed of its state: the rest went in as it came out."""
+    """Return what a graph changed of its state: the rest went in as it came out."""
     if not isinstance(inputs, Mapping) or not isinstance(outputs, Mapping):
         return outputs
     changed = {key: value for key, value in outputs.items() if key not in inputs or not _is_same(inputs[key], value)}
@@ -335,5 +325,5 @@ ROOT_ASKED = (ContentField(semconv.INPUT_MESSAGES, "input_messages", _first_inpu
 ROOT_ANSWERED = (ContentField(semconv.OUTPUT_MESSAGES, "output_messages", _final_output),)
 CHAIN_ASKED = (ContentField(semconv.RUN_INPUTS, "inputs", _inputs),)
 CHAIN_ANSWERED = (ContentField(semconv.RUN_OUTPUTS, "outputs", _outputs),)
+# A node's input too is known at its end only: a trace policy announces it twice, and the second one is to be shown
 NODE_ANSWERED = (ContentField(semconv.RUN_INPUTS, "inputs", _sent), *CHAIN_ANSWERED)
-"""A node's input too is known at its end only: a trace policy announces it twice, and the second one is to be shown."""

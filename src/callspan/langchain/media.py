@@ -9,11 +9,11 @@ from callspan.capture.serialize import binary, decoded
 
 Part = dict[str, Any]
 
+# Types of blocks that hold such
 MEDIA = (
     *("image", "image_url", "input_image", "audio", "input_audio", "output_audio", "video", "video_url"),
     *("file", "input_file", "document", "document_url", "media"),
 )
-"""Types of blocks that hold such."""
 
 _MODALITIES = {"image": "image", "audio": "audio", "video": "video", "file": "document", "document": "document"}
 
@@ -21,7 +21,7 @@ _LINK_LIMIT = 2048
 
 
 def media(block: Mapping[str, Any]) -> Part | None:
-    """Give the part of a block: `blob`, `uri`, `file` or a text; None if nothing in it says where its data is."""
+    """Return the part of a block: `blob`, `uri`, `file` or a text; None if nothing in it says where its data is."""
     kind = next((str(value) for value in (block.get("type"), *block) if _modality(value) is not None), "file")
     said = dict(_flat(block))
     mime = _mime(said)
@@ -35,7 +35,7 @@ def media(block: Mapping[str, Any]) -> Part | None:
 
 
 def _written(part: Part, block: Mapping[str, Any], said: Mapping[str, Any]) -> Part | None:
-    """Give the text of a document that is one."""
+    """Return the text of a document that is one."""
     source = block.get("source")
     if isinstance(source, dict) and source.get("type") == "text":  # Anthropic's
         words = source.get("data")
@@ -77,7 +77,7 @@ def _has_data(said: Mapping[str, Any]) -> bool:
 
 
 def spoken(audio: Mapping[str, Any]) -> list[Part]:
-    """Give what OpenAI's models say aloud, which integrations put beside the content."""
+    """Return what OpenAI's models say aloud, which integrations put beside the content."""
     said = {name: audio[name] for name in ("transcript",) if isinstance(audio.get(name), str)}
     part = _located({"type": "", "modality": "audio"}, audio)
     return [{**part, **said}] if part is not None else []
@@ -93,7 +93,7 @@ def _blob(part: Part, data: str) -> Part:
 
 
 def _flat(block: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Give what a block and the objects in it say, the outer ones last: they are LangChain's own words."""
+    """Return what a block and the objects in it say, the outer ones last: they are LangChain's own words."""
     for value in block.values():
         if isinstance(value, dict) and depth < 3:  # noqa: PLR2004 - image -> source -> s3Location
             yield from _flat(value, depth + 1)

@@ -10,21 +10,17 @@ from callspan.capture.serialize import Message, plain
 from callspan.langchain.blocks import invalid_call, nested_call, parts_in, reasoning_in, response, text, tool_call
 from callspan.langchain.media import Part, spoken
 
+# By LangChain's type of message: who speaks, in the conventions' words
 _ROLES = {"human": "user", "ai": "assistant", "system": "system"}
-"""By LangChain's type of message: who speaks, in the conventions' words."""
 
+# The same where the content is no speech, or the program gave a role
 _OTHER_ROLES = {**_ROLES, "function": "tool"}
-"""The same where the content is no speech, or the program gave a role."""
 
 _NO_MORE: Mapping[str, Any] = {}
 
 
 def chat_message(message: Any) -> Message:
-    """Give one message: role, parts and, if it has one, the name of who speaks.
-
-    Args:
-        message: LangChain's message, or a text.
-    """
+    """Return one message: role, parts and, if it has one, the name of who speaks."""
     if isinstance(message, str):
         return Message(role="user", parts=[text(message)])
     fields = _fields(message)
@@ -42,7 +38,7 @@ def chat_message(message: Any) -> Message:
 
 
 def _fields(message: Any) -> Mapping[str, Any]:
-    """Give what a message says by name; from its own dict, as pydantic is slow to tell what it lacks."""
+    """Return what a message says by name; from its own dict, as pydantic is slow to tell what it lacks."""
     own: Any = getattr(message, "__dict__", None)
     if type(own) is dict and "content" in own and "type" in own:
         return own
@@ -56,13 +52,7 @@ _FIELDS = (
 
 
 def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) -> Message:
-    """Give the message that a program wrote as a dict or a pair: OpenAI's or LangChain's words.
-
-    Args:
-        role: Who speaks.
-        content: What.
-        more: What else stands in the dict.
-    """
+    """Return the message that a program wrote as a dict or a pair: OpenAI's or LangChain's words."""
     call = more.get("tool_call_id")
     calls = [nested_call(one) for one in _dicts(plain(more.get("tool_calls")))]
     parts = [response(call, plain(content))] if isinstance(call, str) else content_parts(content)
@@ -70,16 +60,12 @@ def said_message(role: Any, content: Any, more: Mapping[str, Any] = _NO_MORE) ->
 
 
 def content_parts(content: Any) -> list[Part]:
-    """Give the parts of a message's content: a text, or a list of texts and blocks.
-
-    Args:
-        content: As the program or the integration made it.
-    """
+    """Return the parts of a message's content: a text, or a list of texts and blocks."""
     return parts_in(plain(content))
 
 
 def _role(fields: Mapping[str, Any], kind: str) -> str:
-    """Give the role of a message: the one it was given, else that of its type; a chunk speaks as the whole does."""
+    """Return the role of a message: the one it was given, else that of its type; a chunk speaks as the whole does."""
     given = fields.get("role")  # ChatMessage
     if isinstance(given, str) and given:
         return str(plain(_OTHER_ROLES.get(given, given)))
@@ -104,7 +90,7 @@ def _parts(fields: Mapping[str, Any], kind: str) -> list[Part]:
 
 
 def _says_more(fields: Mapping[str, Any]) -> bool:
-    """Tell whether a message says anything beside its content; of objects it is not asked whether they are empty."""
+    """Return whether a message says anything beside its content; of objects it is not asked whether they are empty."""
     for name in ("tool_calls", "invalid_tool_calls", "additional_kwargs"):
         said = fields.get(name)
         if said is not None and (type(said) not in (list, dict) or said):
@@ -113,7 +99,7 @@ def _says_more(fields: Mapping[str, Any]) -> bool:
 
 
 def _with_calls(fields: Mapping[str, Any], said: list[Part]) -> list[Part]:
-    """Give the parts of what was said and the tools that are called, each once, where it stands in the content.
+    """Return the parts of what was said and the tools that are called, each once, where it stands in the content.
 
     Integrations take calls out of the content and leave them there too, in the provider's own words.
     """
@@ -138,7 +124,7 @@ def _with_calls(fields: Mapping[str, Any], said: list[Part]) -> list[Part]:
 
 
 def _beside(more: Mapping[str, Any], known: set[str]) -> list[Part]:
-    """Give what integrations put beside the content, unless it stands in there too."""
+    """Return what integrations put beside the content, unless it stands in there too."""
     parts: list[Part] = []
     said = {name: plain(more.get(name)) for name in ("reasoning_content", "reasoning", "refusal", "audio")}
     if "reasoning" not in known:
@@ -153,7 +139,7 @@ def _beside(more: Mapping[str, Any], known: set[str]) -> list[Part]:
 
 
 def _joined(parts: list[Part]) -> list[Part]:
-    """Give the parts of a stream as those of a call: texts that follow each other are pieces of one."""
+    """Return the parts of a stream as those of a call: texts that follow each other are pieces of one."""
     whole: list[Part] = []
     for part in parts:
         if whole and _is_piece(part) and _is_piece(whole[-1]) and part["type"] == whole[-1]["type"]:
@@ -178,11 +164,7 @@ Definition = dict[str, Any]
 
 
 def definitions(tools: Any) -> list[Definition] | None:
-    """Give the definitions of tools, or None if there are none.
-
-    Args:
-        tools: What a request says: provider-shaped dicts, or whatever a custom model takes.
-    """
+    """Return the definitions of tools, or None if there are none."""
     if not isinstance(tools, (list, tuple)):
         return None
     return [one for tool in tools for one in _definitions(tool)] or None
@@ -201,7 +183,7 @@ def _definitions(tool: Any) -> Iterator[Definition]:
 
 
 def _of_dict(tool: Definition) -> Definition:
-    """Give a function, or a tool of the provider's own."""
+    """Return a function, or a tool of the provider's own."""
     for name in ("function", "toolSpec"):
         if isinstance(tool.get(name), dict):
             return _function(tool[name])
@@ -241,7 +223,7 @@ _SCHEMAS = ("parameters", "parametersJsonSchema", "parameters_json_schema", "inp
 
 
 def _of_object(tool: Any) -> Definition:
-    """Give what a tool that is bound as an object, a class or a function calls itself."""
+    """Return what a tool that is bound as an object, a class or a function calls itself."""
     names = (getattr_static(tool, name, None) for name in ("name", "__name__"))
     name = next((one for one in names if isinstance(one, str)), None)
     if name is None:

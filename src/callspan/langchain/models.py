@@ -1,4 +1,4 @@
-"""What a model's span says: chat, completion and decision models."""
+"""The operations of models, and what identifies a model: chat, completion and decision models."""
 
 from __future__ import annotations
 
@@ -8,32 +8,44 @@ from operator import attrgetter
 from typing import Any
 
 from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core.operations import Kind, Table
 from callspan.core.run import Run
+from callspan.core.spans import attempt
 from callspan.core.text import safe_name
 from callspan.core.usage import MODEL_CALLS
-from callspan.langchain.announcement import ALWAYS, Announcement
+from callspan.langchain.announcement import ALWAYS
 from callspan.langchain.content import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
-from callspan.langchain.providers import provider, server, standard
-from callspan.langchain.requests import api_type, parameters, previous_response, requested_tier, schema
-from callspan.langchain.responses import RESPONSE, answer, counts, decision, price_terms
+from callspan.langchain.providers import provider_of, server
+from callspan.langchain.requests import request, requested_tier, schema
+from callspan.langchain.responses import RESPONSE, answer, counts, decision
 from callspan.langchain.skip import chat_result
 
 
-def request_model(said: Announcement) -> object:
-    """Give the model that was asked for."""
-    if name := standard(said, "ls_model_name"):
-        return safe_name(name)
-    params = said.extra.get("invocation_params")
-    if not isinstance(params, Mapping):
-        return None
-    return safe_name(params.get("model") or params.get("model_name") or params.get("model_id"))
+def _identity(run: Run) -> dict[str, AttributeValue]:
+    """Return the provider and the model that is asked."""
+    metadata, subject, params = run.metadata, run.subject, run.extra.get("invocation_params")
+    model, vendor = metadata.get("ls_model_name"), metadata.get("ls_provider")
+    if subject is not None and (model is None or vendor is None):
+        # `invoke` copies LangChain's standard parameters into the metadata, `generate` does not.
+        own = attempt("a model's parameters", subject._get_ls_params) or {}
+        model, vendor = model or own.get("ls_model_name"), vendor or own.get("ls_provider")
+    if not (isinstance(model, str) and model) and isinstance(params, Mapping):
+        named = (params.get(name) for name in ("model", "model_name", "model_id"))
+        model = next((name for name in named if isinstance(name, str) and name), None)
+    found: dict[str, AttributeValue] = {}
+    provider = attempt("a model's provider", provider_of, vendor or None, subject, params)
+    if (provider := safe_name(provider)) is not None:
+        found[semconv.PROVIDER] = provider
+    if (model := safe_name(model)) is not None:
+        found[semconv.REQUEST_MODEL] = model
+    return found
 
 
 def _messages(run: Run) -> Sequence[Any]:
-    """Give what a chat model is asked; a completion model gets a text, a decision model a record."""
+    """Return the messages that a chat model is asked; a completion model gets a text, a decision model a record."""
     return run.inputs if isinstance(run.inputs, (list, tuple)) else ()
 
 
@@ -41,13 +53,8 @@ def _message(result: Any) -> Any:
     return answer(result).message
 
 
-def _identity(operation: str) -> Table:
-    return (
-        (semconv.OPERATION, operation),
-        (semconv.PROVIDER, provider),
-        (semconv.REQUEST_MODEL, request_model),
-        ("server.*", server),
-    )
+def _table(operation: str) -> Table:
+    return ((semconv.OPERATION, operation), ("*", _identity), ("*", server))
 
 
 CHAT = Kind(
@@ -60,17 +67,15 @@ CHAT = Kind(
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.REQUEST_MODEL,
-    identity=_identity(semconv.CHAT),
+    identity=_table(semconv.CHAT),
     start=(
         *ALWAYS,
         (semconv.RUN_TYPE, "llm"),
         (semconv.AGENT_NAME, attrgetter("agent")),
-        ("gen_ai.request.*", parameters),
-        (semconv.PREVIOUS_RESPONSE_ID, previous_response),
-        (semconv.OPENAI_API_TYPE, api_type),
+        ("gen_ai.request.*", request),
         (semconv.STRUCTURED_SCHEMA, schema),
     ),
-    end=(*RESPONSE, ("langchain.usage.*", price_terms)),
+    end=RESPONSE,
     answer=answer,
     messages=_messages,
     message=_message,
@@ -83,9 +88,9 @@ TEXT_COMPLETION = replace(
     CHAT,
     operation=semconv.TEXT_COMPLETION,
     word=semconv.TEXT_COMPLETION,
-    identity=_identity(semconv.TEXT_COMPLETION),
+    identity=_table(semconv.TEXT_COMPLETION),
     made=None,
 )
 
+# A model call that LangChain announces as a chain (core 1.8); its output carries the usage itself
 DECISION = replace(CHAT, made=None, answer=decision, asked=CHAIN_ASKED, answered=CHAIN_ANSWERED)
-"""A model call that LangChain announces as a chain (core 1.8); its output carries the usage itself."""

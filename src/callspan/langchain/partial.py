@@ -33,8 +33,8 @@ from callspan.langchain.content import value_of
 from callspan.langchain.responses import MISSING, once
 from callspan.langchain.usage import from_provider
 
+# Returns an `LLMResult` of what had come, or None. Called once, and only if somebody wants to know.
 Reader = Callable[[], Any]
-"""Returns an `LLMResult` of what had come, or None. Called once, and only if somebody wants to know."""
 
 _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.language_models.llms")
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
@@ -45,45 +45,23 @@ _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 
 def note_failure(run: Run, error: BaseException, response: Any) -> None:
-    """Keep on a model's run what LangChain reports beside an error; it is read when the run ends.
-
-    Args:
-        run: The run, which is about to end.
-        error: The exception.
-        response: The `LLMResult` that LangChain reports with it, or None.
-    """
+    """Keep on a model's run what LangChain reports beside an error; it is read when the run ends."""
     run.partial = partial(_reported, run, run.partial, error, response)
 
 
 def note_stream(run: Run, stream: ReferenceType[Any]) -> None:
-    """Remember a model's stream: its run may end while the stream is suspended, as an end of the chain around it does.
-
-    Args:
-        run: The run, which has just started.
-        stream: LangChain's generator, which nothing of ours may keep alive.
-    """
+    """Remember a model's stream: its run may end while the stream is suspended, with the chain around it."""
     run.partial = partial(_of_stream, stream)
 
 
 def note_body(run: Run, error: BaseException) -> None:
-    """Keep on a model's run the chunks that its body had gathered, where LangChain is about to drop them.
-
-    Args:
-        run: The run, which has not ended.
-        error: The exception that left the body.
-    """
+    """Keep on a model's run the chunks that its body had gathered, where LangChain is about to drop them."""
     if chunks := _chunks(error):
         run.partial = partial(_of_chunks, chunks)
 
 
 def note_events(run: Run, stream: Any, error: BaseException) -> None:
-    """Keep what a v3 event stream had said.
-
-    Args:
-        run: The run, which has not ended.
-        stream: LangChain's stream, which has all events up to now. It holds the run's manager, so it is not kept.
-        error: The exception that left the body.
-    """
+    """Keep what a v3 event stream had said."""
     run.partial = partial(_of_events, list(stream._events), _bridge(error))
 
 
@@ -200,12 +178,7 @@ def _told(error: BaseException) -> Any:
 
 
 def _late_in(kept: Mapping[str, Any], *, read: bool) -> Any:
-    """Return the last chunk if it is not among the gathered ones.
-
-    Args:
-        kept: The variables of LangChain's frame.
-        read: Whether the stream stands where its reader has the last chunk.
-    """
+    """Return the last chunk if it is not among the gathered ones."""
     last, chunks = kept.get("chunk"), kept.get("chunks")
     if last is None or not (hasattr(last, "message") or hasattr(last, "text")):
         return None
@@ -279,17 +252,17 @@ def _missing(events: list[Any], bridge: Mapping[str, Any] | None) -> list[Any]:
     ]
 
 
+# One of these is in a body that reports what was used
 _HINTS = (b"usage", b"eval_count", b"billed_units")
-"""One of these is in a body that reports what was used."""
 
+# Bytes of a body that are parsed at most
 _LARGEST = 1_000_000
-"""Bytes of a body that are parsed at most."""
 
+# How many exceptions are looked at: the one that was raised, and those it was raised from
 _CAUSES = 4
-"""How many exceptions are looked at: the one that was raised, and those it was raised from."""
 
+# How many billed exceptions are remembered
 _REMEMBERED = 256
-"""How many billed exceptions are remembered."""
 
 _USAGES = ("usage", "usageMetadata", "usage_metadata", "meta")
 _OLLAMA = ("prompt_eval_count", "eval_count")
@@ -299,13 +272,7 @@ _lock = RLock()
 
 
 def facts_of(run: Run, error: BaseException, given: Sequence[Any]) -> dict[str, Any]:
-    """Return what an exception knows of a billed answer, in the shape of LangChain's `llm_output`; often nothing.
-
-    Args:
-        run: The run that failed with it.
-        error: The exception.
-        given: The choices that LangChain made of it: one of them may hold the body.
-    """
+    """Return what an exception knows of a billed answer, in the shape of LangChain's `llm_output`; often nothing."""
     uncounted: dict[str, Any] = {}
     for answer in _answers(error, given):
         usage = _usage(answer)
@@ -421,11 +388,6 @@ def passes_reported(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) 
     """Keep the passes over a request on its run: an integration that makes LangChain's counts of them drops them.
 
     It is called once for a message, streamed or not; what it returns is the same with us.
-
-    Args:
-        args: Anthropic's `Usage`.
-        kwargs: The same.
-        result: LangChain's counts.
     """
     usage: Any = args[0] if args else next(iter(kwargs.values()), None)
     each: Any = getattr(usage, "iterations", None)

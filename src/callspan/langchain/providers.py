@@ -7,59 +7,44 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from callspan import semconv
-from callspan.core.spans import attempt
-from callspan.langchain.announcement import Announcement
+from opentelemetry.util.types import AttributeValue
 
+from callspan import semconv
+from callspan.core.run import Run
+from callspan.core.spans import attempt
+from callspan.core.text import safe_name
+
+# The provider where nobody says who is behind LiteLLM
 LIBRARY = "litellm"
-"""The provider where nobody says who is behind."""
 
 _NO_FIELDS: Mapping[str, Any] = {}
 
+_TOLD = ("model", "custom_llm_provider", "api_base", "base_url")
 _PROXY = "litellm_proxy"
 
+# LiteLLM's words for providers -> the conventions', or where these have none LangChain's
 PREFIXES = {
-    "anthropic": "anthropic",
-    "anthropic_text": "anthropic",
-    "azure": "azure.ai.openai",
+    **dict.fromkeys(("anthropic", "anthropic_text"), "anthropic"),
+    **dict.fromkeys(("azure", "azure_text"), "azure.ai.openai"),
+    **dict.fromkeys(("bedrock", "bedrock_converse"), "aws.bedrock"),
+    **dict.fromkeys(("codestral", "mistral", "text-completion-codestral"), "mistral_ai"),
+    **dict.fromkeys(("cohere", "cohere_chat"), "cohere"),
+    **dict.fromkeys(("hosted_vllm", "vllm"), "vllm"),
+    **dict.fromkeys(("ollama", "ollama_chat"), "ollama"),
+    **dict.fromkeys(("openai", "text-completion-openai"), "openai"),
+    **dict.fromkeys(("sagemaker", "sagemaker_chat"), "aws.sagemaker"),
+    **dict.fromkeys(("vertex_ai", "vertex_ai_beta"), "gcp.vertex_ai"),
+    **dict.fromkeys(("watsonx", "watsonx_text"), "ibm.watsonx.ai"),
+    **{word: word for word in ("cerebras", "databricks", "deepseek", "groq", "huggingface", "openrouter")},
+    **{word: word for word in ("perplexity", "replicate", "sambanova")},
     "azure_ai": "azure.ai.inference",
-    "azure_text": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock",
-    "cerebras": "cerebras",
-    "codestral": "mistral_ai",
-    "cohere": "cohere",
-    "cohere_chat": "cohere",
-    "databricks": "databricks",
-    "deepseek": "deepseek",
     "fireworks_ai": "fireworks",
     "gemini": "gcp.gemini",
-    "groq": "groq",
-    "hosted_vllm": "vllm",
-    "huggingface": "huggingface",
-    "mistral": "mistral_ai",
     "moonshot": "moonshot_ai",
     "nvidia_nim": "nvidia",
-    "ollama": "ollama",
-    "ollama_chat": "ollama",
-    "openai": "openai",
-    "openrouter": "openrouter",
-    "perplexity": "perplexity",
-    "replicate": "replicate",
-    "sagemaker": "aws.sagemaker",
-    "sagemaker_chat": "aws.sagemaker",
-    "sambanova": "sambanova",
-    "text-completion-codestral": "mistral_ai",
-    "text-completion-openai": "openai",
     "together_ai": "together",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertex_ai_beta": "gcp.vertex_ai",
-    "vllm": "vllm",
-    "watsonx": "ibm.watsonx.ai",
-    "watsonx_text": "ibm.watsonx.ai",
     "xai": "x_ai",
 }
-"""LiteLLM's words for providers -> the conventions', or where these have none LangChain's."""
 
 
 @lru_cache(maxsize=256)
@@ -69,23 +54,13 @@ def is_litellm(cls: Any) -> bool:
 
 
 def provider_behind(subject: object, parameters: object = None) -> str | None:
-    """Return who answers, in the conventions' words, or None where nobody says it or it is nobody known.
-
-    Args:
-        subject: A model or an embeddings object of LiteLLM's integration.
-        parameters: Those of the call, which come before the object's own.
-    """
+    """Return who answers behind LiteLLM, or None where nobody says it; the call's parameters come first."""
     found = {_provider(one) for one in _requests(subject, parameters)}
     return found.pop() if len(found) == 1 else None  # a router may ask several
 
 
 def servers(subject: object, parameters: object = None) -> Iterator[object]:
-    """Yield the URLs that requests may go to; none where LiteLLM itself knows the provider's.
-
-    Args:
-        subject: A model or an embeddings object.
-        parameters: Those of the call.
-    """
+    """Yield the URLs that requests may go to; none where LiteLLM itself knows the provider's."""
     for request in _requests(subject, parameters):
         yield request.get("base_url") or request.get("api_base")  # in the order in which LiteLLM takes them
 
@@ -122,11 +97,9 @@ def _given(said: object) -> Mapping[str, Any]:
     return {name: said[name] for name in _TOLD if isinstance(said.get(name), str) and said[name]}
 
 
-_TOLD = ("model", "custom_llm_provider", "api_base", "base_url")
-
-
 _PORTS = {"http": 80, "https": 443}
 
+# By attributes, from the model or the embeddings object on to the URL; the first that is there counts
 PATHS: tuple[tuple[str, ...], ...] = (
     ("root_client", "_base_url"),  # OpenAI, Azure OpenAI and what derives from them
     ("root_async_client", "_base_url"),
@@ -144,26 +117,19 @@ PATHS: tuple[tuple[str, ...], ...] = (
     ("endpoint",),
     ("api_base",),
 )
-"""By attributes, from the model or the embeddings object on to the URL; the first that is there counts."""
 
 
 class Endpoint(NamedTuple):
-    """A server.
-
-    Args:
-        address: Its name or number.
-        port: Its port.
-    """
+    """The name or number of a server, and its port."""
 
     address: str
     port: int
 
 
 def endpoint(subject: object) -> Endpoint | None:
-    """Give the server that an object's requests go to, or None where it does not say.
+    """Return the server that an object's requests go to, or None: read from what its clients keep, never asked for.
 
-    Args:
-        subject: A model or an embeddings object, or None.
+    Only instance dictionaries are looked into: no property runs, so no client is made that is not there yet.
     """
     fields: Any = getattr(subject, "__dict__", None)
     if not fields:
@@ -181,19 +147,18 @@ def endpoint(subject: object) -> Endpoint | None:
     return None
 
 
-def server(said: Announcement) -> Mapping[str, object] | None:
-    """Give the attributes of the server that the announced run asks."""
-    known = _behind_litellm(said) or endpoint(said.subject)
-    return None if known is None else {semconv.SERVER_ADDRESS: known.address, semconv.SERVER_PORT: known.port}
-
-
-def _behind_litellm(said: Announcement) -> Endpoint | None:
-    """Return the server that LiteLLM is told to ask: by a call, by the object, or by all deployments of a router."""
-    cls: Any = type(said.subject)
-    if not is_litellm(cls):
+def server(run: Run) -> dict[str, AttributeValue] | None:
+    """Return the attributes of the server that a run asks."""
+    subject: Any = run.subject
+    cls: Any = type(subject)
+    known: Endpoint | None = None
+    if is_litellm(cls):  # it is told by a call, by the object, or by all deployments of a router
+        found = {_server(url) for url in servers(subject, run.extra.get("invocation_params"))}
+        known = found.pop() if len(found) == 1 else None
+    known = known or endpoint(subject)
+    if known is None:
         return None
-    found = {_server(url) for url in servers(said.subject, said.extra.get("invocation_params"))}
-    return found.pop() if len(found) == 1 else None
+    return {semconv.SERVER_ADDRESS: safe_name(known.address) or "", semconv.SERVER_PORT: known.port}
 
 
 def _server(url: object) -> Endpoint | None:
@@ -255,38 +220,14 @@ _GOOGLES = {
 }
 
 
-def conventional(name: object) -> str | None:
-    """Give the conventions' name of a provider."""
-    return PROVIDERS.get(name, name) if isinstance(name, str) else None
-
-
 def provider_of(name: object, subject: object, parameters: object = None) -> str | None:
-    """Give the conventions' name of the provider that an object asks.
-
-    Args:
-        name: LangChain's name of it.
-        subject: The object.
-        parameters: Those of the call, which may name another model.
-    """
+    """Return the conventions' name of the provider that an object asks."""
     cls: Any = type(subject)
     if is_litellm(cls):
         return provider_behind(subject, parameters) or LIBRARY
-    provider = conventional(name)
-    if provider == GOOGLE and (server := endpoint(subject)) is not None:
+    provider = PROVIDERS.get(name, name) if isinstance(name, str) else None
+    if provider == GOOGLE and (known := endpoint(subject)) is not None:
         for domain, service in _GOOGLES.items():
-            if server.address.endswith(domain):
+            if known.address.endswith(domain):
                 return service
     return provider
-
-
-def standard(said: Announcement, key: str) -> str | None:
-    """Read one of LangChain's standard parameters: `invoke` puts them into the metadata, `generate` does not."""
-    value = said.metadata.get(key)
-    if value is None and said.subject is not None:
-        value = said.subject._get_ls_params().get(key)  # where LangChain has it from
-    return value if isinstance(value, str) and value else None
-
-
-def provider(said: Announcement) -> str | None:
-    """Give the model's provider."""
-    return provider_of(standard(said, "ls_provider"), said.subject, said.extra.get("invocation_params"))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from callspan import semconv
 from callspan.core.run import ERROR, OK, Run
-from callspan.langchain.announcement import Announcement
+from callspan.core.spans import attempt
 from callspan.langchain.chains import CHAIN
-from callspan.langchain.providers import AZURE_OPENAI, OPENAI, provider
+from callspan.langchain.providers import AZURE_OPENAI, OPENAI
 
 TEXT, JSON, IMAGE, SPEECH = "text", "json", "image", "speech"
 
@@ -56,7 +56,7 @@ _MODALITIES = {"audio": SPEECH, "image": IMAGE, "text": TEXT}
 
 
 def _format(value: object) -> str | None:
-    """Read `response_format` and its like: a word, `{"type": …}`, a JSON schema, or a class that stands for one."""
+    """Return `response_format` and its like: a word, `{"type": …}`, a JSON schema, or a class that stands for one."""
     if isinstance(value, Mapping):
         value = value.get("type")
     elif isinstance(value, type):
@@ -69,7 +69,7 @@ def _media_type(value: object) -> str | None:
 
 
 def _modality(value: object) -> str | None:
-    """Read what may be answered with beside text."""
+    """Return what may be answered with beside text."""
     if not isinstance(value, (list, tuple)):
         return None
     words = [str.lower(each) for each in value if isinstance(each, str)]
@@ -84,6 +84,7 @@ def _named(attribute: str, read: Callable[[Any], object], *names: str) -> dict[s
     return dict.fromkeys(names, (attribute, read))
 
 
+# By the name that LangChain or a provider has for it: the attribute, and how its value is read
 PARAMETERS: dict[str, _Parameter] = {
     **_named(semconv.MAX_TOKENS, _int, "max_tokens", "maxTokens", "max_completion_tokens", "max_output_tokens"),
     **_named(semconv.MAX_TOKENS, _int, "maxOutputTokens", "max_new_tokens", "max_tokens_to_sample", "num_predict"),
@@ -104,8 +105,8 @@ PARAMETERS: dict[str, _Parameter] = {
     **_named(semconv.OPENAI_REQUEST_SERVICE_TIER, _tier, "service_tier"),
     **_named(semconv.GUARDRAIL_ID, _guardrail, "guardrail_config", "guardrailConfig", "guardrails"),
 }
-"""By the name that LangChain or a provider has for it: the attribute, and how its value is read."""
 
+# Parameters that hold parameters: with these one looks inside
 GROUPS = frozenset(
     {
         *("reasoning", "output_config", "text", "options", "extra_body", "model_kwargs"),
@@ -114,66 +115,63 @@ GROUPS = frozenset(
         *("additional_model_request_fields", "additionalModelRequestFields"),
     }
 )
-"""Parameters that hold parameters: with these one looks inside."""
 
+# All names that are looked at, in one table: a group that is no parameter too has no row of its own
 _ROWS: dict[str, _Parameter | None] = {**dict.fromkeys(GROUPS), **PARAMETERS}
-"""All names that are looked at, in one table: a group that is no parameter too has no row of its own."""
 
+# LangChain's own names for three of them, in the metadata
 _STANDARD = tuple((f"ls_{name}", PARAMETERS[name]) for name in ("temperature", "max_tokens", "stop"))
-"""LangChain's own names for three of them, in the metadata."""
 
 _OPENAI = (OPENAI, AZURE_OPENAI)
 _NOTHING: Mapping[str, Any] = {}
 
-_fields: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
-"""Which of a class's fields are parameters. A class is looked through once."""
 
-
-def parameters(said: Announcement) -> Mapping[str, object]:
-    """Give the attributes of the request's parameters.
+def request(run: Run) -> dict[str, object]:
+    """Return the attributes of the request: its parameters, OpenAI's interface, and the response it continues.
 
     What the call says counts more than what the model was made with, which some integrations leave out of what they
     announce, and that more than LangChain's own words.
     """
+    params, options = run.extra.get("invocation_params"), run.extra.get("options")
+    metadata, subject = run.metadata, run.subject
     found: dict[str, object] = {}
-    params, options = said.extra.get("invocation_params"), said.extra.get("options")
     if type(params) is dict or isinstance(params, Mapping):
         _collect(params, found, _NOTHING)
-    metadata, subject = said.metadata, said.subject
-    if subject is not None and (names := _fields_of(type(subject))):
-        settings: Any = getattr(subject, "__dict__", _NOTHING)
-        _collect({name: value for name in names if (value := settings.get(name)) is not None}, found, found)
+    settings: Any = getattr(subject, "__dict__", _NOTHING)
+    cls: Any = type(subject)
+    if names := _fields_of(cls):
+        own = {name: settings[name] for name in names if settings.get(name) is not None}
+        if own:
+            _collect(own, found, frozenset(found))
     for name, (attribute, read) in _STANDARD:
         if name in metadata and attribute not in found and (known := read(metadata[name])) is not None:
             found[attribute] = known
     if semconv.OUTPUT_TYPE not in found and type(options) is dict and "ls_structured_output_format" in options:
         found[semconv.OUTPUT_TYPE] = JSON
-    if semconv.OPENAI_REQUEST_SERVICE_TIER in found and _asked(said) not in _OPENAI:
-        del found[semconv.OPENAI_REQUEST_SERVICE_TIER]
+    if run.identity.get(semconv.PROVIDER) in _OPENAI:
+        if (interface := attempt("OpenAI's interface", _api_type, subject, params)) is not None:
+            found[semconv.OPENAI_API_TYPE] = interface
+    else:
+        found.pop(semconv.OPENAI_REQUEST_SERVICE_TIER, None)
+    if settings.get("use_previous_response_id") is True and isinstance(run.inputs, list):
+        previous = _previous_response(run.inputs)
+        if previous is not None:
+            found[semconv.PREVIOUS_RESPONSE_ID] = previous
     return found
 
 
-def _asked(said: Announcement) -> object:
-    """Return the provider, which is nearly always known by now."""
-    return said.identity.get(semconv.PROVIDER) or provider(said)
-
-
-def requested_tier(said: Announcement) -> str | None:
+def requested_tier(run: Run) -> str | None:
     """Return the service tier that a call asks for, of whatever provider."""
-    params = said.extra.get("invocation_params")
+    params = run.extra.get("invocation_params")
     tier = params.get("service_tier") if isinstance(params, Mapping) else None
-    tier = getattr(said.subject, "__dict__", _NOTHING).get("service_tier") if tier is None else tier
+    tier = getattr(run.subject, "__dict__", _NOTHING).get("service_tier") if tier is None else tier
     return tier if isinstance(tier, str) else None
 
 
-def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Mapping[str, object], depth: int = 2) -> None:
-    """Read the parameters that are given.
+def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Container[str], depth: int = 2) -> None:
+    """Return the parameters that are given, up to two groups deep; attributes in `kept` stay as they are.
 
-    Args:
-        given: Parameters by their names, and others.
-        found: Where their attributes go; of two names for one, the later counts: a call's keywords come last.
-        kept: Attributes that stay as they are.
-        depth: How many groups may stand in each other.
+    Of two names for one attribute the later counts: a call's keywords come last.
     """
     for name, value in given.items():
         if value is None or name not in _ROWS:
@@ -185,32 +183,24 @@ def _collect(given: Mapping[Any, Any], found: dict[str, object], kept: Mapping[s
             found[row[0]] = known
 
 
-def _fields_of(cls: type) -> tuple[str, ...]:
-    names = _fields.get(cls)
-    if names is None:
-        declared: Any = getattr(cls, "model_fields", None)
-        names = tuple(name for name in declared if name in _ROWS) if isinstance(declared, Mapping) else ()
-        _fields[cls] = names
-    return names
+@lru_cache(maxsize=256)
+def _fields_of(cls: Any) -> tuple[str, ...]:
+    """Return which of a class's fields are parameters."""
+    declared: Any = getattr(cls, "model_fields", None)
+    return tuple(name for name in declared if name in _ROWS) if isinstance(declared, Mapping) else ()
 
 
-def api_type(said: Announcement) -> str | None:
-    """Tell which of OpenAI's interfaces is asked: its models decide it themselves, from the same parameters."""
-    if _asked(said) not in _OPENAI:
-        return None
-    decides: Any = getattr(said.subject, "_use_responses_api", None)
-    params = said.extra.get("invocation_params")
+def _api_type(subject: Any, params: Any) -> str | None:
+    """Return which of OpenAI's interfaces is asked: its models decide it themselves, from the same parameters."""
+    decides: Any = getattr(subject, "_use_responses_api", None)
     if not callable(decides) or not isinstance(params, dict):
         return None
     return "responses" if decides(params) else "chat_completions"
 
 
-def previous_response(said: Announcement) -> str | None:
-    """Give the stored response that OpenAI's models go on from by themselves: the last one among the messages."""
-    settings: Any = getattr(said.subject, "__dict__", _NOTHING)
-    if settings.get("use_previous_response_id") is not True or not isinstance(said.inputs, list):
-        return None
-    for message in reversed(said.inputs):
+def _previous_response(messages: list[Any]) -> str | None:
+    """Return the stored response that OpenAI's models continue by themselves: the last one among the messages."""
+    for message in reversed(messages):
         metadata: Any = getattr(message, "response_metadata", None)
         made = metadata.get("id") if isinstance(metadata, Mapping) else None
         if isinstance(made, str) and made.startswith("resp_"):
@@ -218,12 +208,11 @@ def previous_response(said: Announcement) -> str | None:
     return None
 
 
-class Wanted:
-    """What the next parser is to make of a model's answer.
+# Structured output ------------------------------------------------------------------------------------------------
 
-    Args:
-        schema: The name of the schema.
-    """
+
+class Wanted:
+    """The schema that the next parser is to make of a model's answer."""
 
     __slots__ = ("read", "schema")
 
@@ -232,11 +221,14 @@ class Wanted:
         self.read = False  # whether a parser has
 
 
-def schema(said: Run) -> str | None:
-    """Give the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
-    options, params = said.extra.get("options"), said.extra.get("invocation_params")
-    found, form = _under("ls_structured_output_format", options), _under("response_format", params)
-    return _name(_under("schema", found)) if found is not None else _name(_under("json_schema", form))
+def schema(run: Run) -> str | None:
+    """Return the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
+    options, params = run.extra.get("options"), run.extra.get("invocation_params")
+    found: Any = options.get("ls_structured_output_format") if type(options) is dict else None
+    if found is not None:
+        return _name(_under("schema", found))
+    form: Any = params.get("response_format") if type(params) is dict else None
+    return None if form is None else _name(_under("json_schema", form))
 
 
 def _under(key: str, given: Any) -> Any:
@@ -254,11 +246,7 @@ def _name(given: Any) -> str | None:
 
 
 def answered(run: Run) -> None:
-    """Note on the runs around a model what the parser after it reads: it is a step of one of them.
-
-    Args:
-        run: The model's run, which ended well.
-    """
+    """Remember on the enclosing chains which schema the next parser is expected to produce."""
     name = schema(run) if run.extra else None
     if name is None:
         return
@@ -269,13 +257,7 @@ def answered(run: Run) -> None:
 
 
 def verdict(run: Run, outputs: Any, outcome: str) -> None:
-    """Write on the span of the parser whether it could read the answer.
-
-    Args:
-        run: A chain's run that ends.
-        outputs: Its result.
-        outcome: How it ended.
-    """
+    """Write on the span of a parser, which ends with this outcome, whether it could read the model's answer."""
     around = run.parent
     while around is not None and around.wanted is None:
         around = around.parent if around.row is CHAIN else None
@@ -288,13 +270,7 @@ def verdict(run: Run, outputs: Any, outcome: str) -> None:
 
 
 def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
-    """Write on an agent's span whether its answer is what it was to be: agents read it themselves, in no run.
-
-    Args:
-        run: An agent's run that ends.
-        outputs: Its result.
-        error: What it ended with, if it failed.
-    """
+    """Write on an agent's span whether its answer fits its schema: agents parse it themselves, in no run."""
     found = outputs.get("structured_response") if isinstance(outputs, Mapping) else None
     if found is not None:
         run.set_attribute(semconv.STRUCTURED_PARSED, True)
@@ -305,7 +281,7 @@ def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
 
 
 def _reads(run: Run, outputs: Any) -> bool:
-    """Tell whether it is a parser; some integrations use a function for one, which is given the message."""
+    """Return whether it is a parser; some integrations use a function for one, which is given the message."""
     return run.extra.get("run_type") == "parser" or (_is_message(run.inputs) and not _is_message(outputs))
 
 

@@ -6,10 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from opentelemetry.util.types import AttributeValue
+
 from callspan import semconv
 from callspan.core import state
 from callspan.core.operations import Table
 from callspan.core.prices import tier_of
+from callspan.core.spans import safe_attributes
 from callspan.core.usage import TokenCounts, count
 from callspan.langchain.usage import (
     FOR_AN_HOUR,
@@ -25,6 +28,15 @@ _log = logging.getLogger("callspan")
 
 _EMPTY: Mapping[str, Any] = {}
 
+# What is read of an answer by one name, wherever it stands
+_SAID = (
+    *("model_name", "model", "model_id", "id", "model_provider"),
+    *("service_tier", "serviceTier", "system_fingerprint"),
+)
+
+# Where usage stands; `token_count` and `meta` are Cohere's
+_COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics", "token_count", "meta")
+
 
 class Answer:
     """A model's result, for one prompt.
@@ -35,7 +47,8 @@ class Answer:
         tokens: What it used, if that is known already.
     """
 
-    __slots__ = ("_usages", "beside", "generations", "info", "message", "metadata", "output", "tokens")
+    __slots__ = ("_usages", "beside", "cached", "generations", "info", "message", "metadata", "output", "reported",
+                 "tokens")  # fmt: skip
 
     def __init__(
         self, generations: Sequence[Any], output: Mapping[str, Any] = _EMPTY, tokens: TokenCounts | None = None
@@ -43,33 +56,32 @@ class Answer:
         self.generations, self.output, self.tokens = generations, output, tokens
         self.beside = _EMPTY  # what the provider reported and the integration left out
         first = generations[0] if generations else None
-        self.message: Any = getattr(first, "message", None)  # completion models have none
-        self.metadata = _mapping(self.message, "response_metadata")
-        self.info = _mapping(first, "generation_info")
-        self._usages: Sequence[Mapping[str, Any]] | None = None
-
-    def get(self, name: str) -> Any:
-        """Give what the provider said under this name: of the message, of the choice, or beside them."""
-        for source in (self.metadata, self.info, self.output):
-            if (value := source.get(name)) is not None:
-                return value
-        return None
+        message = self.message = getattr(first, "message", None)  # completion models have none
+        metadata: Any = getattr(message, "response_metadata", None)
+        info: Any = getattr(first, "generation_info", None)
+        self.metadata = metadata if type(metadata) is dict else mapping(metadata)
+        self.info = info if type(info) is dict else mapping(info)
+        # By name: what the provider reported of the message, of the choice, or beside them.
+        said: dict[str, Any] = {}
+        for source in (self.metadata, self.info, output):
+            for name in _SAID if source else ():
+                if name in source and said.get(name) is None:
+                    said[name] = source[name]
+        self.reported = said
+        # LangChain's cache sets the cost to 0, and nothing stands beside the choices.
+        usage: Any = getattr(message, "usage_metadata", None)
+        self.cached = type(usage) is dict and usage.get("total_cost") == 0 and not output and not self.streamed
+        self._usages: list[Mapping[str, Any]] | None = None
 
     @property
     def usages(self) -> Sequence[Mapping[str, Any]]:
         """What the provider itself reports as used, wherever the integration puts it; looked for once."""
         if self._usages is None:
-            beside: Any = getattr(self.message, "additional_kwargs", None)
-            self._usages = [
-                *([self.beside] if self.beside else ()),
-                *(
-                    said
-                    for source in (self.output, self.metadata, self.info, beside)
-                    if source and (type(source) is dict or isinstance(source, Mapping))
-                    for name in _COUNTED_UNDER
-                    if name in source and (said := mapping(source[name]))
-                ),
-            ]
+            found = self._usages = [self.beside] if self.beside else []
+            for source in (self.output, self.metadata, self.info, getattr(self.message, "additional_kwargs", None)):
+                if not source or (type(source) is not dict and not isinstance(source, Mapping)):
+                    continue
+                found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
         return self._usages
 
     @property
@@ -77,55 +89,41 @@ class Answer:
         """Whether it was put together from chunks. A stream inside an `invoke` does not show."""
         return type(self.message).__name__.endswith("Chunk")
 
-    @property
-    def cached(self) -> bool:
-        """Whether LangChain's cache gave it: then its cost is set to 0, and nothing stands beside the choices."""
-        usage: Any = getattr(self.message, "usage_metadata", None)
-        return bool(usage) and usage.get("total_cost") == 0 and not self.output and not self.streamed
-
 
 def answer(result: Any) -> Answer:
-    """Take a model's result apart.
-
-    Args:
-        result: LangChain's `LLMResult`.
-    """
+    """Return a model's result, LangChain's `LLMResult`, taken apart."""
     prompts: Any = getattr(result, "generations", None)
     first: Any = prompts[0] if prompts else ()
-    return Answer(first if isinstance(first, (list, tuple)) else (), _mapping(result, "llm_output"))
+    output: Any = getattr(result, "llm_output", None)
+    return Answer(
+        first if isinstance(first, (list, tuple)) else (), output if type(output) is dict else mapping(output)
+    )
 
 
 def decision(result: Any) -> Answer:
-    """Take a decision model's result apart: a record that says which model answered, and what it used.
-
-    Args:
-        result: LangChain's `ClassifierResponse`.
-    """
-    usage = _mapping(result, "usage")
-    return Answer((), {"model_name": getattr(result, "model", None)}, from_usage_metadata(usage))
+    """Return a decision model's `ClassifierResponse`, which says which model answered and what it used."""
+    usage = from_usage_metadata(mapping(getattr(result, "usage", None)))
+    return Answer((), {"model_name": getattr(result, "model", None)}, usage)
 
 
 def counts(answer: Answer) -> TokenCounts:
-    """Give what an answer used: each call's tokens once, however many choices carry them.
+    """Return what an answer used: each call's tokens once, however many choices carry them.
 
     What comes out of LangChain's cache used nothing: its tokens were counted when it was made.
     """
     if answer.tokens is None:
-        answer.tokens = NOTHING_COUNTED if answer.cached else _counted(answer)
+        found = NOTHING_COUNTED if answer.cached else _reported(answer)
+        for usage in () if answer.cached else answer.usages:
+            if "iterations" in usage:
+                found = over_passes(found, usage)
+                break
+        answer.tokens = found
     return answer.tokens
-
-
-def _counted(answer: Answer) -> TokenCounts:
-    found = _reported(answer)
-    for usage in answer.usages:
-        if "iterations" in usage:
-            return over_passes(found, usage)
-    return found
 
 
 def _reported(answer: Answer) -> TokenCounts:
     usage: Any = getattr(answer.message, "usage_metadata", None)
-    if isinstance(usage, Mapping) and usage:
+    if usage and (type(usage) is dict or isinstance(usage, Mapping)):
         found = from_usage_metadata(usage)
         if found.input_tokens is not None or found.output_tokens is not None:
             return found
@@ -135,50 +133,56 @@ def _reported(answer: Answer) -> TokenCounts:
     return from_provider(answer.metadata or answer.info) or NOTHING_COUNTED
 
 
-_COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics", "token_count", "meta")
-"""`token_count` and `meta` are Cohere's."""
-
-
-def tokens(answer: Answer) -> Mapping[str, object]:
-    """Give the attributes of what an answer used: the totals, and what of them is not nothing."""
+def tokens(answer: Answer) -> dict[str, AttributeValue]:
+    """Return the attributes of what an answer used: the totals, and what of them is not nothing."""
     used = counts(answer)
     if used is NOTHING_COUNTED:
         return {}
-    return {
-        semconv.INPUT_TOKENS: used.input_tokens,
-        semconv.OUTPUT_TOKENS: used.output_tokens,
-        semconv.CACHE_READ_TOKENS: used.cache_read or None,
-        semconv.CACHE_WRITE_TOKENS: used.cache_write or None,
-        semconv.REASONING_TOKENS: used.reasoning or None,
-        semconv.AUDIO_INPUT_TOKENS: used.audio_input or None,
-        semconv.AUDIO_OUTPUT_TOKENS: used.audio_output or None,
+    found = dict(zip(_COUNTS, used, strict=True))
+    return {name: number for name, number in found.items() if number or (number == 0 and name in _TOTALS)}
+
+
+# Of these 0 is written too
+_TOTALS = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS)
+
+# In the order of `TokenCounts`
+_COUNTS = (
+    *_TOTALS,
+    *(semconv.CACHE_READ_TOKENS, semconv.CACHE_WRITE_TOKENS, semconv.REASONING_TOKENS),
+    *(semconv.AUDIO_INPUT_TOKENS, semconv.AUDIO_OUTPUT_TOKENS),
+)
+
+
+def response(answer: Answer) -> dict[str, AttributeValue]:
+    """Return what the provider reports of its response: model, id, finish reasons, and what only OpenAI has."""
+    said = answer.reported
+    found: dict[str, Any] = {
+        semconv.RESPONSE_MODEL: (once(said.get("model_name")) or once(said.get("model")) or once(said.get("model_id"))),
+        semconv.RESPONSE_ID: (once(said["id"]) if "id" in said else None) or _other_id(answer),
+        semconv.FINISH_REASONS: finish_reasons(answer),
     }
+    if "service_tier" in said or "system_fingerprint" in said:
+        found.update(openai(answer) or {})
+    if answer.cached:
+        found[semconv.CACHE_HIT] = True
+    return safe_attributes(found)
 
 
-def response_model(answer: Answer) -> str | None:
-    """Give the model that answered."""
-    return once(answer.get("model_name") or answer.get("model") or answer.get("model_id"))
-
-
-def response_id(answer: Answer) -> str | None:
-    """Give the provider's id of the response; LangChain's own ids are none."""
-    if found := answer.get("id"):
-        return once(found)
+def _other_id(answer: Answer) -> str | None:
+    """Return the id of a response that does not call it `id`; LangChain's own ids are none."""
     request = answer.metadata.get("ResponseMetadata")  # Bedrock's
     if isinstance(request, Mapping):
         return once(request.get("RequestId"))
     made: Any = getattr(answer.message, "id", None)
-    return made if isinstance(made, str) and not made.startswith(_MADE_UP) else None
+    return made if isinstance(made, str) and not made.startswith(("lc_", "run-")) else None
 
 
-_MADE_UP = ("lc_", "run-")
-
+# Stands for the reason of a choice that gives none beside others that do
 MISSING = "error"
-"""Stands for the reason of a choice that gives none beside others that do."""
 
 
 def finish_reasons(answer: Answer) -> list[str] | None:
-    """Give the reason why each choice ended, in order and in the provider's words."""
+    """Return the reason why each choice ended, in order and in the provider's words."""
     if (billed := answer.output.get("finish_reasons")) is not None and not answer.generations:
         return billed if isinstance(billed, list) else None  # of an answer that nobody could read
     if len(answer.generations) == 1:
@@ -193,7 +197,7 @@ def finish_reasons(answer: Answer) -> list[str] | None:
 
 
 def reason_of(message: Any) -> str | None:
-    """Give the reason why a model ended this message, if a model did and it says it."""
+    """Return the reason why a model ended this message, if a model did and it says it."""
     return _finish_reason(message, _mapping(message, "response_metadata"))
 
 
@@ -210,7 +214,7 @@ def _finish_reason(message: Any, *sources: Mapping[str, Any]) -> str | None:
 
 
 def _of_status(said: Mapping[str, Any], message: Any) -> str | None:
-    """Give the reason in the words of Chat Completions: OpenAI's Responses have a status and no reason."""
+    """Return the reason in the words of Chat Completions: OpenAI's Responses have a status and no reason."""
     status = once(said.get("status"))
     if status == "completed":
         return "tool_calls" if getattr(message, "tool_calls", None) else "stop"
@@ -219,23 +223,24 @@ def _of_status(said: Mapping[str, Any], message: Any) -> str | None:
     return "length" if reason == "max_output_tokens" else reason or status
 
 
-def openai(answer: Answer) -> Mapping[str, object] | None:
-    """Give what only OpenAI says of a response."""
-    provider = answer.get("model_provider")
+def openai(answer: Answer) -> dict[str, str | None] | None:
+    """Return what only OpenAI says of a response."""
+    said = answer.reported
+    provider = said.get("model_provider")
     if provider is not None and once(provider) not in ("openai", "azure"):
         return None
     return {
-        semconv.OPENAI_RESPONSE_SERVICE_TIER: once(answer.get("service_tier")),
-        semconv.OPENAI_SYSTEM_FINGERPRINT: once(answer.get("system_fingerprint")),
+        semconv.OPENAI_RESPONSE_SERVICE_TIER: once(said.get("service_tier")),
+        semconv.OPENAI_SYSTEM_FINGERPRINT: once(said.get("system_fingerprint")),
     }
 
 
+# Characters: something shorter that repeats is more likely to be meant so
 _SHORTEST = 4
-"""Characters: something shorter that repeats is more likely to be meant so."""
 
 
 def once(text: object) -> str | None:
-    """Give a text once: LangChain joins the texts that the chunks of a stream repeat (`stopstop`)."""
+    """Return a text once: LangChain joins the texts that the chunks of a stream repeat (`stopstop`)."""
     if not isinstance(text, str) or not text:
         return None
     period = (text + text).find(text, 1)
@@ -243,12 +248,7 @@ def once(text: object) -> str | None:
 
 
 def explain_missing_usage(model: object, answer: Answer) -> None:
-    """Log, once for each class of models, why a stream that ended well has no token counts.
-
-    Args:
-        model: The model.
-        answer: What its stream gave.
-    """
+    """Log, once for each class of models, why a stream that ended well has no token counts."""
     settings: Any = getattr(model, "__dict__", None) or {}
     if "stream_usage" not in settings or settings["stream_usage"] or answer.cached:
         return
@@ -263,48 +263,34 @@ def _mapping(thing: object, name: str) -> Mapping[str, Any]:
     return mapping(value)
 
 
-RESPONSE: Table = (
-    (semconv.RESPONSE_MODEL, response_model),
-    (semconv.RESPONSE_ID, response_id),
-    (semconv.FINISH_REASONS, finish_reasons),
-    ("openai.response.*", openai),
-    ("gen_ai.usage.*", tokens),
-    (semconv.CACHE_HIT, lambda answer: True if answer.cached else None),
-)
-"""What a model's span says of the response."""
+# Billing ----------------------------------------------------------------------------------------------------------
 
-
+# OpenAI's tiers that LangChain writes into the names of the details
 _TIERS = ("priority", "flex")
-"""OpenAI's tiers that LangChain writes into the names of the details."""
 
+# What in a provider's usage, and in LangChain's details of the input, can mean another price than the standard one
 _IN_USAGE = frozenset({"service_tier", "traffic_type", "speed", "cache_creation", "iterations"})
 _IN_DETAILS = frozenset({*_TIERS, FOR_AN_HOUR})
-"""What in a provider's usage, and in LangChain's details of the input, can mean another price than the standard one."""
-
-_NOTHING: Mapping[str, object] = {}
 
 _COMPACTION = "compaction"
 
+# The passes that the model itself makes; others are billed as another model's
 _PASSES = ("message", _COMPACTION)
-"""The passes that the model itself makes; others are billed as another model's."""
 
 
-def price_terms(answer: Answer) -> Mapping[str, object]:
-    """Return the attributes of what an answer is billed by; nothing where that is the standard price of its tokens."""
+def price_terms(answer: Answer) -> dict[str, object] | None:
+    """Return the attributes of what an answer is billed by; None where that is the standard price of its tokens."""
     usage: Any = getattr(answer.message, "usage_metadata", None)
-    details = mapping(mapping(usage).get("input_token_details"))
-    raw = answer.usages
-    if (
-        _IN_DETAILS.isdisjoint(details)
-        and all(_IN_USAGE.isdisjoint(usage) for usage in raw)
-        and answer.get("service_tier") is None
-        and answer.get("serviceTier") is None
-        and type(getattr(answer.message, "content", None)) is not list
-    ):
-        return _NOTHING  # nearly always
+    found: Any = usage.get("input_token_details") if type(usage) is dict else None
+    details: Mapping[str, Any] = found if type(found) is dict else _EMPTY
+    raw, said = answer.usages, answer.reported
+    special = "service_tier" in said or "serviceTier" in said or not _IN_DETAILS.isdisjoint(details)
+    for counted in raw:
+        special = special or not _IN_USAGE.isdisjoint(counted)
+    if not special and type(getattr(answer.message, "content", None)) is not list:
+        return None  # nearly always
     # OpenAI's tier has an attribute of its own.
-    said = answer.get("service_tier")
-    named = None if said is None else (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER)
+    named = (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER) if "service_tier" in said else None
     tier = None if named else next((one for word in _tiers(answer, details, raw) if (one := tier_of(word))), None)
     for_an_hour = max(count(details.get(FOR_AN_HOUR)) or 0, *map(_for_an_hour, raw), 0)
     return {
@@ -316,8 +302,8 @@ def price_terms(answer: Answer) -> Mapping[str, object]:
 
 def _tiers(answer: Answer, details: Mapping[str, Any], raw: Sequence[Mapping[str, Any]]) -> Iterator[object]:
     """Yield what is said of the tier, by the response first."""
-    yield once(answer.get("service_tier"))
-    yield mapping(answer.get("serviceTier")).get("type")  # Bedrock's
+    yield once(answer.reported.get("service_tier"))
+    yield mapping(answer.reported.get("serviceTier")).get("type")  # Bedrock's
     for usage in raw:
         yield usage.get("service_tier")  # Anthropic's
         yield usage.get("traffic_type")  # Vertex AI's
@@ -341,3 +327,7 @@ def _is_incomplete(answer: Answer, raw: Sequence[Mapping[str, Any]]) -> bool:
     return isinstance(content, list) and any(
         isinstance(one, dict) and one.get("type") == _COMPACTION for one in content
     )
+
+
+# Each row is read on its own, so that an object that cannot be read costs the attributes of one.
+RESPONSE: Table = (("*", response), ("*", tokens), ("langchain.usage.*", price_terms))

@@ -1,7 +1,7 @@
-"""What a model says before it has ended: its tokens and stream events, told by the run manager of one call.
+"""Tokens and stream events of a model's call, which LangChain reports to the call's run manager.
 
-The methods that tell are replaced on that one object, and only if somebody hears: who wants to know when the first
-chunk came hears one, and then LangChain's own method is back in its place; a callback hears all.
+The methods are replaced on that one object, and only if somebody listens. For the time of the first chunk one call
+is enough: then LangChain's own method is back in its place. A callback receives all.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from callspan.core.wrappers import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 
+# The methods of a model's run manager that tell of chunks; the second of its newer streams, since core 1.4
 METHODS = (TOKEN, EVENT)
-"""The methods of a model's run manager that tell of chunks; the second of its newer streams, since core 1.4."""
 
 
 class FirstChunk:
@@ -75,7 +75,7 @@ class FirstChunk:
 
 
 class EveryChunk(FirstChunk):
-    """Stands there as long as the run manager lives, and tells whoever hears.
+    """Stands there as long as the run manager lives, and calls the hooks of all who listen.
 
     No context is attached: the body of a model is in its span already. What can be looked up once is, in `__init__`.
     """
@@ -83,10 +83,10 @@ class EveryChunk(FirstChunk):
     __slots__ = ("_function", "_hooks")
 
     def __init__(
-        self, run: Run, run_manager: Any, kept: dict[str, Any], method: str, heard_by: list[Subscriber]
+        self, run: Run, run_manager: Any, kept: dict[str, Any], method: str, listeners: list[Subscriber]
     ) -> None:
         super().__init__(run, run_manager, kept, method)
-        self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in heard_by]
+        self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in listeners]
         self._function: Any = getattr(self._class, method)
 
     def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
@@ -98,10 +98,10 @@ class EveryChunk(FirstChunk):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         event = args[0] if args else kwargs.get("event")
-        return self._go_on(self._hear(event, None, kwargs), args, kwargs)
+        return self._go_on(self._call_hooks(event, None, kwargs), args, kwargs)
 
-    def _hear(self, said: Any, chunk: Any, keywords: Mapping[str, Any]) -> Pending | None:
-        """Call the hooks up to the first that is to be awaited, and give the rest."""
+    def _call_hooks(self, said: Any, chunk: Any, keywords: Mapping[str, Any]) -> Pending | None:
+        """Call the hooks up to the first that is to be awaited; return the rest."""
         run = self._run()
         if run is None or run.ended:
             return None
@@ -124,7 +124,7 @@ class EveryChunk(FirstChunk):
         return Notification(others).await_hooks(call, awaitable)
 
     def _go_on(self, pending: Pending | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call LangChain's own method, once everybody has heard."""
+        """Call LangChain's own method, once all hooks have been called."""
         if pending is not None and iscoroutinefunction(self._function):
             return and_then(pending, MethodType(self._function, self._target()), args, kwargs)
         run_sync(pending)
@@ -144,7 +144,7 @@ class EveryToken(EveryChunk):
         return event, chunk
 
     def __call__(self, token: Any, *, chunk: Any = None, **more: Any) -> Any:
-        pending = self._hear(token, chunk, more)
+        pending = self._call_hooks(token, chunk, more)
         if pending is None and chunk is not None and not more:
             return self._function(self._run_manager() or self._target(), token, chunk=chunk)
         return self._go_on(pending, (token,), more if chunk is None else {"chunk": chunk, **more})
@@ -167,21 +167,22 @@ class _Own:
 
 
 def watch(run: Run, run_manager: Any) -> None:
-    """Hear of chunks, if anybody wants to know of all or when the first one came."""
+    """Watch the chunks of a run, if anybody wants to know of all or when the first one came."""
     first = run.first_chunk is None and (
         bool(run.subscribers) or run.span.is_recording() or state.instruments() is not None
     )
     if not first and not run.subscribers:
         return
     told = run_manager.__dict__
-    kept = {name: value for name, value in told.items() if name != OWNER}
+    kept = dict(told)
+    kept.pop(OWNER, None)
     for method in METHODS:
-        heard_by = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
-        if not (first or heard_by) or not hasattr(run_manager, method):
+        listeners = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
+        if not (first or listeners) or not hasattr(run_manager, method):
             continue
-        if heard_by:
+        if listeners:
             every = EveryToken if method == TOKEN else EveryChunk
-            told[method] = every(run, run_manager, kept, method, heard_by)
+            told[method] = every(run, run_manager, kept, method, listeners)
         else:
             told[method] = FirstChunk(run, run_manager, kept, method)
 

@@ -20,23 +20,20 @@ _REASONING = ("reasoning", "priority_reasoning", "flex_reasoning")
 
 
 def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
-    """Read a message's `usage_metadata`."""
-    inputs, outputs = mapping(usage.get("input_token_details")), mapping(usage.get("output_token_details"))
+    """Return the counts of a message's `usage_metadata`."""
     given, made = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
+    inputs, outputs = usage.get("input_token_details"), usage.get("output_token_details")
+    if not inputs and not outputs:
+        return TokenCounts(given, made)
+    inputs, outputs = mapping(inputs), mapping(outputs)
     read, written = _first(inputs, _READ), _first(inputs, _WRITTEN)
-    written = written or _sum(inputs, _WRITTEN_FOR, written)
+    if not written and (known := [count(inputs[name]) or 0 for name in _WRITTEN_FOR if name in inputs]):
+        written = sum(known)
     cached = (read or 0) + (written or 0)
     if cached and given is not None and count(usage.get("total_tokens")) == given + cached + (made or 0):
         given += cached  # older integrations of Bedrock leave it out, and the total tells
-    return TokenCounts(
-        given,
-        made,
-        read,
-        written,
-        _first(outputs, _REASONING),
-        count(inputs.get("audio")),
-        count(outputs.get("audio")),
-    )
+    reasoning = _first(outputs, _REASONING)
+    return TokenCounts(given, made, read, written, reasoning, count(inputs.get("audio")), count(outputs.get("audio")))
 
 
 # Where a provider's own counts are all there is: input, output, read from the cache, written to it, and whether the
@@ -54,18 +51,18 @@ _SHAPES = (
     ("input_token_count", "generated_token_count", "", "", False),  # IBM
 )
 
+# Where Cohere's responses have their counts; those that are billed first
 _BILLED = ("billed_units", "tokens")
-"""Where Cohere's responses have their counts; those that are billed first."""
 
+# What Google counts beside the prompt, and beside the answer
 _GOOGLES_MORE = (
     ("tool_use_prompt_token_count", "thoughts_token_count"),
     ("toolUsePromptTokenCount", "thoughtsTokenCount"),
 )
-"""What Google counts beside the prompt, and beside the answer."""
 
 
 def from_provider(usage: Mapping[str, Any]) -> TokenCounts | None:
-    """Read counts in a provider's own words; None if these are nobody's."""
+    """Return counts in a provider's own words; None if these are nobody's."""
     for given, made, read, written, apart in _SHAPES:
         if given in usage or made in usage:
             cached, stored = count(usage.get(read)), count(usage.get(written))
@@ -107,12 +104,7 @@ def passes(usage: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def over_passes(counts: TokenCounts, usage: Mapping[str, Any]) -> TokenCounts:
-    """Return what all passes over a request used: the counts beside them leave out those that compact the context.
-
-    Args:
-        counts: The counts beside the passes. If they are the larger ones, they have the sum already.
-        usage: Anthropic's counts.
-    """
+    """Return what all passes over a request used: the counts beside them leave out those that compact the context."""
     each = [found for one in passes(usage) if (found := from_provider(one)) is not None]
     if len(each) < 2:  # noqa: PLR2004 - a single one is what stands beside it
         return counts
@@ -140,12 +132,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    for name in names if counts else ():
+    for name in names:
         if (found := counts.get(name)) is not None:
             return count(found)
     return None
-
-
-def _sum(counts: Mapping[str, Any], names: tuple[str, ...], otherwise: int | None) -> int | None:
-    known = [count(counts[name]) or 0 for name in names if name in counts] if counts else ()
-    return sum(known) if known else otherwise
