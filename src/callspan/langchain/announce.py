@@ -40,7 +40,7 @@ from callspan.langchain.links import links_of, paused_graphs, remember_for_links
 from callspan.langchain.models import CHAT, DECISION, TEXT_COMPLETION
 from callspan.langchain.partial import note_failure
 from callspan.langchain.pauses import add_pause_hooks, add_resume_hooks, outcome_of_run, write_pause
-from callspan.langchain.requests import answered, concluded, verdict
+from callspan.langchain.requests import expect_schema, write_agent_parsed, write_parsed
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
 from callspan.langchain.tools import TOOL
@@ -253,11 +253,11 @@ def _finish(run: Run, outputs: Any, error: BaseException | None, outcome: str) -
         attempt("what later runs may answer to", remember_for_links, run, outcome, outputs)
     if row is CHAIN:
         if run.parent_ref is not None and recording:
-            attempt("whether an answer was parsed", verdict, run, None if outputs is NOTHING else outputs, outcome)
+            attempt("whether an answer was parsed", write_parsed, run, None if outputs is NOTHING else outputs, outcome)
     elif row is AGENT:
-        attempt("whether an agent's answer was parsed", concluded, run, outputs, error)
-    elif row.name == "llm" and run.extra and outcome in (OK, SKIPPED):
-        attempt("what is to be parsed", answered, run)
+        attempt("whether an agent's answer was parsed", write_agent_parsed, run, outputs, error)
+    elif row.name == "llm" and run.parent_ref is not None and outcome in (OK, SKIPPED):
+        attempt("what is to be parsed", expect_schema, run)
     if run.streamed and outcome == OK and run.subject is not None:
         attempt("the usage of a stream", _explain_usage, run.subject, outputs)
     pause = write_pause(run, error) if outcome == PAUSED else None

@@ -45,10 +45,10 @@ def _sort(cls: Any) -> str | None:
 
 def value_of(value: Any) -> Any:
     """Return any value of a program as JSON can hold it."""
-    return plain(value, _known)
+    return plain(value, _known_value)
 
 
-def _known(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
+def _known_value(value: Any) -> Any:  # noqa: PLR0911 - one line for each sort
     if isinstance(value, dict):
         part = media(plain(value)) if value.get("type") in MEDIA else None
         return UNKNOWN if part is None else part
@@ -104,7 +104,7 @@ def messages_of(value: Any, role: str) -> list[Message] | None:
     """Return the messages of what goes into a root or an agent or comes out of it, or all of it as one message."""
     if value is None or (isinstance(value, str) and not value):
         return None
-    said = _found(value)
+    said = _messages_in(value)
     if said:
         return [_message(one) for one in said]
     plainly = value_of(value)
@@ -114,11 +114,11 @@ def messages_of(value: Any, role: str) -> list[Message] | None:
 
 def last_of(value: Any) -> Any:
     """Return the last message of what comes out of a root or an agent, as it is; None if it has none."""
-    said = _found(value)
+    said = _messages_in(value)
     return said[-1] if said else None
 
 
-def _found(value: Any) -> list[Any]:
+def _messages_in(value: Any) -> list[Any]:
     found: Any = value
     if isinstance(value, dict):
         found = value.get("messages")
@@ -150,15 +150,15 @@ def _message(value: Any) -> Message:
     return chat_message(value)
 
 
-# Models
+# Models -----------------------------------------------------------------------------------------------------------
 
 
-def _asked(run: Any, outputs: Any) -> Any:
+def _input_messages(run: Any, outputs: Any) -> Any:
     inputs = run.inputs
     return [chat_message(one) for one in ([inputs] if isinstance(inputs, str) else inputs or ())]
 
 
-def _answered(run: Any, outputs: Any) -> Any:
+def _output_messages(run: Any, outputs: Any) -> Any:
     """Return one message for each choice; its reason stands in it too, where some readers look for it."""
     said = run.answer if isinstance(run.answer, Answer) else answer(outputs)
     reasons = finish_reasons(said) or []
@@ -175,23 +175,23 @@ def _choice(choice: Any) -> Message:
     return Message(role="assistant", parts=content_parts(getattr(choice, "text", "")))
 
 
-def _parameters(run: Any) -> Mapping[str, Any]:
+def _request_parameters(run: Any) -> Mapping[str, Any]:
     said = run.extra.get("invocation_params")
     return said if isinstance(said, Mapping) else {}
 
 
 def _instructions(run: Any, outputs: Any) -> Any:
     """Return what a request says beside its messages: a system message among them is one of them."""
-    said = _parameters(run).get("instructions")
+    said = _request_parameters(run).get("instructions")
     return content_parts(said) or None if isinstance(said, str) else None
 
 
 def _tools(run: Any, outputs: Any) -> Any:
-    said = _parameters(run)
+    said = _request_parameters(run)
     return definitions(said.get("tools") or said.get("functions"))
 
 
-# Tools
+# Tools ------------------------------------------------------------------------------------------------------------
 
 
 def _arguments(run: Any, outputs: Any) -> Any:
@@ -227,7 +227,8 @@ def _is_blocks(said: Any) -> bool:
 # Types of blocks that LangChain takes for the content of a tool's message
 _OF_TOOLS = ("text", "image_url", "image", "json", "search_result", "custom_tool_call_output", "document", "file")
 
-# Retrievers
+
+# Retrievers -------------------------------------------------------------------------------------------------------
 
 
 def _documents(run: Any, outputs: Any) -> Any:
@@ -250,7 +251,7 @@ def _document(document: Any, place: int) -> dict[str, Any]:
     }
 
 
-# Chains, graphs and their nodes
+# Chains, graphs and their nodes -----------------------------------------------------------------------------------
 
 
 def _inputs(run: Any, outputs: Any) -> Any:
@@ -312,11 +313,11 @@ def _is_number(value: Any) -> bool:
 
 
 MODEL_ASKED = (
-    ContentField(semconv.INPUT_MESSAGES, "input_messages", _asked),
+    ContentField(semconv.INPUT_MESSAGES, "input_messages", _input_messages),
     ContentField(semconv.SYSTEM_INSTRUCTIONS, "system_instructions", _instructions),
     ContentField(semconv.TOOL_DEFINITIONS, "tool_definitions", _tools),
 )
-MODEL_ANSWERED = (ContentField(semconv.OUTPUT_MESSAGES, "output_messages", _answered),)
+MODEL_ANSWERED = (ContentField(semconv.OUTPUT_MESSAGES, "output_messages", _output_messages),)
 TOOL_ASKED = (ContentField(semconv.TOOL_ARGUMENTS, "tool_arguments", _arguments),)
 TOOL_ANSWERED = (ContentField(semconv.TOOL_RESULT, "tool_result", _result),)
 RETRIEVER_ASKED = (ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs)),)

@@ -40,7 +40,7 @@ _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.langua
 _GATHERING = frozenset({"stream", "astream", "_generate_with_cache", "_agenerate_with_cache"})
 _DRIVERS = frozenset({"_iter_v2_events", "_aiter_v2_events"})
 _BRIDGES = frozenset({"chunks_to_events", "achunks_to_events"})
-_TELLING = ("callspan.langchain.streaming", "callspan.core.wrappers")
+_REPORTING = ("callspan.langchain.streaming", "callspan.core.wrappers")
 _ERROR_BODY = frozenset({"body", "headers", "status_code", "request_id"})
 
 
@@ -70,16 +70,14 @@ def _bridge(error: BaseException) -> Mapping[str, Any] | None:
 
     It reports the usage last. In a stream that is dropped half read it is gone before anybody can look.
     """
-    trace = error.__traceback__
-    while trace is not None:
-        frame: Any = trace.tb_frame
+    for outer in _frames(error):
+        frame = outer
         if frame.f_code.co_name in _DRIVERS:  # a hook may have stopped the call between two events
             events = frame.f_locals.get("event_iter")
             frame = getattr(events, "gi_frame", None) or getattr(events, "ag_frame", None) or frame
         if frame.f_code.co_name in _BRIDGES:
             kept: Mapping[str, Any] = frame.f_locals
             return kept
-        trace = trace.tb_next
     return None
 
 
@@ -138,11 +136,9 @@ def _is_error_body(generation: Any) -> bool:
 
 def _chunks(error: BaseException) -> list[Any]:
     """Return the chunks in LangChain's own frame, the outermost one: one further in belongs to another model's run."""
-    trace = error.__traceback__
-    while trace is not None:
-        if _is_gathering(trace.tb_frame):
-            return _gathered(trace.tb_frame.f_locals, read=isinstance(error, GeneratorExit))
-        trace = trace.tb_next
+    for frame in _frames(error):
+        if _is_gathering(frame):
+            return _gathered(frame.f_locals, read=isinstance(error, GeneratorExit))
     return []
 
 
@@ -154,26 +150,23 @@ def _gathered(kept: Mapping[str, Any], *, read: bool) -> list[Any]:
 
 def _late_chunk(error: BaseException) -> Any:
     """Return the chunk that LangChain had read and not yet gathered when it reported the error, or None."""
-    trace = error.__traceback__
     # The frame that reports is where the exception has come up to: it is the first of the traceback.
-    if trace is None or not _is_gathering(trace.tb_frame):
+    frame = next(_frames(error), None)
+    if frame is None or not _is_gathering(frame):
         return None
-    kept = trace.tb_frame.f_locals
+    kept = frame.f_locals
     late = _late_in(kept, read=isinstance(error, GeneratorExit))
-    return _told(error) if late is None and "generation" in kept else late
+    return _chunk_of_hook(error) if late is None and "generation" in kept else late
 
 
-def _told(error: BaseException) -> Any:
-    """Return the chunk at which a hook stopped a completion model: its integration tells of it before it yields it."""
-    trace = error.__traceback__
-    while trace is not None:
-        frame = trace.tb_frame
-        if frame.f_globals.get("__name__") in _TELLING:
+def _chunk_of_hook(error: BaseException) -> Any:
+    """Return the chunk at which a hook stopped a completion model: its integration reports it before it yields it."""
+    for frame in _frames(error):
+        if frame.f_globals.get("__name__") in _REPORTING:
             kept = frame.f_locals
             found = kept.get("chunk") or (kept.get("kwargs") or {}).get("chunk")
             if hasattr(found, "text"):
                 return found
-        trace = trace.tb_next
     return None
 
 
@@ -185,6 +178,14 @@ def _late_in(kept: Mapping[str, Any], *, read: bool) -> Any:
     if isinstance(chunks, list):  # chat models: a hook that stops the call comes before the chunk is gathered
         return None if chunks and chunks[-1] is last else last
     return last if read else None  # completion models gather a chunk once the reader asks for the next one
+
+
+def _frames(error: BaseException) -> Iterator[Any]:
+    """Yield the frames of an exception's traceback, the outermost first."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame
+        trace = trace.tb_next
 
 
 def _is_gathering(frame: Any) -> bool:

@@ -211,7 +211,7 @@ def _previous_response(messages: list[Any]) -> str | None:
 # Structured output ------------------------------------------------------------------------------------------------
 
 
-class Wanted:
+class WantedSchema:
     """The schema that the next parser is to make of a model's answer."""
 
     __slots__ = ("read", "schema")
@@ -245,31 +245,31 @@ def _name(given: Any) -> str | None:
     return None
 
 
-def answered(run: Run) -> None:
+def expect_schema(run: Run) -> None:
     """Remember on the enclosing chains which schema the next parser is expected to produce."""
     name = schema(run) if run.extra else None
     if name is None:
         return
-    wanted, around = Wanted(name), run.parent
+    wanted, around = WantedSchema(name), run.parent
     while around is not None:
         around.wanted = wanted
         around = around.parent if around.row is CHAIN else None
 
 
-def verdict(run: Run, outputs: Any, outcome: str) -> None:
+def write_parsed(run: Run, outputs: Any, outcome: str) -> None:
     """Write on the span of a parser, which ends with this outcome, whether it could read the model's answer."""
     around = run.parent
     while around is not None and around.wanted is None:
         around = around.parent if around.row is CHAIN else None
     wanted = None if around is None else around.wanted
-    if wanted is None or wanted.read or outcome not in (OK, ERROR) or not _reads(run, outputs):
+    if wanted is None or wanted.read or outcome not in (OK, ERROR) or not _is_parser(run, outputs):
         return
     wanted.read = True
     run.set_attribute(semconv.STRUCTURED_SCHEMA, wanted.schema)
     run.set_attribute(semconv.STRUCTURED_PARSED, outcome == OK and outputs is not None and outputs != [])
 
 
-def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
+def write_agent_parsed(run: Run, outputs: Any, error: BaseException | None) -> None:
     """Write on an agent's span whether its answer fits its schema: agents parse it themselves, in no run."""
     found = outputs.get("structured_response") if isinstance(outputs, Mapping) else None
     if found is not None:
@@ -280,7 +280,7 @@ def concluded(run: Run, outputs: Any, error: BaseException | None) -> None:
         run.set_attribute(semconv.STRUCTURED_PARSED, False)
 
 
-def _reads(run: Run, outputs: Any) -> bool:
+def _is_parser(run: Run, outputs: Any) -> bool:
     """Return whether it is a parser; some integrations use a function for one, which is given the message."""
     return run.extra.get("run_type") == "parser" or (_is_message(run.inputs) and not _is_message(outputs))
 

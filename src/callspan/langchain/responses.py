@@ -60,7 +60,7 @@ class Answer:
         metadata: Any = getattr(message, "response_metadata", None)
         info: Any = getattr(first, "generation_info", None)
         self.metadata = metadata if type(metadata) is dict else mapping(metadata)
-        self.info = info if type(info) is dict else mapping(info)
+        self.info = _EMPTY if info is None else mapping(info)
         # By name: what the provider reported of the message, of the choice, or beside them.
         said: dict[str, Any] = {}
         for source in (self.metadata, self.info, output):
@@ -95,9 +95,8 @@ def answer(result: Any) -> Answer:
     prompts: Any = getattr(result, "generations", None)
     first: Any = prompts[0] if prompts else ()
     output: Any = getattr(result, "llm_output", None)
-    return Answer(
-        first if isinstance(first, (list, tuple)) else (), output if type(output) is dict else mapping(output)
-    )
+    choices = first if isinstance(first, (list, tuple)) else ()
+    return Answer(choices, output if type(output) is dict else mapping(output))
 
 
 def decision(result: Any) -> Answer:
