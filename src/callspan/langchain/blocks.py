@@ -253,16 +253,8 @@ _UNTYPED = _by_type(
 
 # Types of parts whose shape the conventions fix.
 _SHAPES = frozenset(
-    [
-        "text",
-        "reasoning",
-        "tool_call",
-        "tool_call_response",
-        "server_tool_call",
-        "server_tool_call_response",
-        "blob",
-        "uri",
-        "file",
-        "compaction",
-    ]
+    (
+        *("text", "reasoning", "tool_call", "tool_call_response", "server_tool_call", "server_tool_call_response"),
+        *("blob", "uri", "file", "compaction"),
+    )
 )

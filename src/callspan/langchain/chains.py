@@ -97,12 +97,9 @@ def is_node(run: Run) -> bool:
     node = run.metadata.get("langgraph_node")
     if not isinstance(node, str) or node != run.name:
         return False
-    return has_tag(run, "graph:step:") or is_sent(run)
-
-
-def is_sent(run: Run) -> bool:
-    """Return whether a node was sent its own input, with LangGraph's `Send`."""
-    path = run.metadata.get("langgraph_path")
+    if has_tag(run, "graph:step:"):
+        return True
+    path = run.metadata.get("langgraph_path")  # of a node that was sent its own input, with `Send`
     return isinstance(path, (tuple, list)) and len(path) > 1 and path[0] == "__pregel_push"
 
 

@@ -42,8 +42,12 @@ class Given(NamedTuple):
 
 def _read(values: Mapping[str, Any], metadata: Mapping[str, Any]) -> Given | None:
     """Return what is given in `configurable` and copied into the metadata, or None where that is nothing to us."""
-    ids = {key: values[key] for key in CONVERSATION if key in values}
-    private = _same(metadata.keys() & values.keys(), metadata, values) if metadata else _NO_KEYS
+    ids: dict[str, Any] = {}
+    for key in CONVERSATION:
+        if key in values:
+            ids[key] = values[key]
+    shared = metadata.keys() & values.keys() if metadata else None
+    private = _same(shared, metadata, values) if shared else _NO_KEYS
     return Given(ids, private) if ids or private else None
 
 

@@ -64,7 +64,7 @@ def handled(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
 
 def error_of(run: Run, outputs: Any) -> ToolError | None:
     """Return the error with which a tool answered, or None."""
-    if run.skipped is not None:
+    if run.rare is not None and run.skipped is not None:
         return None  # a refusal by a callback
     if type(run.error) is ToolError:
         return run.error

@@ -11,7 +11,6 @@ from opentelemetry.util.types import AttributeValue
 from callspan import semconv
 from callspan.capture.content import ContentField
 from callspan.capture.serialize import plain
-from callspan.core.dispatch import Notification
 from callspan.core.operations import Kind
 from callspan.core.patching import Undo
 from callspan.core.run import Run
@@ -93,23 +92,13 @@ RERANKER = Kind(
 )
 
 
-class _Reranking(TracedCall):
-    """A call of a document compressor: its result is what it returned."""
-
-    __slots__ = ()
-
-    def on_exit(self, error: BaseException | None) -> Notification | None:
-        if error is None:
-            self.outputs = self.result
-        return super().on_exit(error)
-
-
-def _open_reranking(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Reranking:
+def _open_reranking(args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracedCall:
     reranker = args[0]
     given = dict(zip(("documents", "query", "callbacks"), args[1:], strict=False)) | kwargs
     inputs = {"query": given.get("query"), "documents": given.get("documents")}
-    name = type(reranker).__name__
-    return _Reranking(name, RERANKER, subject=reranker, inputs=inputs, callbacks=given.get("callbacks"))
+    call = TracedCall(type(reranker).__name__, RERANKER, subject=reranker, inputs=inputs)
+    call.callbacks, call.reports_result = given.get("callbacks"), True
+    return call
 
 
 def watch_rerankers(module: ModuleType) -> Undo:

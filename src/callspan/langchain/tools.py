@@ -9,7 +9,7 @@ from callspan import semconv
 from callspan.core.operations import Kind
 from callspan.core.run import Run
 from callspan.core.spans import TEXT_LIMIT
-from callspan.core.text import safe_name, safe_text
+from callspan.core.text import NAME_LIMIT, safe_name, safe_text, short_texts
 from callspan.core.usage import TOOL_CALLS
 from callspan.langchain.announcement import base_attributes, tool_call_id
 from callspan.langchain.content import TOOL_ANSWERED, TOOL_ASKED
@@ -32,11 +32,12 @@ def _attributes(run: Run) -> dict[str, AttributeValue]:
     """Return the attributes of a tool that are known at its start."""
     found = base_attributes(run)
     found[semconv.RUN_TYPE] = "tool"
-    if (call := tool_call_id(run)) is not None:
+    call = tool_call_id(run)
+    if call is not None:
         found[semconv.TOOL_CALL_ID] = safe_text(str.__str__(call), TEXT_LIMIT)
     text = run.serialized.get("description")
     if type(text) is str:
-        found[semconv.TOOL_DESCRIPTION] = safe_text(text, TEXT_LIMIT)
+        found[semconv.TOOL_DESCRIPTION] = short_texts[text] if len(text) <= NAME_LIMIT else safe_text(text, TEXT_LIMIT)
     return found
 
 

@@ -75,7 +75,7 @@ class TracedCall(Frame):
     LangChain was given: a manager, or a list of handlers.
     """
 
-    __slots__ = ("callbacks", "inputs", "metadata", "name", "outputs", "owner", "row", "run", "subject", "tags")
+    __slots__ = ("callbacks", "inputs", "metadata", "name", "owner", "reports_result", "row", "run", "subject", "tags")
 
     def __init__(
         self,
@@ -86,12 +86,12 @@ class TracedCall(Frame):
         inputs: Any = None,
         metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
-        callbacks: Any = None,
     ) -> None:
         super().__init__()
         self.name, self.row, self.subject, self.inputs = name, row, subject, inputs
-        self.metadata, self.tags, self.callbacks = metadata or {}, tags, callbacks
-        self.outputs: Any = NOTHING
+        self.metadata, self.tags = metadata or {}, tags
+        self.callbacks: Any = None
+        self.reports_result = False
         self.run: Run | None = None
 
     def on_enter(self) -> Context | None:
@@ -126,8 +126,9 @@ class TracedCall(Frame):
         run = self.run
         told = None
         if run is not None:
+            outputs = self.result if self.reports_result and error is None else NOTHING
             if hasattr(run, "span"):
-                told = end_run(run, self.outputs, error, outcome_of(error))
+                told = end_run(run, outputs, error, outcome_of(error))
             run.ended = True  # also if an exception came before it was started
         self.run = None
         return told
