@@ -48,8 +48,8 @@ def values(case: Any) -> Values:
     found: list[tuple[Hashable, ...]] = []
     for name, value in case.callspec.params.items():
         split = parts.get(name, parts_of_form)(value)
-        if split is None:
-            found.append((name, id(value)))  # the cases share the objects, not all of which can be hashed
+        if split is None:  # the cases share the objects, not all of which can be hashed
+            found.append((name, type(value), value if isinstance(value, (str, int, float)) else id(value)))
         else:
             found += [(name, number, part) for number, part in enumerate(split)]
     return frozenset(found)
