@@ -203,8 +203,8 @@ async def _after_end_hooks(pending: Pending, raised: BaseException) -> Any:
     raise raised
 
 
-def drive_async_step(step: Any, frame: Frame, of: Any, ending: BaseException | None = None) -> Generator[Any, Any, Any]:
-    """Run one step of an async generator in the frame's context; `ending` is what closes the generator, if it does."""
+def drive_async_step(step: Any, frame: Frame, of: Any) -> Generator[Any, Any, Any]:
+    """Run one step of an async generator in the frame's context."""
     # A stream has a step for each of its tokens: a generator costs less than an object with `send` and `throw`.
     value: Any = None
     thrown: BaseException | None = None
@@ -217,14 +217,12 @@ def drive_async_step(step: Any, frame: Frame, of: Any, ending: BaseException | N
                 elif frame.context is not None and frame.guard.active:
                     put(frame.context)
                 item = step.send(value) if thrown is None else step.throw(thrown)
+            except StopIteration as done:
+                return done.value
             finally:
                 leave = put if frame.is_settled and current() is frame.context else frame.leave
                 leave(before)
                 thrown = None
-        except StopIteration as done:
-            if ending is not None:
-                yield from _await_hooks(frame.end(ending))
-            return done.value
         except BaseException as raised:
             frame.take_away(before)
             if type(raised) is SkipSignal:
@@ -311,16 +309,19 @@ class AsyncGeneratorDriver(AsyncGenerator[Any, Any]):
         return self._step(self._body.asend(value))
 
     def athrow(self, *args: Any) -> Any:
-        self._frame.has_begun = True  # as for a coroutine; likewise when it is closed
+        self._frame.has_begun = True  # as for a coroutine; so is it when it is closed
         return self._step(self._body.athrow(*args))
 
-    def aclose(self) -> Any:
+    async def aclose(self) -> None:
         self._frame.has_begun = True
-        return self._step(self._body.aclose(), GeneratorExit())
+        await self._step(self._body.aclose())
+        hooks = self._frame.end(GeneratorExit())
+        if hooks is not None and (pending := hooks.call_hooks()) is not None:
+            await pending
 
-    def _step(self, inner: Any, ending: BaseException | None = None) -> AsyncStep:
+    def _step(self, inner: Any) -> Any:
         step = AsyncStep()
-        step.__await__ = drive_async_step(inner, self._frame, self._body, ending).__iter__
+        step.__await__ = drive_async_step(inner, self._frame, self._body).__iter__
         return step
 
     def __getattr__(self, name: str) -> Any:  # ag_frame, ag_running, __qualname__ ...
