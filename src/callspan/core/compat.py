@@ -1,4 +1,4 @@
-"""What a span says once more in the words of readers that know other names: one table for each dialect."""
+"""Attribute names of other tools, written beside ours: one table for each dialect."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from callspan import semconv
 
-Said = Mapping[str, Any]
-"""The attributes of a span."""
+Said = Mapping[str, Any]  # the attributes of a span
 
+# Their name (a family's ends with `.*`), and ours or a function that returns the value, or the family.
 Row = tuple[str, "str | Callable[[Said], Any]"]
-"""Their name (a family's ends with `.*`), and ours; or what gives the value, or the family, from all that is said."""
 
 _KINDS = {"prompt": "CHAIN", "parser": "CHAIN", "reranker": "RERANKER"}
 _OPENINFERENCE = {
@@ -24,8 +23,7 @@ _OPENINFERENCE = {
     semconv.INVOKE_AGENT: "AGENT",
 }
 _MODELS = (semconv.CHAT, semconv.TEXT_COMPLETION)
-_MESSAGES = 16
-"""How many messages or documents are written one by one: an SDK keeps 128 attributes unless it is told otherwise."""
+_MESSAGES = 16  # written one by one, like documents: an SDK keeps 128 attributes by default
 
 _INPUTS = (semconv.INPUT_MESSAGES, semconv.TOOL_ARGUMENTS, semconv.QUERY_TEXT, semconv.RUN_INPUTS)
 _OUTPUTS = (semconv.OUTPUT_MESSAGES, semconv.TOOL_RESULT, semconv.DOCUMENTS, semconv.RUN_OUTPUTS)
@@ -40,7 +38,7 @@ def _first(*names: str) -> Callable[[Said], Any]:
 
 
 def _of_models(name: str) -> Callable[[Said], Any]:
-    return lambda said: said.get(name) if said.get(semconv.OPERATION) in _MODELS else None
+    return lambda said: said.get(name) if _is_model(said) else None
 
 
 def _total(said: Said) -> int | None:
@@ -48,12 +46,12 @@ def _total(said: Said) -> int | None:
     return given + made if isinstance(given, int) and isinstance(made, int) else None
 
 
-def _model(said: Said) -> Any:
-    return _first(semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)(said) if _is_model(said) else None
-
-
 def _is_model(said: Said) -> bool:
     return said.get(semconv.OPERATION) in _MODELS
+
+
+def _model(said: Said) -> Any:
+    return _first(semconv.RESPONSE_MODEL, semconv.REQUEST_MODEL)(said) if _is_model(said) else None
 
 
 def _kind(said: Said) -> str:
@@ -62,15 +60,19 @@ def _kind(said: Said) -> str:
 
 
 def _parameters(said: Said) -> str | None:
-    """Give the request's parameters as JSON."""
+    """Return the request's parameters as JSON."""
     family = "gen_ai.request."
     found = {name.removeprefix(family): said[name] for name in said if name.startswith(family)}
     found.pop("model", None)
     return json.dumps(found) if found and _is_model(said) else None
 
 
+def _metadata_in(said: Said) -> dict[str, Any]:
+    return {name.removeprefix(_METADATA): value for name, value in said.items() if name.startswith(_METADATA)}
+
+
 def _metadata(said: Said) -> str | None:
-    found = {name.removeprefix(_METADATA): value for name, value in said.items() if name.startswith(_METADATA)}
+    found = _metadata_in(said)
     return json.dumps(found, ensure_ascii=False) if found else None
 
 
@@ -143,7 +145,7 @@ def _documents(said: Said) -> dict[str, Any]:
     return found
 
 
-OPENINFERENCE: tuple[Row, ...] = (
+OPENINFERENCE: tuple[Row, ...] = (  # Arize's conventions
     ("openinference.span.kind", _kind),
     ("llm.provider", _of_models(semconv.PROVIDER)),
     ("llm.system", _of_models(semconv.PROVIDER)),
@@ -175,15 +177,10 @@ OPENINFERENCE: tuple[Row, ...] = (
     ("output.value", _first(*_OUTPUTS)),
     ("output.mime_type", _type_of(_OUTPUTS)),
 )
-"""Arize's conventions."""
 
 
 def _metadata_of_langsmith(said: Said) -> dict[str, Any]:
-    return {
-        f"langsmith.metadata.{name.removeprefix(_METADATA)}": value
-        for name, value in said.items()
-        if name.startswith(_METADATA)
-    }
+    return {f"langsmith.metadata.{key}": value for key, value in _metadata_in(said).items()}
 
 
 def _tags(said: Said) -> str | None:
@@ -196,7 +193,7 @@ def _run_type(said: Said) -> Any:
     return "retriever" if kind == "reranker" else kind
 
 
-LANGSMITH: tuple[Row, ...] = (
+LANGSMITH: tuple[Row, ...] = (  # what LangSmith's OTLP endpoint reads
     ("langsmith.span.kind", _run_type),
     ("langsmith.trace.session_id", _first(semconv.CONVERSATION_ID, semconv.SESSION_ID)),
     ("langsmith.metadata.thread_id", semconv.CONVERSATION_ID),
@@ -208,7 +205,6 @@ LANGSMITH: tuple[Row, ...] = (
     ("gen_ai.prompt", _first(*_INPUTS)),
     ("gen_ai.completion", _first(*_OUTPUTS)),
 )
-"""What LangSmith's OTLP door reads."""
 
 _SYSTEMS = {"azure.ai.openai": "az.ai.openai", "azure.ai.inference": "az.ai.inference", "x_ai": "xai"}
 
@@ -218,7 +214,7 @@ def _system(said: Said) -> Any:
     return _SYSTEMS.get(provider, provider) if isinstance(provider, str) else None
 
 
-LEGACY: tuple[Row, ...] = (
+LEGACY: tuple[Row, ...] = (  # old names of the GenAI conventions that backends still read
     ("gen_ai.system", _system),
     ("gen_ai.usage.prompt_tokens", semconv.INPUT_TOKENS),
     ("gen_ai.usage.completion_tokens", semconv.OUTPUT_TOKENS),
@@ -231,18 +227,12 @@ LEGACY: tuple[Row, ...] = (
     ("gen_ai.prompt", semconv.INPUT_MESSAGES),
     ("gen_ai.completion", semconv.OUTPUT_MESSAGES),
 )
-"""Names of the GenAI conventions that were given up, and that readers still look for."""
 
 TABLES: dict[str, tuple[Row, ...]] = {"openinference": OPENINFERENCE, "langsmith": LANGSMITH, "legacy": LEGACY}
 
 
 def translated(said: Said, dialects: tuple[str, ...]) -> dict[str, Any]:
-    """Give what a span says in the words of others; what it says already is left alone.
-
-    Args:
-        said: The attributes of the span.
-        dialects: The names of the tables.
-    """
+    """Return the attributes of a span by the names of these dialects, without names that it has already."""
     found: dict[str, Any] = {}
     for dialect in dialects:
         for name, reader in TABLES[dialect]:

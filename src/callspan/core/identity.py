@@ -1,4 +1,4 @@
-"""Whose call it is: the session, the user and what else a program says of a block, on every span within."""
+"""Whose call it is: session, user and other attributes of a block, on every span in it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,13 @@ from callspan import semconv
 from callspan.core.keys import IDENTITY
 from callspan.core.text import NAME_LIMIT, cut, safe_id
 
+# Sent to other processes too, as OpenTelemetry's baggage under the names of the attributes.
 TRAVELLING = (semconv.SESSION_ID, semconv.USER_ID)
-"""What goes to other processes too, as OpenTelemetry's baggage under the names of the attributes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """What is said of a block.
-
-    Args:
-        attributes: What every span in it says.
-        labels: Those of them that metrics say too.
-        since: When the block began, in nanoseconds since the epoch.
-    """
+    """What is known of a block: attributes for its spans, labels for its metrics, and when it began (nanoseconds)."""
 
     attributes: Mapping[str, AttributeValue]
     labels: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
@@ -74,21 +68,13 @@ def of(context: Context) -> Identity | None:
 
 
 def as_id(given: object) -> str | None:
-    """Return an id as spans have it, or None if it is none: a text or a whole number; a key is no id.
-
-    Args:
-        given: What a program, or another process, said.
-    """
+    """Return a text or a whole number as an id of spans, or None if it is neither; a key is no id."""
     text = str(given) if type(given) is int else given
     return safe_id(cut(str.__str__(text), NAME_LIMIT)) if isinstance(text, str) and text else None
 
 
 def at_home(context: Context) -> Context:
-    """Give a context that says the same to this process and nothing to others: whom we call is no part of it.
-
-    Args:
-        context: The context.
-    """
+    """Return the context without the baggage that would send session and user to other processes."""
     for name in baggage.get_all(context).keys() & TRAVELLING:
         context = baggage.remove_baggage(name, context)
     return context

@@ -1,4 +1,4 @@
-"""What calls cost: from the prices of the package genai-prices, or from a file of one's own."""
+"""The price of calls: from the package genai-prices, or from a JSON file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 from callspan import semconv
 
-Counts = tuple[int, int, int, int, int]
-"""Tokens: input, output, cache read, cache write, reasoning."""
+Counts = tuple[int, int, int, int, int]  # tokens: input, output, cache read, cache write, reasoning
 
 
 class Terms(NamedTuple):
@@ -77,7 +76,7 @@ _MILLION = 1_000_000
 
 
 class PricesError(ValueError):
-    """Prices cannot be had; the text says why, and what would help."""
+    """There are no such prices; the text says why, and what would help."""
 
 
 def price_from(where: str) -> Price | None:
@@ -152,8 +151,7 @@ def _without_provider(models: Sequence[str], provider: str | None) -> Iterator[s
 
 
 _DAY = 86_400
-_LAST_DAY = 365 * 1000
-"""What no date is beyond."""
+_LAST_DAY = 365 * 1000  # no date is beyond it
 
 
 def _context(tier: str, provider: str | None) -> dict[str, str]:
