@@ -87,7 +87,7 @@ def fields_of(record: Any) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _names_of(cls: Any) -> tuple[str, ...] | None:
-    """Return the names of the fields that a class says it has; None if it says none: pydantic's are in the instance."""
+    """Return the names of a class's fields; None if it declares none, as pydantic keeps them in the instance."""
     for place in _FIELDS:
         fields = getattr(cls, place, None)
         if fields is not None and (place != "_fields" or issubclass(cls, tuple)):
@@ -96,7 +96,7 @@ def _names_of(cls: Any) -> tuple[str, ...] | None:
     return None
 
 
-# Where dataclasses, attrs, msgspec and named tuples say what fields they have
+# Where dataclasses, attrs, msgspec and named tuples declare their fields
 _FIELDS = ("__dataclass_fields__", "__attrs_attrs__", "__struct_fields__", "_fields")
 
 
@@ -181,7 +181,7 @@ def _request_parameters(run: Any) -> Mapping[str, Any]:
 
 
 def _instructions(run: Any, outputs: Any) -> Any:
-    """Return what a request says beside its messages: a system message among them is one of them."""
+    """Return the instructions of a request beside its messages; a system message is one of the messages."""
     said = _request_parameters(run).get("instructions")
     return content_parts(said) or None if isinstance(said, str) else None
 
@@ -203,7 +203,7 @@ def _arguments(run: Any, outputs: Any) -> Any:
 
 
 def _result(run: Any, outputs: Any) -> Any:
-    """Return what a tool gave back: an object, its parts, or its text as it is.
+    """Return the result of a tool: an object, its parts, or its text as it is.
 
     Blocks and objects are the same where LangChain has made a message of them, as a model called the tool.
     """
@@ -276,12 +276,12 @@ def _outputs(run: Any, outputs: Any) -> Any:
 
 
 def _first_input(run: Any, outputs: Any) -> Any:
-    """Return what a root or an agent is asked: its messages, or what it gets as one message."""
+    """Return the messages that a root or an agent is given, or its input as one message."""
     return None if _is_deferred(run.inputs) else messages_of(run.inputs, "user")
 
 
 def _final_output(run: Any, outputs: Any) -> Any:
-    """Return what a root or an agent answers: the last message, or what it gives back as one."""
+    """Return the last message of a root or an agent, or its output as one message."""
     changed = _changed(run.inputs, outputs)
     if changed is outputs and run.outcome == PAUSED and isinstance(run.inputs, Mapping):
         return None  # it waits, and has changed nothing yet

@@ -21,7 +21,7 @@ _LINK_LIMIT = 2048
 
 
 def media(block: Mapping[str, Any]) -> Part | None:
-    """Return the part of a block: `blob`, `uri`, `file` or a text; None if nothing in it says where its data is."""
+    """Return the part of a block: `blob`, `uri`, `file` or a text; None if it does not say where its data is."""
     kind = next((str(value) for value in (block.get("type"), *block) if _modality(value) is not None), "file")
     said = dict(_flat(block))
     mime = _mime(said)
@@ -77,7 +77,7 @@ def _has_data(said: Mapping[str, Any]) -> bool:
 
 
 def spoken(audio: Mapping[str, Any]) -> list[Part]:
-    """Return what OpenAI's models say aloud, which integrations put beside the content."""
+    """Return the audio of OpenAI's models, which integrations put beside the content."""
     said = {name: audio[name] for name in ("transcript",) if isinstance(audio.get(name), str)}
     part = _located({"type": "", "modality": "audio"}, audio)
     return [{**part, **said}] if part is not None else []
@@ -93,7 +93,7 @@ def _blob(part: Part, data: str) -> Part:
 
 
 def _flat(block: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Return what a block and the objects in it say, the outer ones last: they are LangChain's own words."""
+    """Yield the fields of a block and of the objects in it, the outer ones last: they are LangChain's own names."""
     for value in block.values():
         if isinstance(value, dict) and depth < 3:  # noqa: PLR2004 - image -> source -> s3Location
             yield from _flat(value, depth + 1)

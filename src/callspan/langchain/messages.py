@@ -38,7 +38,7 @@ def chat_message(message: Any) -> Message:
 
 
 def _fields(message: Any) -> Mapping[str, Any]:
-    """Return what a message says by name; from its own dict, as pydantic is slow to tell what it lacks."""
+    """Return the fields of a message by name; from its own dict, as pydantic is slow for missing names."""
     own: Any = getattr(message, "__dict__", None)
     if type(own) is dict and "content" in own and "type" in own:
         return own
@@ -90,7 +90,7 @@ def _parts(fields: Mapping[str, Any], kind: str) -> list[Part]:
 
 
 def _says_more(fields: Mapping[str, Any]) -> bool:
-    """Return whether a message says anything beside its content; of objects it is not asked whether they are empty."""
+    """Return whether a message has more than its content; objects are not asked whether they are empty."""
     for name in ("tool_calls", "invalid_tool_calls", "additional_kwargs"):
         said = fields.get(name)
         if said is not None and (type(said) not in (list, dict) or said):
@@ -99,7 +99,7 @@ def _says_more(fields: Mapping[str, Any]) -> bool:
 
 
 def _with_calls(fields: Mapping[str, Any], said: list[Part]) -> list[Part]:
-    """Return the parts of what was said and the tools that are called, each once, where it stands in the content.
+    """Return the parts of the content and the tool calls, each once, where it stands in the content.
 
     Integrations take calls out of the content and leave them there too, in the provider's own words.
     """

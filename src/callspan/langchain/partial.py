@@ -33,7 +33,7 @@ from callspan.langchain.content import value_of
 from callspan.langchain.responses import MISSING, once
 from callspan.langchain.usage import from_provider
 
-# Returns an `LLMResult` of what had come, or None. Called once, and only if somebody wants to know.
+# Returns an `LLMResult` of what had come, or None. Called at most once.
 Reader = Callable[[], Any]
 
 _MODULES = ("langchain_core.language_models.chat_models", "langchain_core.language_models.llms")
@@ -61,7 +61,7 @@ def note_body(run: Run, error: BaseException) -> None:
 
 
 def note_events(run: Run, stream: Any, error: BaseException) -> None:
-    """Keep what a v3 event stream had said."""
+    """Keep the events of a v3 event stream."""
     run.partial = partial(_of_events, list(stream._events), _bridge(error))
 
 
@@ -126,7 +126,7 @@ def _llm_result(generations: Any, output: Any) -> Any:
 
 
 def _is_error_body(generation: Any) -> bool:
-    """Return whether LangChain made this choice of an error's HTTP response: it is nothing that a model said."""
+    """Return whether LangChain made this choice of an error's HTTP response: it is no answer of a model."""
     message = getattr(generation, "message", None)
     if message is None or type(message).__name__.endswith("Chunk"):
         return False
@@ -325,7 +325,7 @@ def _usage(answer: Any) -> dict[str, Any] | None:
 
 
 def _facts(answer: Any) -> dict[str, Any]:
-    """Return what else is known: no content, as a body that nobody could read is no answer."""
+    """Return the other fields of an answer, without its content: a body that could not be read is no answer."""
     known = {
         "id": _text(answer, "id", "responseId"),
         "model_name": _text(answer, "model", "modelVersion"),

@@ -14,7 +14,7 @@ from callspan.core.run import Run
 from callspan.core.spans import attempt
 from callspan.core.text import safe_name
 
-# The provider where nobody says who is behind LiteLLM
+# The provider where the one behind LiteLLM is not known
 LIBRARY = "litellm"
 
 _NO_FIELDS: Mapping[str, Any] = {}
@@ -54,7 +54,7 @@ def is_litellm(cls: Any) -> bool:
 
 
 def provider_behind(subject: object, parameters: object = None) -> str | None:
-    """Return who answers behind LiteLLM, or None where nobody says it; the call's parameters come first."""
+    """Return the provider behind LiteLLM, or None if it is not known; the call's parameters come first."""
     found = {_provider(one) for one in _requests(subject, parameters)}
     return found.pop() if len(found) == 1 else None  # a router may ask several
 
@@ -78,7 +78,7 @@ def _requests(subject: object, parameters: object) -> list[Mapping[str, Any]]:
     fields: Any = getattr(subject, "__dict__", None) or _NO_FIELDS
     own = {**fields, **({"model": fields["model_name"]} if fields.get("model_name") else {})}
     request = {**own, **_given(fields.get("model_kwargs")), **_given(parameters)}
-    router = fields.get("router")  # where it is a property it gives a copy, which is cheap
+    router = fields.get("router")  # where it is a property it returns a copy, which is cheap
     deployments = None if router is None else attempt("a router's models", getattr, router, "model_list", None)
     if not isinstance(deployments, list):
         return [request]
@@ -91,7 +91,7 @@ def _requests(subject: object, parameters: object) -> list[Mapping[str, Any]]:
 
 
 def _given(said: object) -> Mapping[str, Any]:
-    """Return what of a request is told and not left open."""
+    """Return the fields of a request that name a model, a provider or a server."""
     if not isinstance(said, Mapping):
         return _NO_FIELDS
     return {name: said[name] for name in _TOLD if isinstance(said.get(name), str) and said[name]}
@@ -152,7 +152,7 @@ def server(run: Run) -> dict[str, AttributeValue] | None:
     subject: Any = run.subject
     cls: Any = type(subject)
     known: Endpoint | None = None
-    if is_litellm(cls):  # it is told by a call, by the object, or by all deployments of a router
+    if is_litellm(cls):  # the call, the object, or all deployments of a router name it
         found = {_server(url) for url in servers(subject, run.extra.get("invocation_params"))}
         known = found.pop() if len(found) == 1 else None
     known = known or endpoint(subject)
@@ -190,7 +190,7 @@ PROVIDERS = {
     "amazon_bedrock": "aws.bedrock",
     "anthropic-bedrock": "aws.bedrock",
     "anthropic-mantle": "aws.bedrock",
-    "azure": AZURE_OPENAI,  # AzureChatOpenAI says so
+    "azure": AZURE_OPENAI,  # of AzureChatOpenAI
     "azure_ai": "azure.ai.inference",
     "azure_openai": AZURE_OPENAI,
     "azureaichatcompletionsmodel": "azure.ai.inference",
@@ -213,7 +213,7 @@ PROVIDERS = {
     "xai": "x_ai",
 }
 
-# Google's one client asks either service: where it goes tells.
+# Google's one client calls either service: the domain decides.
 _GOOGLES = {
     "generativelanguage.googleapis.com": "gcp.gemini",
     "aiplatform.googleapis.com": "gcp.vertex_ai",

@@ -161,7 +161,7 @@ def request(run: Run) -> dict[str, object]:
 
 
 def requested_tier(run: Run) -> str | None:
-    """Return the service tier that a call asks for, of whatever provider."""
+    """Return the service tier that a call requests, for any provider."""
     params = run.extra.get("invocation_params")
     tier = params.get("service_tier") if isinstance(params, Mapping) else None
     tier = getattr(run.subject, "__dict__", _NOTHING).get("service_tier") if tier is None else tier
@@ -222,7 +222,7 @@ class WantedSchema:
 
 
 def schema(run: Run) -> str | None:
-    """Return the name of the schema that a model is asked for: LangChain says it, or the provider's request does."""
+    """Return the name of the schema that a model's answer must fit, from LangChain's options or the request."""
     options, params = run.extra.get("options"), run.extra.get("invocation_params")
     found: Any = options.get("ls_structured_output_format") if type(options) is dict else None
     if found is not None:

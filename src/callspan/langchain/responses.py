@@ -1,4 +1,4 @@
-"""What a model answered, and what that is billed by. A stream says what a plain call says."""
+"""A model's response: who answered, why it ended, its usage, and what it is billed by."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def answer(result: Any) -> Answer:
 
 
 def decision(result: Any) -> Answer:
-    """Return a decision model's `ClassifierResponse`, which says which model answered and what it used."""
+    """Return a decision model's `ClassifierResponse`, which has the model's name and its usage."""
     usage = from_usage_metadata(mapping(getattr(result, "usage", None)))
     return Answer((), {"model_name": getattr(result, "model", None)}, usage)
 
@@ -176,7 +176,7 @@ def _other_id(answer: Answer) -> str | None:
     return made if isinstance(made, str) and not made.startswith(("lc_", "run-")) else None
 
 
-# Stands for the reason of a choice that gives none beside others that do
+# The finish reason of a choice without one, beside choices that have one
 MISSING = "error"
 
 
@@ -196,7 +196,7 @@ def finish_reasons(answer: Answer) -> list[str] | None:
 
 
 def reason_of(message: Any) -> str | None:
-    """Return the reason why a model ended this message, if a model did and it says it."""
+    """Return the finish reason of a message, if a model made it and it has one."""
     return _finish_reason(message, _mapping(message, "response_metadata"))
 
 
@@ -223,7 +223,7 @@ def _of_status(said: Mapping[str, Any], message: Any) -> str | None:
 
 
 def openai(answer: Answer) -> dict[str, str | None] | None:
-    """Return what only OpenAI says of a response."""
+    """Return the attributes that only OpenAI's responses have."""
     said = answer.reported
     provider = said.get("model_provider")
     if provider is not None and once(provider) not in ("openai", "azure"):
@@ -300,7 +300,7 @@ def price_terms(answer: Answer) -> dict[str, object] | None:
 
 
 def _tiers(answer: Answer, details: Mapping[str, Any], raw: Sequence[Mapping[str, Any]]) -> Iterator[object]:
-    """Yield what is said of the tier, by the response first."""
+    """Yield the names of the service tier, those of the response first."""
     yield once(answer.reported.get("service_tier"))
     yield mapping(answer.reported.get("serviceTier")).get("type")  # Bedrock's
     for usage in raw:

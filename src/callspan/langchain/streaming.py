@@ -23,7 +23,7 @@ from callspan.core.wrappers import and_then
 
 TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 
-# The methods of a model's run manager that tell of chunks; the second of its newer streams, since core 1.4
+# The methods of a model's run manager that report chunks; the second belongs to its newer streams, since core 1.4
 METHODS = (TOKEN, EVENT)
 
 
@@ -65,7 +65,7 @@ class FirstChunk:
             raise AttributeError(name)
         return getattr(MethodType(getattr(self._class, self._method), self._target()), name)
 
-    # A run manager is copied and pickled with its `__dict__`; a copy tells LangChain's own method, and nobody else.
+    # A run manager is copied and pickled with its `__dict__`; a copy calls only LangChain's own method.
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         target = self._target()
         return _Own(memo.get(id(target), target), self._method)
@@ -190,7 +190,7 @@ def watch(run: Run, run_manager: Any) -> None:
 def leave(run_manager: Any) -> None:
     """Put LangChain's own methods back, where only the first chunk was waited for."""
     for method in METHODS:
-        if type(run_manager.__dict__.get(method)) in (FirstChunk, _Own):  # else it is the user's own, or heard
+        if type(run_manager.__dict__.get(method)) in (FirstChunk, _Own):  # else the user's own, or somebody listens
             del run_manager.__dict__[method]
 
 

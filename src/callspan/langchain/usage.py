@@ -31,7 +31,7 @@ def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
         written = sum(known)
     cached = (read or 0) + (written or 0)
     if cached and given is not None and count(usage.get("total_tokens")) == given + cached + (made or 0):
-        given += cached  # older integrations of Bedrock leave it out, and the total tells
+        given += cached  # older integrations of Bedrock leave it out, and the total shows it
     reasoning = _first(outputs, _REASONING)
     return TokenCounts(given, made, read, written, reasoning, count(inputs.get("audio")), count(outputs.get("audio")))
 
@@ -62,7 +62,7 @@ _GOOGLES_MORE = (
 
 
 def from_provider(usage: Mapping[str, Any]) -> TokenCounts | None:
-    """Return counts in a provider's own words; None if these are nobody's."""
+    """Return the counts by any provider's names; None if no name is known."""
     for given, made, read, written, apart in _SHAPES:
         if given in usage or made in usage:
             cached, stored = count(usage.get(read)), count(usage.get(written))
