@@ -231,8 +231,13 @@ class Instruments:
         known: dict[str, AttributeValue] = {**identity, **attributes}
         if error is not None:
             known[semconv.ERROR_TYPE] = errors.error_type(error)
-        shared = {name: self._bounded(name, known[name]) for name in recorded.names if name in known}
-        shared = {name: value for name, value in shared.items() if value is not None}
+        shared: dict[str, AttributeValue] = {}
+        for name in recorded.names:
+            value = known.get(name)
+            if type(value) is str and value in self._seen.get(name, ()):  # the usual case
+                shared[name] = value
+            elif (bounded := self._bounded(name, value)) is not None:
+                shared[name] = bounded
         labels = {} if run.who is None else self._labels(run.who.labels)
         ended = Ended(run, max(0, at - run.started) / 1e9, known)
         for metric, write, left_out in recorded.writes:
@@ -248,7 +253,7 @@ class Instruments:
             except Exception as fault:  # noqa: BLE001 - the SDK's own, and whose views and exemplar filters are in it
                 state.refused("record a metric", fault)
 
-    def _bounded(self, name: str, value: AttributeValue) -> AttributeValue | None:
+    def _bounded(self, name: str, value: AttributeValue | None) -> AttributeValue | None:
         """Return the value as the attributes of a metric have it; None: it is neither a text nor a whole number."""
         if isinstance(value, str):
             return self._few(name, value[:NAME_LIMIT])
