@@ -144,16 +144,6 @@ def test_prices_of_a_file_are_used_and_wrong_ones_are_a_wrong_call(trace, tmp_pa
     assert (wrong.exit_code, "it is no JSON" in wrong.stderr) == (2, True)
 
 
-def test_the_picture_is_written_and_where_it_cannot_be_is_said(trace, tmp_path):
-    done = run(trace("trace.jsonl"), "--plot", tmp_path / "calls.svg")
-    assert (done.exit_code, (tmp_path / "calls.svg").read_text()[:4]) == (0, "<svg")
-    assert run(trace("trace.jsonl"), "--plot", tmp_path / "missing" / "calls.svg").exit_code == 2
-
-
-def test_a_picture_of_another_sort_is_a_wrong_call(trace, tmp_path):
-    assert run(trace("trace.jsonl"), "--plot", tmp_path / "calls.png").exit_code == 2
-
-
 def test_lines_that_cannot_be_read_are_said_and_the_rest_is_counted(tmp_path):
     file = tmp_path / "trace.jsonl"
     file.write_text(line(tool(1)) + "nonsense\n" * 8)

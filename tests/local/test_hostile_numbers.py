@@ -2,7 +2,6 @@
 
 import copy
 import json
-from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -13,7 +12,6 @@ from tests.pairs import examples
 from callspan.local.batches import Place, batches_of, export_of
 from callspan.local.compare import changes, shown_rows
 from callspan.local.otlp_http import Refused
-from callspan.local.plot import plot
 from callspan.local.read import Source, opened, read
 from callspan.local.replay import Replay, _every
 from callspan.local.stats import Stats, add, stats_of
@@ -130,7 +128,6 @@ def test_numbers_are_made_of_any_file(tmp_path, content):
     told = json.loads(as_json(found, rows, found, changes(found, found)), parse_constant=pytest.fail)
     assert told["spans"] == found.spans
     as_csv(rows, found).encode("utf-8")
-    ET.fromstring(plot(found, GROUPS, found))
 
 
 @FUZZ

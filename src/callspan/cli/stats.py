@@ -29,7 +29,6 @@ _GROUPS = ("model", "tool", "agent")
 @click.option("--by", type=click.Choice([*_GROUPS, "run"]), help="Only these rows.  [default: all but runs]")
 @click.option("--json", "form", flag_value="json", help="Write the numbers as JSON: seconds, tokens, US dollars.")
 @click.option("--csv", "form", flag_value="csv", help="Write them as CSV.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="SVG", help="Draw the calls, too.")
 @click.option("--fail-on-regression", is_flag=True, help="Exit with 1 where a row has a !.")
 @prices_option
 def stats(
@@ -37,7 +36,6 @@ def stats(
     against: tuple[Path, ...],
     by: str | None,
     form: str | None,
-    plot: Path | None,
     fail_on_regression: bool,
     price: Price | None,
 ) -> None:
@@ -47,15 +45,13 @@ def stats(
     callspan stats trace.jsonl
     callspan stats new.jsonl --against old.jsonl --fail-on-regression
     callspan stats trace-*.jsonl --by tool --csv
-    callspan stats trace.jsonl --prices builtin --plot calls.svg
+    callspan stats trace.jsonl --prices builtin
 
     Times are p50 and p95 from 5 calls on, else the times themselves. ! is worse by more than 10 % and 50 ms (or $0.001
     a call), with 20 calls or more on both sides. A cost with a gap is a least (≥), one that nobody knows is —.
 
     Exit codes: 0, 1 a regression with --fail-on-regression, 2 a wrong call, 3 unreadable input.
     """  # noqa: D301 - click reads the backspace
-    if plot is not None and plot.suffix.lower() != ".svg":
-        raise click.UsageError(f"--plot draws SVG: {plot} must end with .svg")
     if fail_on_regression and not against:
         raise click.UsageError("--fail-on-regression needs --against FILE")
     now = _read(files, price)
@@ -72,8 +68,6 @@ def stats(
         click.echo(as_csv(rows, before, changed).encode(), nl=False)  # UTF-8, whatever the terminal has
     else:
         _print_table(now, rows, before, changed)
-    if plot is not None:
-        _draw(plot, now, before, by)
     if fail_on_regression and any(changed[key].worse for row in rows if (key := (row.kind, row.name)) in changed):
         sys.exit(FINDING)
 
@@ -121,14 +115,3 @@ def _heading(now: Stats, before: Stats | None, wide: int, width: int | None, enc
 
 def _names(source: Source) -> str:
     return one_line(source.files[0]) if len(source.files) == 1 else f"{len(source.files)} files"
-
-
-def _draw(path: Path, now: Stats, before: Stats | None, by: str | None) -> None:
-    from callspan.local.plot import plot
-
-    groups = [by] if by else ("model", "tool")
-    try:
-        path.write_text(plot(now, groups, before), encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
-    say(f"drawn in {path}")

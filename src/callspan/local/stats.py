@@ -38,9 +38,7 @@ class Row:
         calls: How often.
         failed: How many of them failed.
         times: How long those took that ended, in microseconds.
-        faults: Beside `times`: 1 where the call failed.
         firsts: The times to the first token that are known, in microseconds.
-        outputs: The output tokens of each call that tells them.
         tokens: Input, output, cache read, cache write, reasoning.
         cost: What is known of the cost, in US dollars.
         priced: How many calls have a cost.
@@ -52,9 +50,7 @@ class Row:
     calls: int = 0
     failed: int = 0
     times: array[int] = field(default_factory=lambda: array("q"))
-    faults: bytearray = field(default_factory=bytearray)
     firsts: array[int] = field(default_factory=lambda: array("q"))
-    outputs: array[int] = field(default_factory=lambda: array("q"))
     tokens: list[int] = field(default_factory=lambda: [0] * 5)
     cost: float = 0.0
     priced: int = 0
@@ -67,12 +63,10 @@ class Row:
 
     def call(self, span: Span) -> None:
         """Count a call."""
-        failed = has_failed(span)
         self.calls += 1
-        self.failed += failed
+        self.failed += has_failed(span)
         if span.duration is not None:
             self.times.append(span.duration)
-            self.faults.append(failed)
         if span.first_token is not None:
             self.firsts.append(span.first_token)
 
@@ -81,7 +75,6 @@ class Row:
         assert span.usage is not None
         for place, count in enumerate(span.usage):
             self.tokens[place] += count
-        self.outputs.append(span.usage[1])
         if span.cost is None:
             self.unpriced += 1
         else:
