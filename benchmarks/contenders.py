@@ -14,7 +14,7 @@ from opentelemetry.trace import Tracer
 
 import callspan
 from benchmarks.workloads import Workload
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.langchain.chains import AGENT, CHAIN, NODE, WORKFLOW
 from callspan.langchain.models import CHAT
 from callspan.langchain.retrievers import RETRIEVER
@@ -86,7 +86,7 @@ def _instrumented(
 @contextmanager
 def _wordless(provider: TracerProvider) -> Iterator[None]:
     """Instrument with kinds of runs that have no content, so that nothing about it is even asked."""
-    before = [(kind, kind.asked, kind.answered) for kind in _KINDS]
+    before = [(kind, kind.input_content, kind.output_content) for kind in _KINDS]
     for kind in _KINDS:
         _set_said(kind, (), ())
     try:
@@ -97,7 +97,7 @@ def _wordless(provider: TracerProvider) -> Iterator[None]:
             _set_said(kind, asked, answered)
 
 
-def _set_said(kind: Kind, asked: tuple[Any, ...], answered: tuple[Any, ...]) -> None:
+def _set_said(kind: Operation, asked: tuple[Any, ...], answered: tuple[Any, ...]) -> None:
     object.__setattr__(kind, "asked", asked)
     object.__setattr__(kind, "answered", answered)
 

@@ -63,7 +63,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         active = Telemetry(
             tracer, settings, content_writer, meters, provider=provider, logger=logger, redact=redact, denied=keys
         )
-        state.put(active)
+        state.activate(active)
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
@@ -72,7 +72,7 @@ class CallspanInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:
             self._undo.pop()()
-        state.put(None)  # first: a run that starts in another thread sees that, or is among the open ones
+        state.activate(None)  # first: a run that starts in another thread sees that, or is among the open ones
         try:
             lifecycle.end_all()
         finally:

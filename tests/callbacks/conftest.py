@@ -23,7 +23,7 @@ def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
     """LangChain is instrumented, spans are recorded, and the recorder hears if a test has one."""
     heard_by = [request.getfixturevalue("recorder")] if "recorder" in request.fixturenames else []
     with record(callbacks=heard_by, **getattr(request, "param", {})) as recording:
-        state.once("async hook")  # that they are slow in synchronous calls is said already
+        state.first_time("async hook")  # that they are slow in synchronous calls is said already
         yield recording
 
 

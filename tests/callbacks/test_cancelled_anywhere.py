@@ -148,7 +148,7 @@ def test_cancelled(what: str) -> None:
     """Whoever heard a start hears one end; each run that was heard has a span."""
     turns, was_done = 0, False
     with record() as recording:
-        state.once("async hook")
+        state.first_time("async hook")
         while not was_done:
             callbacks: list[Any] = [Plain(), Waiting(), Plain(), Waiting()]
             with callspan.callbacks(*callbacks):

@@ -45,7 +45,7 @@ def test_a_hook_that_runs_a_chain(asynchronous: bool, event: str, form: str) -> 
     running = type("Running", (callspan.Callback,), hooks)()
     recorder = Recorder(names="inner")
     with record(callbacks=[running, recorder]) as recording:
-        state.once("async hook")
+        state.first_time("async hook")
         in_form(form, ChatNative(), "hello")
         assert recording.tree() == "chat m\n  chain inner\n"
     assert [run.parent_ref is not None for _, run, _ in recorder.told] == [True] * 4
@@ -78,7 +78,7 @@ async def test_a_sync_call_inside_a_loop(form: str) -> None:
     """Where a loop runs in the caller's thread, coroutines are run to their end in another one, inside their run."""
     recorder = Awaited()
     with record(callbacks=[recorder]):
-        state.once("async hook")
+        state.first_time("async hook")
         in_form(form, inner, "x")
     assert [line for line in recorder.heard if line.split()[1] == "inner"] == [
         "run_start inner", "chain_start inner", "chain_end inner", "run_end inner",
@@ -94,7 +94,7 @@ def test_a_sync_call_in_a_task_of_an_async_graph() -> None:
         return await inner.ainvoke(value)
 
     with record(callbacks=[recorder]):
-        state.once("async hook")
+        state.first_time("async hook")
         asyncio.run(RunnableLambda(f).ainvoke("x"))
     assert recorder.without("chain_start", "chain_end") == [
         *("run_start f", "run_start inner", "run_end inner", "run_start inner", "run_end inner", "run_end f"),

@@ -187,7 +187,7 @@ def test_handlers_of_langchains_beside_ours(ours: Any, handler: Any, form: str) 
     alone, before, after, callback = handler(), handler(), handler(), ours()
     program(form, [alone])
     with record():
-        state.once("async hook")
+        state.first_time("async hook")
         program(form, [before, callback, after])
     assert alone.heard
     assert sorted(before.heard) == sorted(alone.heard) if handler is Plain else before.heard == alone.heard

@@ -384,7 +384,7 @@ def test_a_hook_that_returns_something_is_warned_of_once(form: str, hook: str, h
 
     plain: Any = lambda *args: callspan.Stop("no")  # noqa: E731
     with record():
-        callspan.core.state.once("async hook")
+        callspan.core.state.first_time("async hook")
         with callspan.callbacks(made({hook: plain if how == "def" else later})()):
             CALLS[form]()
             CALLS[form]()

@@ -31,7 +31,7 @@ def recording() -> Iterator[Any]:
     """Spans are recorded, those of the HTTP clients too."""
     instrumentors = [httpx.HTTPXClientInstrumentor(), httpx.HTTPX2ClientInstrumentor()]
     with record() as recording:
-        state.once("async hook")
+        state.first_time("async hook")
         for instrumentor in instrumentors:
             instrumentor.instrument(tracer_provider=recording.provider)
         yield recording

@@ -140,7 +140,7 @@ def by_block(callback: Any, way: Fn) -> None:
 
 def by_block_outside_of_a_run(callback: Any, way: Fn) -> None:
     """The block is put around all that is instrumented, before anything is."""
-    state.once("idle callspan.callbacks")  # that nothing is instrumented yet is said already
+    state.first_time("idle callspan.callbacks")  # that nothing is instrumented yet is said already
     with callspan.callbacks(callback), record():
         call_outer(way)
 

@@ -225,7 +225,7 @@ def cases():
 @pytest.mark.parametrize(("owner", "name", "heard"), list(cases()))
 def test_the_program_runs_as_without_us(owner, name, heard, expected, recording, monkeypatch):
     """Results and exceptions are the program's own, the context is as it was, and nothing is left open for ever."""
-    inforce = state.current()
+    inforce = state.active()
     monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
     def broken(*args, **kwargs):

@@ -75,7 +75,7 @@ def test_names_can_be_encoded_and_are_short(name, recording):
 @pytest.fixture
 def in_production(recording, monkeypatch):
     """What fails is logged and does not raise, as it is for users."""
-    inforce = state.current()
+    inforce = state.active()
     monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 

@@ -36,7 +36,7 @@ def test_a_wrong_name_of_a_callback_leaves_nothing_in_force():
     """What raises as it is instrumented has not instrumented: OpenTelemetry's loader may try again without it."""
     with pytest.raises(ValueError, match=r"callbacks='nowhere:Nobody' is not allowed"):
         callspan.CallspanInstrumentor().instrument(callbacks=["nowhere:Nobody"])
-    assert not state.is_inforce()
+    assert not state.is_active()
     assert not callspan.CallspanInstrumentor().is_instrumented_by_opentelemetry
 
 

@@ -15,7 +15,7 @@ from callspan.core import state
 @pytest.fixture
 def in_production(recording, monkeypatch):
     """What fails is logged and does not raise, as it is for users."""
-    inforce = state.current()
+    inforce = state.active()
     monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 

@@ -226,7 +226,7 @@ def strict_off(monkeypatch):
 
     from callspan.core import state
 
-    inforce = state.current()
+    inforce = state.active()
     monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
 
 

@@ -25,7 +25,7 @@ HookResult = Awaitable[None] | None
 
 def _ignores() -> bool:
     """Answer LangChain that a callback ignores an event; log once if nothing else notifies it."""
-    if not state.is_inforce() and state.once("hears nothing"):
+    if not state.is_active() and state.first_time("hears nothing"):
         _log.warning("a callback in LangChain's lists hears nothing: call callspan.instrument()")
     return True
 

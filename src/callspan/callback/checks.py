@@ -177,7 +177,7 @@ def _check_mixin(cls: type, mixin: type, base: type) -> None:
                 f"{mixin.__name__}.{name} would never be called, for Callback comes before {mixin.__name__} in the "
                 f"bases of {cls.__name__}: write class {cls.__name__}({mixin.__name__}, Callback)"
             )
-        if state.once(f"hidden {cls.__module__}.{cls.__qualname__}"):
+        if state.first_time(f"hidden {cls.__module__}.{cls.__qualname__}"):
             _log.warning(
                 "%s.%s of LangChain's handler is never called in %s, for Callback comes before it: "
                 "register callspan.FromLangChain(handler), or write the hooks of callspan",
@@ -203,7 +203,7 @@ def _check_hook(cls: type, hook: str, function: Any, payload: tuple[str, ...]) -
     if not accepts(function, count):
         hint = _FROM_LANGCHAIN if theirs else ""
         raise TypeError(f"{where}{_written(function)} cannot be called with its run: {wanted}{hint}")
-    if theirs and state.once(f"signature {cls.__module__}.{cls.__qualname__}.{hook}"):
+    if theirs and state.first_time(f"signature {cls.__module__}.{cls.__qualname__}.{hook}"):
         _log.warning("%s%s gets the run: %s%s", where, _written(function), wanted, _FROM_LANGCHAIN)
 
 

@@ -17,7 +17,7 @@ from callspan.core.dispatch import Notification, hook_calls, subscribe
 from callspan.core.event_loops import run_sync
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import events_of_end, events_of_start
-from callspan.core.operations import Kind, Subscriber
+from callspan.core.operations import Operation, Subscriber
 from callspan.core.run import ERROR, OK, Run
 from callspan.core.usage import TokenCounts
 
@@ -27,8 +27,10 @@ def _counts(attributes: Mapping[str, Any]) -> TokenCounts:
     return interop.counts(attributes, has_output=has_output) or TokenCounts()
 
 
-def _operation(name: str, kind: str) -> Kind:
-    return Kind(name=kind, word=name, operation=name, span_kind=SpanKind.INTERNAL, depth=0, target=None, tokens=_counts)
+def _operation(name: str, kind: str) -> Operation:
+    return Operation(
+        name=kind, span_prefix=name, operation=name, span_kind=SpanKind.INTERNAL, depth=0, target=None, tokens=_counts
+    )
 
 
 _OPERATIONS = {name: _operation(name, kind) for name, kind in OPERATIONS.items()}
@@ -44,8 +46,8 @@ def subscribe_by_sdk(callback: Subscriber, parent_context: Context | None) -> bo
     run: Any = None if parent_context is None else parent_context.get(STARTING_RUN)
     if run is None:
         return False
-    if type(run.by_sdk) is list:  # once the span has started, it is a tuple
-        run.by_sdk.append(callback)
+    if type(run.sdk_callbacks) is list:  # once the span has started, it is a tuple
+        run.sdk_callbacks.append(callback)
     return True
 
 
@@ -82,7 +84,7 @@ def started(callback: Subscriber, span: Any, parent_context: Context | None) -> 
     _notify(run, run.subscribers[before:], events_of_start(operation))
 
 
-def _run_of(span: Any, operation: Kind, context: Context, around: Run | None) -> Run:
+def _run_of(span: Any, operation: Operation, context: Context, around: Run | None) -> Run:
     run = Run(format_span_id(span.context.span_id), None, span.name, {}, (), None, {}, {})
     run.row, run.span, run.identity, run.is_foreign = operation, span, dict(span.attributes), True
     run.started = span.start_time or run.started
@@ -101,7 +103,7 @@ def ended(callback: Subscriber, span: Any) -> None:
     if not run.ended:
         run.ended, run.ended_at = True, span.end_time
         run.identity = dict(span.attributes)
-        run.answer = {} if run.counted else run.identity
+        run.answer = {} if run.usage_counted else run.identity
         run.outcome = ERROR if span.status.status_code is StatusCode.ERROR else OK
     _notify(run, (callback,), events_of_end(run))
 

@@ -135,5 +135,5 @@ def _warn_of_hooks(processor: Any) -> None:
     """Log once that the hooks of a class are never called, for it is no class of `Callback`."""
     cls = type(processor)
     found = [hook for hook in HOOKS if hasattr(cls, hook)]
-    if found and state.once(f"no callback {cls.__module__}.{cls.__qualname__}"):
+    if found and state.first_time(f"no callback {cls.__module__}.{cls.__qualname__}"):
         _log.warning("%s.%s is never called: derive the class from callspan.Callback", cls.__name__, found[0])

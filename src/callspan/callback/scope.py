@@ -106,7 +106,7 @@ _watched: list[bool] = []
 
 
 def _warn_idle(scope: str) -> None:
-    if not state.is_inforce() and state.once(f"idle {scope}"):
+    if not state.is_active() and state.first_time(f"idle {scope}"):
         _log.warning(
             "%s: nothing is instrumented, so its callbacks receive no events of LangChain, and guards guard nothing; "
             "call callspan.instrument() first",
@@ -131,7 +131,7 @@ def _watch() -> Callable[[], None]:
     Returns:
         What is called when the callback is removed: it warns if nothing was instrumented in the meantime.
     """
-    if state.is_inforce():
+    if state.is_active():
         return lambda: None
     mine, before = object(), state.last()
     _waiting.append(mine)

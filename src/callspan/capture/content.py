@@ -31,7 +31,7 @@ class ContentField(NamedTuple):
 def mode(context: Context | None) -> str:
     """Return whether and where content is recorded in this context: the block's mode, else the setting."""
     given: Any = None if context is None else context.get(CONTENT)
-    return given if given is not None else state.current().settings.content
+    return given if given is not None else state.active().settings.content
 
 
 @contextmanager
@@ -50,14 +50,14 @@ def content(mode: str) -> Generator[None]:
 
 def input_attributes(run: Any) -> dict[str, str]:
     """Return the input of a run as attributes of its span."""
-    run.asked = read_fields(run.row.asked, run) or None
+    run.asked = read_fields(run.row.input_content, run) or None
     return _attributes(run.asked) if run.content != EVENT_ONLY and run.asked else {}
 
 
 def output_attributes(run: Any, outputs: Any) -> dict[str, str]:
     """Return the result that LangChain reported as attributes of the run's span; None: there is none."""
     late = input_attributes(run) if run.asked is None else {}  # the input of a stream is known at its end
-    found = read_fields(run.row.answered, run, outputs)
+    found = read_fields(run.row.output_content, run, outputs)
     if run.content != SPAN_ONLY and run.row.calls == MODEL_CALLS:
         run.asked = {**(run.asked or {}), **found}  # for the event, which comes last
     return late if run.content == EVENT_ONLY else {**late, **_attributes(found)}
@@ -67,7 +67,7 @@ def event_values(run: Any) -> dict[str, Any]:
     """Return the content of a run as plain values for its event; {} where events hold no content."""
     if run.content not in _IN_EVENTS:
         return {}
-    limit = state.current().settings.content_limit
+    limit = state.active().settings.content_limit
     return {name: within(value, limit) for name, value in (run.asked or {}).items()}
 
 
@@ -95,6 +95,6 @@ def _read(field: ContentField, run: Any, outputs: Any) -> Any:
 
 def _attributes(values: Mapping[str, Any]) -> dict[str, str]:
     """Return values as attributes: a text stays one, everything else becomes JSON."""
-    limit = state.current().settings.content_limit
+    limit = state.active().settings.content_limit
     return {name: cut_text(value, limit) if isinstance(value, str) else to_json(value, limit)
             for name, value in values.items()}  # fmt: skip

@@ -65,7 +65,7 @@ def redact_secrets(part: Any, place: Place) -> Any:
 
 def redacted(value: Any, kind: str) -> Any:
     """Return plain content as the active redactor leaves it; None if it dropped all of it."""
-    active = state.current()
+    active = state.active()
     redact = active.redact
     if redact is None:
         return _without_blobs(value)
@@ -309,7 +309,7 @@ class UserRedactor:
             safe, why = None, f"raised {error_type(error)}{_raised_at(error)}"
         if why is None:
             return {**safe, "content": ""} if isinstance(safe, dict) and safe.get("type") == "blob" else safe
-        if state.once("redactor"):  # not with the error itself, whose text may quote content
+        if state.first_time("redactor"):  # not with the error itself, whose text may quote content
             _log.warning("the redactor %s; callspan does not record the part", why)
         return _lost(part, place)
 

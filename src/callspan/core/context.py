@@ -28,7 +28,7 @@ def _attach(context: Context) -> Any:
     try:
         return attach(context)
     except Exception as error:  # noqa: BLE001 - somebody's runtime context: the user's call goes on
-        state.failed("the current context", error)
+        state.log_own_failure("the current context", error)
         return None
 
 

@@ -86,7 +86,7 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
     """Subscribe a callback to the run, once, if it wants the run."""
     if subscriber.callspan_failures >= MAX_FAILURES:
         return
-    for known in (*run.subscribers, *run.declined):  # it may be registered in several ways
+    for known in (*run.subscribers, *run.not_interested):  # it may be registered in several ways
         if known is subscriber:
             return
     if not subscriber.callspan_checked and subscriptions.check is not None:
@@ -99,7 +99,7 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
     if wanted:
         run.subscribers = (*run.subscribers, subscriber)
     else:
-        run.declined = (*run.declined, subscriber)
+        run.not_interested = (*run.not_interested, subscriber)
 
 
 def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
@@ -115,7 +115,8 @@ def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
     others: Any = here.get(SCOPED_CALLBACKS, ())
     beside: Any = here.get(RUN)
     if beside is not None:  # a worker that was started in another run: that run's blocks are not around this one
-        others = [one for one in others if all(one is not other for other in (*beside.subscribers, *beside.declined))]
+        known = (*beside.subscribers, *beside.not_interested)
+        others = [one for one in others if all(one is not other for other in known)]
     return (*inherited, *(one for one in others if all(one is not other for other in inherited)))
 
 
@@ -176,7 +177,7 @@ def is_isolated(subscriber: Subscriber, event: str, run: Run, error: BaseExcepti
         run.stopper = error
         return False
     name = type(subscriber).__name__
-    if state.once(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
+    if state.first_time(f"stop {type(subscriber).__module__}.{name}.{event}.{run.outcome}"):
         why = "that another instrumentation watches" if run.is_foreign else f"that has ended: {run.outcome}"
         _log.warning("%s.%s cannot stop a run %s", name, event, why, exc_info=error)
     return True
@@ -191,7 +192,7 @@ def log_failure(subscriber: Subscriber, event: str, error: Exception) -> None:
         raise error
     name = type(subscriber).__name__
     set_failures(subscriber, subscriber.callspan_failures + 1)
-    if state.once(f"hook {type(subscriber).__module__}.{name}.{event}"):
+    if state.first_time(f"hook {type(subscriber).__module__}.{name}.{event}"):
         _log.warning("%s.%s failed; the call goes on", name, event, exc_info=error)
     if subscriber.callspan_failures == MAX_FAILURES:
         _log.warning("%s is dropped: it failed %d times in a row", name, MAX_FAILURES)
@@ -200,7 +201,7 @@ def log_failure(subscriber: Subscriber, event: str, error: Exception) -> None:
 def warn_of_result(subscriber: Subscriber, event: str, result: object) -> None:
     """Log once for each hook that it returned something: a guard that returns its verdict lets every call pass."""
     name = type(subscriber).__name__
-    if not state.once(f"result {type(subscriber).__module__}.{type(subscriber).__qualname__}.{event}"):
+    if not state.first_time(f"result {type(subscriber).__module__}.{type(subscriber).__qualname__}.{event}"):
         return
     advice = "to end the call raise callspan.Stop(...), to answer it from a start hook call run.skip(...)"
     if isinstance(result, BaseException) or (isinstance(result, type) and issubclass(result, BaseException)):
@@ -368,7 +369,7 @@ def _call_own(function: Callable[..., None], *args: Any) -> None:
     try:
         function(*args)
     except Exception as fault:  # noqa: BLE001 - the user's call goes on
-        state.failed("calling hooks", fault)
+        state.log_own_failure("calling hooks", fault)
 
 
 def combine(notifications: Iterable[Notification]) -> Notification | None:

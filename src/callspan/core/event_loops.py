@@ -200,7 +200,7 @@ def run_sync(pending: Pending | None) -> None:
     caller, is_loops_thread = CALLERS_LOOP.get(), _is_loop_running()
     if caller is not None and not is_loops_thread and caller.run(StartsBeforeCancel(pending)):
         return
-    if state.once("async hook"):
+    if state.first_time("async hook"):
         _log.warning(
             "an async hook of a callback is run to its end within a synchronous call, in an event loop of its own: "
             "no loop of the program is reachable, %s. A plain `def` hook costs a hundredth of that",

@@ -50,7 +50,7 @@ class PatchGuard:
 
     def log(self, error: Exception) -> None:
         """Log a failure of our code; call it in an `except` block."""
-        state.failed(self.where, error)
+        state.log_own_failure(self.where, error)
 
 
 class Frame:

@@ -28,7 +28,7 @@ from callspan.core.dispatch import (
 from callspan.core.errors import ToolError
 from callspan.core.identity import at_home
 from callspan.core.keys import CONTENT, IDENTITY, RUN, SCOPED_CALLBACKS, SPAN, STARTING_RUN, WAITING_FRAME
-from callspan.core.operations import Kind, SpanLink, Subscriber
+from callspan.core.operations import Operation, SpanLink, Subscriber
 from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, Run
 from callspan.core.signals import is_from_handler
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
@@ -56,7 +56,7 @@ class Unread(GeneratorExit):
 
 def start_run(
     run: Run,
-    row: Kind,
+    row: Operation,
     parent: Context,
     *,
     above: Run | None,
@@ -78,35 +78,35 @@ def start_run(
     try:
         if not _at_exit or state.first_run.prepare is not None:
             _prepare_first_run(run)
-            run.active = state.current()  # what prepares the first run may have changed it
+            run.active = state.active()  # what prepares the first run may have changed it
         if registry.abandoned:
             end_abandoned()
         active = run.active
         run.row = row
         if above is not None:
             run.parent_ref, run.ancestors = above.ref, (*above.ancestors, above.id)
-            run.into = above.totals or (_make_totals(above) if above.sums else above.into)
+            run.totals_parent = above.totals or (_make_totals(above) if above.has_totals else above.totals_parent)
         listens = subscriptions.callback_class is not None
         given = parent
         if listens:
-            run.by_sdk, given = [], Context({**parent, STARTING_RUN: run})
+            run.sdk_callbacks, given = [], Context({**parent, STARTING_RUN: run})
         is_watched = False
         if row.shared and (shared := interop.outer_record(parent, row.name, above)) is not None:
             run.shared, run.watched, is_watched = shared, True, True
             if (outer := getattr(get_current_span(parent), "_callspan_run", None)) is not None:
-                outer.counted = True  # callbacks receive both, and count the tokens of this one
+                outer.usage_counted = True  # callbacks receive both, and count the tokens of this one
         if is_watched or (above is not None and (hidden or row.depth > active.visible)):
             run.span = spans.hidden_span(parent)
             run.identity = spans.read(row.identity, run) if listens else {}
         else:
             _start_span(run, active, given, causes, above)
         if row.totals and active.meters is not None and active.meters.instruments() is not None:
-            run.sums = True  # an agent's are measured, whether or not it has a span
+            run.has_totals = True  # an agent's are measured, whether or not it has a span
         context = run.context = _body_context(run, parent, above)
         if listens:
-            run.by_sdk = tuple(run.by_sdk)
+            run.sdk_callbacks = tuple(run.sdk_callbacks)
             blocks = scoped_callbacks(parent, current or parent)
-            if blocks or subscriptions.process or run.by_sdk:
+            if blocks or subscriptions.process or run.sdk_callbacks:
                 _subscribe(run, context, given, blocks)
         registry.add(run)
         if not state.is_current(active):  # another thread, or a sampler, called `uninstrument()` meanwhile
@@ -136,7 +136,7 @@ def _start_span(
         attributes = {**run.who.attributes, **attributes}
     try:  # straight into the run: an interrupt would lose what stands in a local variable
         run.span = active.tracer.start_span(
-            row.word if target is None else f"{row.word} {target}",
+            row.span_prefix if target is None else f"{row.span_prefix} {target}",
             parent,
             row.span_kind,
             attributes,
@@ -147,17 +147,17 @@ def _start_span(
         if not isinstance(fault, Exception) or is_from_handler(fault):
             spans.end_half_started(run.started, fault)
             raise
-        state.refused("start a span", fault)
+        state.log_sdk_failure("start a span", fault)
         run.span = spans.hidden_span(parent)  # else the exception would break the user's call
     recording = run.span.is_recording()
     if recording:
         late = _NO_ATTRIBUTES if eager else spans.read(row.start, run)
         run.content = parent.get(CONTENT) or active.settings.content  # type: ignore[assignment]
-        if row.asked and run.content != NO_CONTENT:
+        if row.input_content and run.content != NO_CONTENT:
             late = {**late, **active.content.input_attributes(run)}
         if late:
             run.span.set_attributes(late)
-        run.sums = above is None or row.totals
+        run.has_totals = above is None or row.totals
     for cause in causes:
         run.span.set_attributes(spans.cause_attributes(cause))
         run.attempt = cause.attributes.get(semconv.RUN_ATTEMPT, run.attempt)
@@ -187,7 +187,7 @@ def _body_context(run: Run, parent: Context, above: Run | None) -> Context:
 
 def _make_totals(run: Run) -> Totals:
     """Return the totals of a root or an agent; they are made when something starts in it."""
-    made = Totals(run.into)
+    made = Totals(run.totals_parent)
     if run.totals is None:  # two threads may be here at once; none comes between a test and a store without a call
         run.totals = made
     return run.totals
@@ -199,7 +199,7 @@ def _subscribe(run: Run, context: Context, given: Context, blocks: tuple[Subscri
         subscriptions.prepare()
     if blocks:
         _set(context, SCOPED_CALLBACKS, blocks)
-    for subscriber in (*subscriptions.process, *run.by_sdk, *blocks):
+    for subscriber in (*subscriptions.process, *run.sdk_callbacks, *blocks):
         subscribe(run, subscriber)
     if run.subscribers:
         notify_of_span(run, run.subscribers, given)
@@ -210,8 +210,8 @@ def notify_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) 
     if not run.span.is_recording():
         return
     for subscriber in subscribers:
-        if subscriber.callspan_spans and all(subscriber is not other for other in run.by_sdk):
-            run.spanning = (*run.spanning, subscriber)
+        if subscriber.callspan_spans and all(subscriber is not other for other in run.sdk_callbacks):
+            run.span_processors = (*run.span_processors, subscriber)
             call_safely(subscriber, "on_start", run.span, given)
 
 
@@ -224,7 +224,7 @@ def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> 
     return Notification(calls, partial(stopped_at_start, runs)) if calls else None
 
 
-def events_of_start(row: Kind) -> tuple[str, str]:
+def events_of_start(row: Operation) -> tuple[str, str]:
     """Return the hooks of a run's start, in their order."""
     return "on_run_start", "on_chat_model_start" if row.operation == semconv.CHAT else f"on_{row.name}_start"
 
@@ -293,8 +293,8 @@ def end_run(
         makers = run.active.meters
         if makers is not None and row.operation is not None and outcome != SKIPPED:
             meters = None if rare is not None and run.watched else makers.instruments()
-        is_plain = outcome == OK and rare is None and meters is None and run.into is None and not run.subscribers
-        if is_plain and not run.span.is_recording():  # sampled out, and nobody wants to know
+        is_plain = outcome == OK and rare is None and meters is None and run.totals_parent is None
+        if is_plain and not run.subscribers and not run.span.is_recording():  # sampled out, and nobody wants to know
             _end_span(run)
             return None
         if outputs is NOTHING and run.partial is not None:
@@ -345,7 +345,8 @@ def _end_streams(run: Run) -> Sequence[Notification]:
 
 def _partial_result(run: Run, meters: Instruments | None) -> Any:
     """Return what had come of a result that was never reported, if anybody wants it; else `NOTHING`."""
-    wanted = run.span.is_recording() or run.subscribers or run.watched or run.into is not None or meters is not None
+    is_measured = run.totals_parent is not None or meters is not None
+    wanted = is_measured or run.span.is_recording() or run.subscribers or run.watched
     found = spans.attempt("a partial answer", run.partial) if wanted and run.partial is not None else None
     return NOTHING if found is None else found
 
@@ -386,7 +387,7 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
         ):
             report.write_copies(run)
     except Exception as fault:  # noqa: BLE001 - after users' hooks nothing guards us
-        state.failed("the end of a run", fault)
+        state.log_own_failure("the end of a run", fault)
     finally:
         _end_span(run)
 
@@ -403,9 +404,9 @@ def _end_span(run: Run) -> None:
     try:
         run.span.end(run.ended_at)
     except Exception as fault:  # noqa: BLE001 - the SDK's own end
-        state.refused("end a span", fault)
+        state.log_sdk_failure("end a span", fault)
     if run.rare is not None:
-        for subscriber in run.spanning:
+        for subscriber in run.span_processors:
             call_safely(subscriber, "on_end", run.span)
     run.closed = True
     if registry.abandoned and run.outcome != ABANDONED:  # those are ended one by one, not one inside another
@@ -465,7 +466,7 @@ def end_alone(run: Run, at: int | None) -> None:
         if hooks_of_end is not None:
             hooks_of_end.call_sync_hooks()
     except (CancelledError, GeneratorExit, SystemExit) as error:  # of a hook; the call that we are in is another one
-        state.refused("call the hooks of an abandoned run", error)
+        state.log_sdk_failure("call the hooks of an abandoned run", error)
     except BaseException:
         _give_up(run)
         raise

@@ -17,7 +17,7 @@ EVALUATION = "gen_ai.evaluation.result"  # it stands on the span too
 
 def write_details(run: Any, content: Mapping[str, Any]) -> None:
     """Write the event of a model's call: the attributes of its span, with the content as values instead of JSON."""
-    of_content = {row.name for row in (*run.row.asked, *run.row.answered)}
+    of_content = {row.name for row in (*run.row.input_content, *run.row.output_content)}
     attributes = getattr(run.span, "attributes", None) or run.identity
     _emit(run, DETAILS, {**{name: value for name, value in attributes.items() if name not in of_content}, **content})
 
@@ -33,7 +33,7 @@ def write_evaluation(run: Any, attributes: Mapping[str, Any]) -> None:
 
 
 def _emit(run: Any, name: str, attributes: Mapping[str, Any], severity: SeverityNumber | None = None) -> None:
-    logger = state.current().logger
+    logger = state.active().logger
     if logger is None:
         return
     record = LogRecord(
@@ -47,4 +47,4 @@ def _emit(run: Any, name: str, attributes: Mapping[str, Any], severity: Severity
     try:
         logger.emit(record)
     except Exception as fault:  # noqa: BLE001 - whose processors these are
-        state.refused("write an event", fault)
+        state.log_sdk_failure("write an event", fault)

@@ -245,13 +245,13 @@ class Instruments:
             try:
                 points = [(value, {**labels, **common, **own}) for value, own in metric.points(ended)]
             except Exception as fault:  # noqa: BLE001 - the user's objects: it costs the measurement
-                state.failed(f"the metric {metric.name}", fault)
+                state.log_own_failure(f"the metric {metric.name}", fault)
                 continue
             try:
                 for value, given in points:
                     write(value, given, run.context)
             except Exception as fault:  # noqa: BLE001 - the SDK's own, and whose views and exemplar filters are in it
-                state.refused("record a metric", fault)
+                state.log_sdk_failure("record a metric", fault)
 
     def _bounded(self, name: str, value: AttributeValue | None) -> AttributeValue | None:
         """Return the value as the attributes of a metric have it; None: it is neither a text nor a whole number."""
@@ -306,7 +306,7 @@ class Meters:
             known, made = self._found
             return made if known is provider else self._look_up(provider)
         except Exception as fault:  # noqa: BLE001 - somebody else's provider
-            state.refused("make the instruments of metrics", fault)
+            state.log_sdk_failure("make the instruments of metrics", fault)
             return None
 
     def _look_up(self, provider: Any) -> Instruments | None:
@@ -330,5 +330,5 @@ def collect(provider: Any, timeout: float) -> bool:
     try:
         return force is None or force(timeout * 1000) is not False
     except Exception as fault:  # noqa: BLE001 - the SDK raises what its readers and exporters do
-        state.refused("flush metrics", fault)
+        state.log_sdk_failure("flush metrics", fault)
         return False

@@ -18,7 +18,7 @@ Table = tuple[tuple[str, Reader | str], ...]
 that is always the same."""
 
 VISIBLE = {"all": 2, "steps": 1, "calls": 0}
-"""By `detail`: the highest `Kind.depth` that gets a span."""
+"""By `detail`: the highest `Operation.depth` that gets a span."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def _none(run: Any) -> tuple[()]:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Operation:
     """One row of the span table: a record of pure functions over what LangChain announced.
 
     Args:
         name: `llm`, `chain`, `tool`, `retriever` or `embedding`.
-        word: The first word of the span's name.
+        span_prefix: The first word of the span's name.
         span_kind: CLIENT for what leaves the process, else INTERNAL.
         depth: 0 for calls, 1 for the steps of a graph, 2 for plain chains: what `detail` hides by.
         target: The identity attribute that is the second word of the span's name; None: the run's own name is.
@@ -70,14 +70,14 @@ class Kind:
         messages: Gives the messages that a model is asked, from the run.
         message: Gives the message that it answers with, from what LangChain reported.
         made: Makes its answer of what a hook skips it with, from the run and that; None: it cannot be skipped.
-        asked: The content that is known at the start (`capture.Said`).
-        answered: The content that is known at the end.
+        input_content: The content that is known at the start (`capture.Said`).
+        output_content: The content that is known at the end.
         shared: The kind of a call that other instrumentations may see too; empty if they do not.
         is_billed: Whether it may have a cost.
     """
 
     name: str
-    word: str
+    span_prefix: str
     span_kind: SpanKind
     depth: int
     target: str | None
@@ -93,8 +93,8 @@ class Kind:
     messages: Callable[[Any], Sequence[Any]] = _none
     message: Callable[[Any], Any] = _nothing
     made: Callable[[Any, Any], Any] | None = None
-    asked: tuple[Any, ...] = ()
-    answered: tuple[Any, ...] = ()
+    input_content: tuple[Any, ...] = ()
+    output_content: tuple[Any, ...] = ()
     shared: str = field(init=False)
     is_billed: bool = field(init=False)
 

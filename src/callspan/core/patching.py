@@ -91,7 +91,7 @@ def when_imported(module: str, act: Callable[[ModuleType], Undo]) -> Undo:
         try:
             undos.append(act(imported))
         except Exception as error:  # noqa: BLE001 - an import hook: the user's import must not fail
-            state.failed(f"patching {module}", error)
+            state.log_own_failure(f"patching {module}", error)
 
     def undo() -> None:
         nonlocal wanted
@@ -243,7 +243,7 @@ def try_wrap(owner: Any, name: str, factory: WrapperFactory) -> Undo:
     try:
         return wrap(owner, name, factory)
     except Exception as error:  # noqa: BLE001 - within the user's import, or his class statement
-        state.failed(f"patching {getattr(owner, '__name__', owner)}.{name}", error)
+        state.log_own_failure(f"patching {getattr(owner, '__name__', owner)}.{name}", error)
         return undo_all(())
 
 

@@ -102,8 +102,8 @@ def open_now() -> list[Run]:
 _LIMIT = 16_384  # how many ended runs are kept at most: a program may hold the ids of all it ever made
 _TEXTS = 1024  # how many of them may have a text as id: nobody can tell when it is no longer held
 
-INHERITED = ("name", "row", "started", "outcome", "who", "agent", "conversation", "into", "ancestors", "parent_ref",
-             "given")  # fmt: skip
+INHERITED = ("name", "row", "started", "outcome", "who", "agent", "conversation", "totals_parent", "ancestors",
+             "parent_ref", "given")  # fmt: skip
 
 _inherited = attrgetter(*INHERITED)
 

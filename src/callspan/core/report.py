@@ -27,7 +27,7 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
     row, span, outcome = run.row, run.span, run.outcome
     recording = span.is_recording()
     is_written = recording or meters is not None or (run.rare is not None and run.watched)
-    if row.end and outputs is not None and outcome != SKIPPED and (is_written or run.into is not None):
+    if row.end and outputs is not None and outcome != SKIPPED and (is_written or run.totals_parent is not None):
         run.answer = run.taken_apart(outputs[0])
     attributes = spans.read(row.end, run.answer) if run.answer is not None and is_written else _NOTHING
     if run.rare is not None and run.shared is not None:
@@ -44,12 +44,12 @@ def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | Non
             written.update(run.totals.attributes())
         if run.streamed and outcome != SKIPPED:
             written.update(_streamed(run))
-        if row.answered and run.content != NO_CONTENT:
+        if row.output_content and run.content != NO_CONTENT:
             written.update(run.active.content.output_attributes(run, None if outputs is None else outputs[0]))
         if written:
             span.set_attributes(written)
     is_counted = run.answer is not None or row.calls is not None or cost is not None or unpriced
-    if is_counted and run.into is not None and outcome != SKIPPED:
+    if is_counted and run.totals_parent is not None and outcome != SKIPPED:
         _add_to_totals(run, cost, unpriced=unpriced)
     return attributes
 
@@ -85,7 +85,7 @@ def _share(run: Run, attributes: dict[str, Any]) -> None:
         interop.write_record(run.shared, {**start, **attributes, **_streamed(run)})
         return
     learned = spans.attributes_of(interop.read_record(run.shared))
-    run.learned = interop.counts(learned, has_output=run.row.operation != semconv.EMBEDDINGS)
+    run.nested_usage = interop.counts(learned, has_output=run.row.operation != semconv.EMBEDDINGS)
     known = {**(getattr(run.span, "attributes", None) or {}), **run.identity, **attributes}
     attributes.update({name: value for name, value in learned.items() if name not in known})
 
@@ -99,17 +99,17 @@ def _streamed(run: Run) -> dict[str, Any]:
 
 def _tokens(run: Run) -> TokenCounts | None:
     ours = None if run.answer is None else run.row.tokens(run.answer)
-    return ours if run.rare is None else completed(ours, run.learned)
+    return ours if run.rare is None else completed(ours, run.nested_usage)
 
 
 def _add_to_totals(run: Run, cost: float | None, *, unpriced: bool) -> None:
-    row, totals = run.row, run.into
+    row, totals = run.row, run.totals_parent
     tokens = None if row.calls is None and run.answer is None else _tokens(run)
     if tokens is not None and row.calls == MODEL_CALLS:
-        if run.counted:  # a model that hands on what another one answered
+        if run.usage_counted:  # a model that hands on what another one answered
             tokens, cost, unpriced = None, None, False
         elif (parent := run.parent) is not None:
-            parent.counted = parent.row.calls == MODEL_CALLS
+            parent.usage_counted = parent.row.calls == MODEL_CALLS
     if totals is not None:
         totals.add(row.calls, tokens, cost, unpriced=unpriced)
 
@@ -126,13 +126,15 @@ def count_open_streams(run: Run, *, reads_on: bool) -> None:
         if stream.row.calls != MODEL_CALLS:
             if stream.streams is not None:
                 count_open_streams(stream, reads_on=reads_on)
-        elif stream.partial is not None and stream.into is not None and (outputs := stream.partial()) is not None:
+        elif stream.partial is None or stream.totals_parent is None:
+            continue
+        elif (outputs := stream.partial()) is not None:
             stream.answer = stream.taken_apart(outputs)
             cost, unpriced = None, False
             if stream.active.settings.prices:
                 cost, unpriced = _cost(stream, spans.read(stream.row.end, stream.answer))
             _add_to_totals(stream, cost, unpriced=unpriced)
-            stream.answer = stream.into = None  # counted
+            stream.answer = stream.totals_parent = None  # counted
 
 
 def write_copies(run: Run) -> None:
@@ -200,7 +202,7 @@ def _error_text(run: Run, error: BaseException) -> str:
     try:
         return errors.error_text(error)
     except Exception as fault:  # noqa: BLE001 - the user's `__str__`: it costs the text
-        state.failed(f"the text of {errors.error_type(error)}", fault)
+        state.log_own_failure(f"the text of {errors.error_type(error)}", fault)
         return ""
 
 
@@ -212,12 +214,12 @@ def _began_here(run: Run, error: BaseException, at: int) -> bool:
     """
     origin = errors.origin(error)
     parent = run.parent
-    beside = () if parent is None or parent.seen is None else parent.seen
-    passed_on = any(seen == origin for seen, _ in run.seen or ()) or any(
+    beside = () if parent is None or parent.passed_exceptions is None else parent.passed_exceptions
+    passed_on = any(seen == origin for seen, _ in run.passed_exceptions or ()) or any(
         seen == origin and ended > run.started for seen, ended in beside
     )
     # A hidden run leaves the event to be written further up.
     if parent is not None and (passed_on or run.span.is_recording()):
-        parent.seen = parent.seen or deque(maxlen=_SEEN)
-        parent.seen.append((origin, at))
+        parent.passed_exceptions = parent.passed_exceptions or deque(maxlen=_SEEN)
+        parent.passed_exceptions.append((origin, at))
     return not passed_on

@@ -17,7 +17,7 @@ from callspan import semconv
 from callspan.core import errors, skip, spans
 from callspan.core.identity import Identity
 from callspan.core.keys import RUN
-from callspan.core.operations import Kind, Subscriber
+from callspan.core.operations import Operation, Subscriber
 from callspan.core.text import safe_name
 from callspan.core.usage import NO_TOKENS, TokenCounts, Totals, completed
 
@@ -75,15 +75,53 @@ class Run:
     """
 
     __slots__ = (
-        "__weakref__", "active", "agent", "ancestors", "answer", "arguments", "closed", "content", "context",
-        "conversation", "ended", "ended_at", "error", "extra", "first_chunk", "given", "id", "identity", "inputs",
-        "into", "key", "metadata", "name", "outcome", "outputs", "outside", "parent_id", "parent_ref", "partial",
-        "rare", "ref", "row", "serialized", "span", "started", "streamed", "subject", "subscribers", "sums", "tags",
-        "top", "totals", "who",
+        "__weakref__",
+        "active",
+        "agent",
+        "ancestors",
+        "answer",
+        "arguments",
+        "closed",
+        "content",
+        "context",
+        "conversation",
+        "ended",
+        "ended_at",
+        "error",
+        "extra",
+        "first_chunk",
+        "given",
+        "has_totals",
+        "id",
+        "identity",
+        "inputs",
+        "key",
+        "metadata",
+        "name",
+        "outcome",
+        "outputs",
+        "outside",
+        "parent_id",
+        "parent_ref",
+        "partial",
+        "rare",
+        "ref",
+        "row",
+        "serialized",
+        "span",
+        "started",
+        "streamed",
+        "subject",
+        "subscribers",
+        "tags",
+        "top",
+        "totals",
+        "totals_parent",
+        "who",
     )  # fmt: skip
 
     active: Telemetry  # the settings and tracer when it started
-    row: Kind
+    row: Operation
     span: Span  # not recording if sampled out or hidden
     identity: Mapping[str, AttributeValue]  # the attributes that the sampler saw
     rare: dict[str, Any] | None  # the values of the attributes below that are set
@@ -95,27 +133,27 @@ class Run:
     extra_at_end: Rare[Mapping[str, Any]] = Rare({})  # the other keywords of the end event
     # Listeners: who was not interested; who is the provider's own span processor, and who is notified of the span
     # beside those; what hooks noted, what one of them stopped the run with, and which events LangGraph reported.
-    declined: Rare[tuple[Subscriber, ...]] = Rare(())
-    by_sdk: Rare[Sequence[Subscriber]] = Rare(())
-    spanning: Rare[tuple[Subscriber, ...]] = Rare(())
+    not_interested: Rare[tuple[Subscriber, ...]] = Rare(())
+    sdk_callbacks: Rare[Sequence[Subscriber]] = Rare(())
+    span_processors: Rare[tuple[Subscriber, ...]] = Rare(())
     notes: Rare[dict[Any, Any] | None] = Rare(None)
     stopper: Rare[BaseException | None] = Rare(None)
-    told: Rare[tuple[str, ...]] = Rare(())
+    seen_events: Rare[tuple[str, ...]] = Rare(())
     # Other instrumentations of the same call: the record that they share with us, whether theirs is the outer span,
     # what they counted; what the provider reported and the integration leaves out of its answer.
     is_foreign = Rare(False)
     shared: Rare[Any] = Rare(None)
     watched = Rare(False)
-    learned: Rare[TokenCounts | None] = Rare(None)
+    nested_usage: Rare[TokenCounts | None] = Rare(None)
     beside: Rare[Mapping[str, Any] | None] = Rare(None)
     # Runs inside: whether a model counted its tokens, whether one was cancelled, what a parser makes of an answer, what
     # was tried in vain, what they wait for, the exceptions that they passed on, the streams that somebody reads.
-    counted = Rare(False)
+    usage_counted = Rare(False)
     disturbed = Rare(False)
-    wanted: Rare[Any] = Rare(None)
+    wanted_schema: Rare[Any] = Rare(None)
     failures: Rare[Any] = Rare(None)
     paused: Rare[tuple[Any, ...] | None] = Rare(None)
-    seen: Rare[deque[tuple[errors.Origin, int]] | None] = Rare(None)
+    passed_exceptions: Rare[deque[tuple[errors.Origin, int]] | None] = Rare(None)
     streams: Rare[list[weakref.ref[Run]] | None] = Rare(None)
     reader: Rare[weakref.ref[Any] | int | None] = Rare(None)  # of a stream: the task or thread that reads it
 
@@ -146,7 +184,7 @@ class Run:
         self.ancestors: tuple[Any, ...] = ()
         self.subscribers: tuple[Subscriber, ...] = ()
         # Whether its end has begun, and whether that is over; whether it has totals, is streamed, has no run above.
-        self.ended = self.closed = self.sums = self.streamed = self.top = False
+        self.ended = self.closed = self.has_totals = self.streamed = self.top = False
         # Around it: the run above, session and user, the agent, the conversation, the totals that it adds to, the
         # object whose frame opened it, the keywords of that frame, and the context that this frame restores.
         self.parent_ref: weakref.ref[Run] | None
@@ -154,13 +192,13 @@ class Run:
         self.agent: str | None
         self.conversation: str | None
         self.given: Any  # the ids in `configurable` of its config
-        self.into: Totals | None
+        self.totals_parent: Totals | None
         self.subject: Any
         self.arguments: Mapping[str, Any] | None
         self.context: Context | None
         self.outside: Context | None
-        self.parent_ref = self.who = self.agent = self.conversation = self.given = self.into = self.subject = None
-        self.arguments = self.context = self.outside = None
+        self.parent_ref = self.who = self.agent = self.conversation = self.given = self.totals_parent = None
+        self.subject = self.arguments = self.context = self.outside = None
         self.partial: Callable[[], Any] | None = None  # returns the answer so far of a call without a result
         # How it ended, and its result, also taken apart; when its first chunk came; the totals of the runs inside.
         self.outcome: str | None
@@ -231,7 +269,7 @@ class Run:
         if answer is None and self.outputs is not None:
             answer = self.taken_apart(self.outputs)
         found = None if answer is None else spans.attempt("a usage", self.row.tokens, answer)
-        return completed(found, self.learned) or NO_TOKENS
+        return completed(found, self.nested_usage) or NO_TOKENS
 
     def taken_apart(self, outputs: Any) -> Any:
         """Return what LangChain reported as the result as the tables of attributes read it, or None.

@@ -58,4 +58,4 @@ def checked_result(run: Any, result: Any) -> Any:
         why = "that can be done in a start hook only, and not in streams of version 3"
     else:
         return run.row.made(run, result)
-    raise TypeError(f"the {run.row.word} run {run.name!r} cannot be skipped: {why}")
+    raise TypeError(f"the {run.row.span_prefix} run {run.name!r} cannot be skipped: {why}")

@@ -112,7 +112,7 @@ def read(table: Table, subject: Any, values: dict[str, AttributeValue] | None = 
             elif (safe := _held(value, _safe_text)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
-            state.failed(f"the attribute {name}", error)
+            state.log_own_failure(f"the attribute {name}", error)
     return values
 
 
@@ -147,7 +147,7 @@ def attempt(what: str, ours: Callable[..., _Value], *args: Any) -> _Value | None
     try:
         return ours(*args)
     except Exception as error:  # noqa: BLE001 - the user's objects: they cost only what they would have returned
-        state.failed(what, error)
+        state.log_own_failure(what, error)
         return None
 
 

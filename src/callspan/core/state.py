@@ -62,7 +62,7 @@ class Telemetry:
         content: Writes the content of messages.
         meters: Makes the instruments; None: nothing is measured.
         logged: What was logged already: each thing is logged once.
-        visible: The highest `Kind.depth` that gets a span.
+        visible: The highest `Operation.depth` that gets a span.
         roots: What is known of runs without a run above.
         provider: The provider that was given; None: the global one.
         logger: Writes events.
@@ -108,24 +108,24 @@ _last: Telemetry | None = None  # what was put in force last: calls that are und
 _logged: set[str] = set()  # while nothing is instrumented: a provider's callbacks receive spans of others even then
 
 
-def current() -> Telemetry:
+def active() -> Telemetry:
     """Return what is in force, or what was last, for the calls that are under way after `uninstrument()`.
 
     Raises:
         RuntimeError: Nothing was ever instrumented.
     """
-    inforce = _current or _last
-    if inforce is None:
+    active = _current or _last
+    if active is None:
         raise RuntimeError("callspan is not instrumented")
-    return inforce
+    return active
 
 
-def is_current(inforce: Telemetry) -> bool:
+def is_current(active: Telemetry) -> bool:
     """Return whether this is still in force: another thread may call `uninstrument()` at any time."""
-    return inforce is _current
+    return active is _current
 
 
-def is_inforce() -> bool:
+def is_active() -> bool:
     """Return whether anything is instrumented."""
     return _current is not None
 
@@ -142,11 +142,11 @@ def provider() -> TracerProvider | None:
 
 def instruments() -> Instruments | None:
     """Return what measures; None as long as nobody does."""
-    inforce = _current or _last
-    return None if inforce is None or inforce.meters is None else inforce.meters.instruments()
+    active = _current or _last
+    return None if active is None or active.meters is None else active.meters.instruments()
 
 
-def put(telemetry: Telemetry | None) -> None:
+def activate(telemetry: Telemetry | None) -> None:
     """Put this in force; None: nothing is, and `current` returns the last one to calls that are under way."""
     global _current, _last
     if telemetry is not None:
@@ -160,7 +160,7 @@ def denied_keys() -> frozenset[str]:
     return USUAL if _current is None else _current.denied
 
 
-def once(what: str) -> bool:
+def first_time(what: str) -> bool:
     """Return whether this is the first time, so that it is logged once."""
     logged = _logged if _current is None else _current.logged
     if what in logged:
@@ -169,7 +169,7 @@ def once(what: str) -> bool:
     return True
 
 
-def failed(where: str, error: BaseException) -> None:
+def log_own_failure(where: str, error: BaseException) -> None:
     """Log a failure of our own once per place; in strict mode it raises.
 
     Call it from an `except` block: the user's call goes on after it. What a signal handler raised is let out.
@@ -178,16 +178,16 @@ def failed(where: str, error: BaseException) -> None:
         raise error
     if _current is not None and _current.settings.strict:
         raise error
-    if once(f"failed {where}"):
+    if first_time(f"failed {where}"):
         _log.warning("callspan failed in %s; the call goes on without it", where, exc_info=error)
 
 
-def refused(what: str, error: BaseException) -> None:
+def log_sdk_failure(what: str, error: BaseException) -> None:
     """Log once that somebody else's part of OpenTelemetry raised: a processor, a sampler, an exporter.
 
     What a signal handler raised is let out.
     """
     if is_from_handler(error):
         raise error
-    if once(f"refused {what}"):
+    if first_time(f"refused {what}"):
         _log.warning("OpenTelemetry failed to %s; the call goes on without it", what, exc_info=error)

@@ -33,7 +33,7 @@ def price_of(given: str | None) -> Price | None:
         return None
 
     def price(*call: Any) -> float | None:
-        known = own or (state.current().settings.prices if state.is_inforce() else None)
+        known = own or (state.active().settings.prices if state.is_active() else None)
         return None if known is None else spans.attempt("a price", known, *call)
 
     return price
@@ -65,7 +65,7 @@ def billed(callback: object, run: Run) -> UsageRecord | None:
     """
     if run.kind not in BILLED:
         return None
-    if (callback, "billed") in run.state or (run.is_foreign and run.counted) or was_stopped_before(run):
+    if (callback, "billed") in run.state or (run.is_foreign and run.usage_counted) or was_stopped_before(run):
         return None
     found = record_of(run)
     around = list(models_around(run))

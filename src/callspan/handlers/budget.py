@@ -207,7 +207,7 @@ class Budget(Callback):
 
     def _stop(self, limit: str, account: Account, now: int, run: Run, key: Any, *, begun: bool) -> OverBudget:
         used = account.used(now)
-        call = f"{run.row.word} {run.model or run.name}"
+        call = f"{run.row.span_prefix} {run.model or run.name}"
         allowed = dict(self.limits.given())[limit]
         return OverBudget(limit, allowed, used[limit], self._left(account, now), call, begun=begun, key=key)
 
@@ -218,11 +218,11 @@ class Budget(Callback):
 
 def _warn_of_no_price(run: Run, found: UsageRecord) -> None:
     if not found.is_whole:
-        if state.once("a budget with half a bill"):
+        if state.first_time("a budget with half a bill"):
             _log.warning(
                 "a budget of cost counts a call as nothing that reports only a part of its tokens (%s)", run.model
             )
-    elif state.once("a budget without a price"):
+    elif state.first_time("a budget without a price"):
         _log.warning("a budget of cost counts what has no price as nothing: give it `prices` (%s)", run.model)
 
 

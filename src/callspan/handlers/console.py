@@ -86,7 +86,7 @@ def _is_unrecorded(run: Run) -> bool:
     """Tell whether a run has no span that is recorded, though it is none of those that are hidden."""
     if run.is_foreign or run.watched or run.span.is_recording():
         return False
-    return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > state.current().visible)
+    return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > state.active().visible)
 
 
 _numbers = itertools.count(1)
@@ -99,7 +99,7 @@ def _shown(run: Run, above: Any) -> Any:
     return SimpleNamespace(
         context=SpanContext(number if above is None else above.context.trace_id, number, is_remote=False),
         parent=None if above is None else above.context,
-        name=row.word if target is None else f"{row.word} {target}",
+        name=row.span_prefix if target is None else f"{row.span_prefix} {target}",
         start_time=run.started,
         end_time=None,
         attributes={**run.identity, **spans.read(row.start, run)},

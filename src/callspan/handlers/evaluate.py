@@ -134,7 +134,7 @@ class Evaluate(Callback):
             self._tell(run, Evaluation(name, score, None, run.id, run.name), said)
 
     def _failed(self, run: Run, name: str, error: Exception) -> None:
-        if state.once(f"scorer {name}"):
+        if state.first_time(f"scorer {name}"):
             _log.warning("the scorer %s failed; the others score", name, exc_info=error)
         kind = errors.error_type(error)
         self._tell(run, Evaluation(name, None, kind, run.id, run.name), {semconv.ERROR_TYPE: kind})

@@ -82,7 +82,7 @@ class Logs(Callback):
 def _line(run: Run) -> str:
     """Write one line: names and errors without secrets, as on spans, and without anything that would end it."""
     name = run.model or safe_name(run.name)
-    words = [run.row.word, name or "", run.outcome or "", f"{run.duration or 0:.3f}s"]
+    words = [run.row.span_prefix, name or "", run.outcome or "", f"{run.duration or 0:.3f}s"]
     used = run.usage
     if used.input_tokens is not None or used.output_tokens is not None:
         words.append(f"{used.input_tokens or 0}+{used.output_tokens or 0} tokens")

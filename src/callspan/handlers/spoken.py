@@ -17,10 +17,11 @@ def said_in(run: Run) -> dict[str, Any]:
         run: The run, which has ended. With content off, here or in its block, and of other instrumentations' calls it
             is nothing.
     """
-    if run.is_foreign or not state.is_inforce() or content.mode(run.context) == content.NO_CONTENT:
+    if run.is_foreign or not state.is_active() or content.mode(run.context) == content.NO_CONTENT:
         return {}
-    found = {**content.read_fields(run.row.asked, run), **content.read_fields(run.row.answered, run, run.outputs)}
-    limit = state.current().settings.content_limit
+    asked = content.read_fields(run.row.input_content, run)
+    found = {**asked, **content.read_fields(run.row.output_content, run, run.outputs)}
+    limit = state.active().settings.content_limit
     return {name: within(value, limit) for name, value in found.items()}
 
 

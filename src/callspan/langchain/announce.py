@@ -14,7 +14,7 @@ from callspan.core.context import put
 from callspan.core.dispatch import Notification, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
 from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, notify_of_span, start_run
-from callspan.core.operations import Kind, SpanLink, Subscriber
+from callspan.core.operations import Operation, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
@@ -50,7 +50,7 @@ HIDDEN_TAG = "langsmith:hidden"
 Hook = Callable[..., Notification | None]
 
 
-def kind_of_chain(run: Run) -> Kind:
+def kind_of_chain(run: Run) -> Operation:
     """Return the operation of a run among those that LangChain calls chains."""
     run_type = run.extra.get("run_type")
     if run_type == "llm":
@@ -63,7 +63,7 @@ def kind_of_chain(run: Run) -> Kind:
 
 
 def _begin(
-    run: Run, manager: Any, run_manager: Any, current: Context, kind: Kind | None, config: Any
+    run: Run, manager: Any, run_manager: Any, current: Context, kind: Operation | None, config: Any
 ) -> tuple[Run, list[Subscriber] | None]:
     """Start the run that was announced, or return the one that was announced before.
 
@@ -80,7 +80,7 @@ def _begin(
             return before, _take_over(before, run_manager, manager, current)
     parent = current if run.parent_id is None else parent_context(run.parent_id, current)
     above: Any = parent.get(RUN)
-    active = run.active = state.current()
+    active = run.active = state.active()
     if above is None and not active.roots.are_checked:
         active.roots.are_checked = True
         others.warn_of_others(type(manager))
@@ -117,7 +117,7 @@ def _take_over(run: Run, run_manager: Any, manager: Any, parent: Context) -> lis
     return lifted
 
 
-def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
+def one_started(name: str, inputs_name: str, kind: Operation | None) -> Hook:
     """Return the hook of a start method that announces one run; of chains each has its own operation."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Notification | None:
@@ -148,7 +148,7 @@ def one_started(name: str, inputs_name: str, kind: Kind | None) -> Hook:
     return hook
 
 
-def many_started(kind: Kind, inputs_name: str) -> Hook:
+def many_started(kind: Operation, inputs_name: str) -> Hook:
     """Return the hook of a start method that announces a run for each prompt: siblings, none inside another."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Notification | None:

@@ -12,7 +12,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.core.run import Run
 from callspan.core.spans import attribute_texts
 from callspan.core.text import name_without_ids, safe_name
@@ -174,31 +174,31 @@ def _goto(output: Any) -> list[str] | None:
     return found or None
 
 
-CHAIN = Kind(
+CHAIN = Operation(
     name="chain",
-    word="chain",
+    span_prefix="chain",
     span_kind=SpanKind.INTERNAL,
     depth=2,
     target=None,
     start=(("*", _chain_attributes),),
-    asked=CHAIN_ASKED,
-    answered=CHAIN_ANSWERED,
+    input_content=CHAIN_ASKED,
+    output_content=CHAIN_ANSWERED,
 )
 
 WORKFLOW = replace(
     CHAIN,
-    word=semconv.INVOKE_WORKFLOW,
+    span_prefix=semconv.INVOKE_WORKFLOW,
     depth=0,
     target=semconv.WORKFLOW_NAME,
     identity=(("*", _workflow_identity),),
     operation=semconv.INVOKE_WORKFLOW,
-    asked=ROOT_ASKED,
-    answered=ROOT_ANSWERED,
+    input_content=ROOT_ASKED,
+    output_content=ROOT_ANSWERED,
 )
 
 AGENT = replace(
     WORKFLOW,
-    word=semconv.INVOKE_AGENT,
+    span_prefix=semconv.INVOKE_AGENT,
     target=semconv.AGENT_NAME,
     identity=(("*", _agent_identity),),
     start=(("*", _agent_attributes),),
@@ -206,12 +206,12 @@ AGENT = replace(
     operation=semconv.INVOKE_AGENT,
 )
 
-NODE: Kind = replace(
+NODE: Operation = replace(
     CHAIN,
-    word="node",
+    span_prefix="node",
     depth=1,
     start=(("*", _node_attributes),),
     end=((semconv.GRAPH_GOTO, _goto),),
-    asked=(),
-    answered=NODE_ANSWERED,
+    input_content=(),
+    output_content=NODE_ANSWERED,
 )

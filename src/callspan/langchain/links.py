@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 
 from callspan import semconv
 from callspan.core.errors import ToolError
-from callspan.core.operations import Kind, SpanLink
+from callspan.core.operations import Operation, SpanLink
 from callspan.core.run import ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.usage import MODEL_CALLS, TOOL_CALLS
 from callspan.langchain.announcement import checkpoint_ns, tool_call_id
@@ -61,7 +61,7 @@ tool_calls: Newest[SpanContext] = Newest(_REMEMBERED)
 paused_graphs: Newest[tuple[SpanContext, int]] = Newest(_REMEMBERED)
 
 
-def links_of(run: Run, kind: Kind, above: Run | None, parent: Context) -> list[SpanLink]:
+def links_of(run: Run, kind: Operation, above: Run | None, parent: Context) -> list[SpanLink]:
     """Return links to the runs that this one, which is about to start in the context `parent`, answers."""
     found: list[SpanLink] = []
     if tool_calls and kind.calls == TOOL_CALLS and (call := tool_call_id(run)) is not None:
@@ -79,7 +79,7 @@ def links_of(run: Run, kind: Kind, above: Run | None, parent: Context) -> list[S
     return found
 
 
-def _after_failure(run: Run, kind: Kind, above: Run) -> Iterator[SpanLink]:
+def _after_failure(run: Run, kind: Operation, above: Run) -> Iterator[SpanLink]:
     failures: Newest[_Failure] = above.failures
     failure: _Failure | None
     if has_tag(run, "retry:attempt:"):
@@ -101,7 +101,7 @@ def _after_failure(run: Run, kind: Kind, above: Run) -> Iterator[SpanLink]:
         yield SpanLink(semconv.INSTEAD_OF, failure.span)
 
 
-def _attempted(run: Run, kind: Kind) -> Hashable:
+def _attempted(run: Run, kind: Operation) -> Hashable:
     """Return a key for what a run tries to do, so that another attempt at the same is found; None if nothing tells.
 
     A node is one task of its graph, a tool answers one call, and a model is asked the same again.

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core.operations import Kind, Table
+from callspan.core.operations import Operation, Table
 from callspan.core.run import Run
 from callspan.core.spans import attempt
 from callspan.core.text import safe_name
@@ -57,13 +57,13 @@ def _table(operation: str) -> Table:
     return ((semconv.OPERATION, operation), ("*", _identity), ("*", server))
 
 
-CHAT = Kind(
+CHAT = Operation(
     name="llm",
     operation=semconv.CHAT,
     calls=MODEL_CALLS,
     tokens=counts,
     tier=requested_tier,
-    word=semconv.CHAT,
+    span_prefix=semconv.CHAT,
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.REQUEST_MODEL,
@@ -80,17 +80,17 @@ CHAT = Kind(
     messages=_messages,
     message=_message,
     made=chat_result,
-    asked=MODEL_ASKED,
-    answered=MODEL_ANSWERED,
+    input_content=MODEL_ASKED,
+    output_content=MODEL_ANSWERED,
 )
 
 TEXT_COMPLETION = replace(
     CHAT,
     operation=semconv.TEXT_COMPLETION,
-    word=semconv.TEXT_COMPLETION,
+    span_prefix=semconv.TEXT_COMPLETION,
     identity=_table(semconv.TEXT_COMPLETION),
     made=None,
 )
 
 # A model call that LangChain announces as a chain (core 1.8); its output carries the usage itself
-DECISION = replace(CHAT, made=None, answer=decision, asked=CHAIN_ASKED, answered=CHAIN_ANSWERED)
+DECISION = replace(CHAT, made=None, answer=decision, input_content=CHAIN_ASKED, output_content=CHAIN_ANSWERED)

@@ -33,7 +33,7 @@ _seen: WeakSet[type] = WeakSet()  # classes of handlers
 
 def warn_of_others(manager: type) -> None:
     """Warn of other instrumentations at the first run, when all are in place; they wrap the callback manager."""
-    if state.once("others") and (names := _active(manager)):
+    if state.first_time("others") and (names := _active(manager)):
         _log.warning(
             "another LangChain instrumentation is active (%s): each call will have two spans. "
             "Switch one off, for example with OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=langchain",
@@ -79,7 +79,7 @@ def _check(handler: Any, manager: type | None) -> None:
     if problem is None or (manager is not None and any(cls.__module__.startswith(name) for name in _active(manager))):
         return
     name = f"{cls.__module__}.{cls.__qualname__}"
-    if state.once(f"handler {name}"):
+    if state.first_time(f"handler {name}"):
         _log.warning("%s (%s) %s", problem[0], name, problem[1])
 
 

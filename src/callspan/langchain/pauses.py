@@ -69,7 +69,7 @@ def graph_paused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification 
     if run is None:
         return None
     run.paused = run.paused or ()
-    run.told = (*run.told, INTERRUPT.hook)
+    run.seen_events = (*run.seen_events, INTERRUPT.hook)
     return happened(INTERRUPT, run, event)
 
 
@@ -116,7 +116,7 @@ def write_pause(run: Run, error: BaseException | None) -> GraphEvent | None:
         run: The run that is about to end, as paused.
         error: What ended it: graphs inside of others raise their interrupt.
     """
-    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.told or outcome_of(error) == PAUSED:
+    if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.seen_events or outcome_of(error) == PAUSED:
         return None
     if error is not None and (not is_graph(run.subject) or checkpoint_ns(run)):
         return None  # left or cancelled: of nested graphs the outermost reports it

@@ -252,16 +252,16 @@ def expect_schema(run: Run) -> None:
         return
     wanted, around = WantedSchema(name), run.parent
     while around is not None:
-        around.wanted = wanted
+        around.wanted_schema = wanted
         around = around.parent if around.row is CHAIN else None
 
 
 def write_parsed(run: Run, outputs: Any, outcome: str) -> None:
     """Write on the span of a parser, which ends with this outcome, whether it could read the model's answer."""
     around = run.parent
-    while around is not None and around.wanted is None:
+    while around is not None and around.wanted_schema is None:
         around = around.parent if around.row is CHAIN else None
-    wanted = None if around is None else around.wanted
+    wanted = None if around is None else around.wanted_schema
     if wanted is None or wanted.read or outcome not in (OK, ERROR) or not _is_parser(run, outputs):
         return
     wanted.read = True

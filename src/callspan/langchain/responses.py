@@ -253,7 +253,7 @@ def explain_missing_usage(model: object, answer: Answer) -> None:
         return
     used = counts(answer)
     name = type(model).__name__
-    if used.input_tokens is None and used.output_tokens is None and state.once(f"no usage in streams of {name}"):
+    if used.input_tokens is None and used.output_tokens is None and state.first_time(f"no usage in streams of {name}"):
         _log.warning("%s streams without token counts: ask for them with stream_usage=True", name)
 
 

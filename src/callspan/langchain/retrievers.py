@@ -11,7 +11,7 @@ from opentelemetry.util.types import AttributeValue
 from callspan import semconv
 from callspan.capture.content import ContentField
 from callspan.capture.serialize import plain
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.core.patching import Undo
 from callspan.core.run import Run
 from callspan.core.text import safe_name
@@ -40,17 +40,17 @@ def _attributes(run: Run) -> dict[str, AttributeValue]:
     return found
 
 
-RETRIEVER = Kind(
+RETRIEVER = Operation(
     name="retriever",
-    word=semconv.RETRIEVAL,
+    span_prefix=semconv.RETRIEVAL,
     span_kind=SpanKind.CLIENT,
     depth=0,
     target=semconv.DATA_SOURCE_ID,
     identity=(("*", _identity),),
     operation=semconv.RETRIEVAL,
     made=documents,
-    asked=RETRIEVER_ASKED,
-    answered=RETRIEVER_ANSWERED,
+    input_content=RETRIEVER_ASKED,
+    output_content=RETRIEVER_ANSWERED,
     start=(("*", _attributes),),
 )
 
@@ -73,9 +73,9 @@ def _count(documents: Any) -> int | None:
 
 
 # The conventions have no operation for it, so it is not measured; callbacks receive it as a retriever.
-RERANKER = Kind(
+RERANKER = Operation(
     name="retriever",
-    word="rerank",
+    span_prefix="rerank",
     span_kind=SpanKind.INTERNAL,
     depth=0,
     target=None,
@@ -87,8 +87,8 @@ RERANKER = Kind(
         (semconv.RERANK_GIVEN, lambda run: _count(run.inputs["documents"])),
     ),
     end=((semconv.RERANK_KEPT, _count),),
-    asked=(ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
-    answered=RETRIEVER_ANSWERED,
+    input_content=(ContentField(semconv.QUERY_TEXT, "query", lambda run, outputs: plain(run.inputs["query"])),),
+    output_content=RETRIEVER_ANSWERED,
 )
 
 

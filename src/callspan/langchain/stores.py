@@ -65,7 +65,7 @@ def _task_ensured(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     put = queue.put_nowait
 
     def put_nowait(item: Any) -> None:
-        if state.is_inforce() and (here := get_current()):
+        if state.is_active() and (here := get_current()):
             callers.append((ref(item[0]), item[1], here))
         put(item)
 

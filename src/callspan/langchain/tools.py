@@ -6,7 +6,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.core.run import Run
 from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import NAME_LIMIT, safe_name, safe_text, short_texts
@@ -41,16 +41,16 @@ def _attributes(run: Run) -> dict[str, AttributeValue]:
     return found
 
 
-TOOL = Kind(
+TOOL = Operation(
     name="tool",
-    word=semconv.EXECUTE_TOOL,
+    span_prefix=semconv.EXECUTE_TOOL,
     span_kind=SpanKind.INTERNAL,
     depth=0,
     target=semconv.TOOL_NAME,
     identity=(("*", _identity),),
     start=(("*", _attributes),),
-    asked=TOOL_ASKED,
-    answered=TOOL_ANSWERED,
+    input_content=TOOL_ASKED,
+    output_content=TOOL_ANSWERED,
     calls=TOOL_CALLS,
     made=tool_output,
     operation=semconv.EXECUTE_TOOL,

@@ -17,7 +17,7 @@ from callspan.core.dispatch import Notification, subscribe, subscriptions
 from callspan.core.frames import Frame
 from callspan.core.keys import RUN, STARTING_RUN
 from callspan.core.lifecycle import NOTHING, announce, end_run, notify_of_span, start_run
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
@@ -80,7 +80,7 @@ class TracedCall(Frame):
     def __init__(
         self,
         name: str,
-        row: Kind,
+        row: Operation,
         *,
         subject: Any = None,
         inputs: Any = None,
@@ -104,7 +104,7 @@ class TracedCall(Frame):
         self.owner.run = run  # a body that is dropped in its middle drops us, and nobody reports its end
         run.subject = self.subject
         inherit(run, above, current, current)
-        run.active = state.current()
+        run.active = state.active()
         start_run(run, self.row, current, above=above)
         if self.callbacks is not None:
             self._subscribe(run, current)
@@ -170,9 +170,9 @@ def _request(run: Run) -> Mapping[str, object]:
     }
 
 
-EMBEDDINGS = Kind(
+EMBEDDINGS = Operation(
     name="embedding",
-    word=semconv.EMBEDDINGS,
+    span_prefix=semconv.EMBEDDINGS,
     operation=semconv.EMBEDDINGS,
     span_kind=SpanKind.CLIENT,
     depth=0,

@@ -14,7 +14,7 @@ from callspan.core import state
 from callspan.core.context import current, reset
 from callspan.core.frames import PatchGuard
 from callspan.core.keys import RUN
-from callspan.core.operations import Kind
+from callspan.core.operations import Operation
 from callspan.core.patching import wrap_function
 from callspan.core.run import Run
 from callspan.core.text import safe_name
@@ -25,7 +25,7 @@ from callspan.langchain.unannounced import TracedCall
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # A workflow whose name the program gave: none of those that LangChain makes up.
-NAMED: Kind = replace(
+NAMED: Operation = replace(
     WORKFLOW,
     identity=((semconv.OPERATION, semconv.INVOKE_WORKFLOW), (semconv.WORKFLOW_NAME, lambda run: safe_name(run.name))),
 )
@@ -126,7 +126,7 @@ class workflow:  # noqa: N801 - used as a function
             await pending
 
     def _frame(self) -> TracedCall | None:
-        if not state.is_inforce():
+        if not state.is_active():
             return None
         return TracedCall(self._name, NAMED, metadata=self._metadata, tags=self._tags)
 

@@ -134,9 +134,9 @@ class EarlyProvider(trace.ProxyTracerProvider):
 
     def _keep_ours(self) -> None:
         """Make our own spans with the early provider: that of the program's takes no processors."""
-        if state.is_inforce():
+        if state.is_active():
             tracer = self.real.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-            state.put(replace(state.current(), tracer=tracer, provider=self.real))
+            state.activate(replace(state.active(), tracer=tracer, provider=self.real))
 
     def renew(self) -> None:
         """Make the SDK's provider as OpenTelemetry's variables ask for it; again, if the program has changed them.

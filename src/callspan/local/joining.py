@@ -62,9 +62,9 @@ def _put_in_force(provider: TracerProvider) -> None:
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
         trace.set_tracer_provider(provider)
         return
-    inforce = state.current()
+    inforce = state.active()
     tracer = provider.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-    state.put(replace(inforce, tracer=tracer, provider=provider))
+    state.activate(replace(inforce, tracer=tracer, provider=provider))
 
 
 def configured(joined: Joined) -> Any:

@@ -81,7 +81,7 @@ class Live(SpanProcessor):
         try:
             note(span)
         except Exception as error:  # noqa: BLE001 - what is shown is never in the way of the program
-            state.failed("showing a span", error)
+            state.log_own_failure("showing a span", error)
 
     def _start(self, span: ReadableSpan) -> None:
         raw = raw_of(span)

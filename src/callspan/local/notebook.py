@@ -96,7 +96,7 @@ def show(last: int = 1, *, height: int = 480) -> None:
     """
     if last < 1:
         raise ValueError(f"last={last!r} is not allowed: how many runs, at least 1")
-    if not state.is_inforce():
+    if not state.is_active():
         raise RuntimeError("callspan is not instrumented: call callspan.instrument() before what is to be shown")
     kept_before = bool(_kept)
     keep()

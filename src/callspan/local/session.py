@@ -86,7 +86,7 @@ class Session:
             share(self._screen)
         self._early.install()
         instrument()
-        self._unasked = state.current() if self._plan.content and state.is_inforce() else None
+        self._unasked = state.active() if self._plan.content and state.is_active() else None
         state.first_run.prepare = self.bind
         atexit.register(self.leave)
         self._file.call_when_begun(on_termination(self._terminate, self._plan.timeout, self._is_busy))
@@ -132,7 +132,7 @@ class Session:
 
     def _is_unasked(self) -> bool:
         """Return whether nobody has spoken of content: neither a variable nor the program."""
-        return self._unasked is not None and state.current().settings is self._unasked.settings
+        return self._unasked is not None and state.active().settings is self._unasked.settings
 
     def _when_joined(self) -> None:
         """Write no more content once spans go where the program sends them: nobody has asked for it there."""
@@ -241,19 +241,19 @@ def instrument() -> None:
 def turn_content_on() -> None:
     """Have spans say what was said: nobody has spoken of it, and they stay on this machine."""
     os.environ[CONTENT] = _ON  # other instrumentations read it too
-    inforce = state.current()
+    inforce = state.active()
     _unasked_for.append(replace(inforce.settings, content=_ON))
-    state.put(replace(inforce, settings=_unasked_for[-1]))
+    state.activate(replace(inforce, settings=_unasked_for[-1]))
 
 
 def turn_content_off() -> bool:
     """Undo `turn_content_on`; returns whether there was anything to undo."""
-    if not _unasked_for or not state.is_inforce() or state.current().settings is not _unasked_for[-1]:
+    if not _unasked_for or not state.is_active() or state.active().settings is not _unasked_for[-1]:
         return False
     if os.environ.get(CONTENT) == _ON:
         del os.environ[CONTENT]
-    inforce = state.current()
-    state.put(replace(inforce, settings=replace(_unasked_for.pop(), content="no_content")))
+    inforce = state.active()
+    state.activate(replace(inforce, settings=replace(_unasked_for.pop(), content="no_content")))
     return True
 
 
@@ -266,7 +266,7 @@ WITH_THEM = f" (the program has a place for spans of its own; {CONTENT}=span_onl
 
 def promise(file: TraceFile, joined: Joined, name: str, *, withheld: bool) -> str:
     """Return the first line: what is shown and saved, and where."""
-    content = state.current().settings.content in ("span_only", "span_and_event")
+    content = state.active().settings.content in ("span_only", "span_and_event")
     saved = f"cannot be saved in {name}: {file.why}" if file.why else f"saved in {name} on this machine"
     others = joined.programs is not None or (joined.providers and is_sent())
     if not content:

@@ -44,6 +44,6 @@ def _why_not_seen() -> str:
         return f"nothing is traced: {_DISABLED} is {os.environ[_DISABLED]!r}"
     if tuple(int(part) for part in found.split(".")[:2] if part.isdecimal()) < _OLDEST:
         return f"nothing is traced: langchain-core {found} is installed, and callspan needs 0.3 or newer"
-    if not state.is_inforce():
+    if not state.is_active():
         return "nothing was traced: callspan is not instrumented, or the program has called callspan.uninstrument()"
     return ""

@@ -236,7 +236,7 @@ def test_odd_tool_calls_cost_the_link_and_nothing_else(recording, monkeypatch):
     """What cannot be remembered is logged; the run ends as it did."""
     from callspan.core import state
 
-    inforce = state.current()
+    inforce = state.active()
     monkeypatch.setattr(state, "_current", replace(inforce, settings=replace(inforce.settings, strict=False)))
     odd = AIMessage("", response_metadata={"model_name": "m-1"})
     odd.tool_calls = [{"name": "look", "args": {}, "id": ["x"]}]  # type: ignore[list-item]

@@ -27,7 +27,7 @@ def main() -> None:
         instrument()
     broken = _imported()
     provider: Any = trace.get_tracer_provider()
-    settings = state.current().settings
+    settings = state.active().settings
     write_report(
         {
             "loaded": loaded,
