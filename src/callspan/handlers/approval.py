@@ -13,7 +13,7 @@ from callspan.callback.checks import texts
 from callspan.core.dispatch import Stop
 from callspan.core.run import Run
 from callspan.handlers.arguments import function
-from callspan.langchain.announcement import tool_call_id
+from callspan.langchain.runs import tool_call_id
 
 APPROVAL = "langchain.approval"
 """The event of a tool's span: somebody was asked."""

@@ -12,10 +12,10 @@ from callspan.core.dispatch import log_failure
 from callspan.core.errors import ToolError
 from callspan.core.lifecycle import ABANDONED, Unread
 from callspan.core.run import UNREPORTED, Run
-from callspan.langchain.announcement import NO_DICT
 from callspan.langchain.models import DECISION
 from callspan.langchain.others import warn_of_handlers
 from callspan.langchain.retrievers import RERANKER
+from callspan.langchain.runs import NO_DICT
 from callspan.langchain.workflows import NAMED
 
 Told = Coroutine[Any, Any, None] | None

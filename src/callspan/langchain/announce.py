@@ -20,7 +20,6 @@ from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.spans import attempt
 from callspan.core.usage import MODEL_CALLS
 from callspan.langchain import others, skip, streaming
-from callspan.langchain.announcement import announced, inherit, run_of, suppressed
 from callspan.langchain.callers import close_steps, half_read
 from callspan.langchain.chains import (
     AGENT,
@@ -43,6 +42,7 @@ from callspan.langchain.pauses import add_pause_hooks, add_resume_hooks, outcome
 from callspan.langchain.requests import expect_schema, write_agent_parsed, write_parsed
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
+from callspan.langchain.runs import inherit, run_from_manager, run_of, suppressed
 from callspan.langchain.tools import TOOL
 
 HIDDEN_TAG = "langsmith:hidden"
@@ -127,7 +127,7 @@ def one_started(name: str, inputs_name: str, kind: Operation | None) -> Hook:
         manager = args[0]
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
         inputs = args[2] if len(args) > 2 else kwargs.get(inputs_name)  # noqa: PLR2004 - manager, serialized, inputs
-        run = announced(manager, run_manager, serialized, inputs, kwargs, name)
+        run = run_from_manager(manager, run_manager, serialized, inputs, kwargs, name)
         waiting: Any = current.get(WAITING_FRAME)
         config = None
         if waiting is not None and not waiting.expects(name):
@@ -165,7 +165,7 @@ def many_started(kind: Operation, inputs_name: str) -> Hook:
         listens = False
         config = None if waiting is None else waiting.config
         for run_manager, given in zip(run_managers, inputs, strict=False):
-            run = announced(manager, run_manager, serialized, given, kwargs, "llm")
+            run = run_from_manager(manager, run_manager, serialized, given, kwargs, "llm")
             if waiting is not None:
                 run.subject = waiting.subject
             # A completion model's batch has a config for each.

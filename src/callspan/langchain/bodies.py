@@ -25,13 +25,13 @@ from callspan.core.lifecycle import end_run
 from callspan.core.registry import find, parent_context
 from callspan.core.run import CANCELLED, ERROR, UNREPORTED, Run
 from callspan.core.skip import SkipResult, SkipSignal
-from callspan.langchain.announcement import run_of, suppressed
 from callspan.langchain.callers import calling_config, is_started_by
 from callspan.langchain.chains import is_step
 from callspan.langchain.configurable import config_among
 from callspan.langchain.failures import given_up
 from callspan.langchain.partial import note_body, note_events, note_stream, of_result
 from callspan.langchain.pauses import outcome_of_run
+from callspan.langchain.runs import run_of, suppressed
 from callspan.langchain.skip import answer_of, skip_body
 
 

@@ -16,8 +16,8 @@ from callspan.core.operations import Operation
 from callspan.core.run import Run
 from callspan.core.spans import attribute_texts
 from callspan.core.text import name_without_ids, safe_name
-from callspan.langchain.announcement import base_attributes
 from callspan.langchain.content import CHAIN_ANSWERED, CHAIN_ASKED, NODE_ANSWERED, ROOT_ANSWERED, ROOT_ASKED
+from callspan.langchain.runs import base_attributes
 
 # Names that LangChain makes up from its own classes; a workflow has no name then.
 _MADE_UP = re.compile(

@@ -14,8 +14,8 @@ from callspan.core.registry import find
 from callspan.core.run import Run
 from callspan.core.spans import attempt, attributes_of
 from callspan.core.text import safe_name
-from callspan.langchain.announcement import run_of
 from callspan.langchain.content import value_of
+from callspan.langchain.runs import run_of
 
 _Attributes = Mapping[str, Any]
 

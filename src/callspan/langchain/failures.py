@@ -15,11 +15,11 @@ from callspan.core.keys import RUN
 from callspan.core.registry import open_now
 from callspan.core.report import write_exception
 from callspan.core.run import CANCELLED, CLOSED, ERROR, OK, PAUSED, Run
-from callspan.langchain.announcement import suppressed, task_id, tool_call_id
 from callspan.langchain.blocks import from_json
 from callspan.langchain.chains import NODE
 from callspan.langchain.content import fields_of, sort_of
 from callspan.langchain.links import remember_for_links
+from callspan.langchain.runs import suppressed, task_id, tool_call_id
 
 COMMAND, DRAINED = "command", "drained"
 

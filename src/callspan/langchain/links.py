@@ -19,8 +19,8 @@ from callspan.core.errors import ToolError
 from callspan.core.operations import Operation, SpanLink
 from callspan.core.run import ERROR, OK, PAUSED, SKIPPED, Run
 from callspan.core.usage import MODEL_CALLS, TOOL_CALLS
-from callspan.langchain.announcement import checkpoint_ns, tool_call_id
 from callspan.langchain.chains import has_tag, is_graph, is_resumed
+from callspan.langchain.runs import checkpoint_ns, tool_call_id
 
 _REMEMBERED = 4096  # tool calls, and paused graphs
 _FAILED = 256  # failed runs inside one run

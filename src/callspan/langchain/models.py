@@ -16,11 +16,11 @@ from callspan.core.run import Run
 from callspan.core.spans import attempt
 from callspan.core.text import safe_name
 from callspan.core.usage import MODEL_CALLS
-from callspan.langchain.announcement import ALWAYS
 from callspan.langchain.content import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 from callspan.langchain.providers import provider_of, server
 from callspan.langchain.requests import request, requested_tier, schema
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
+from callspan.langchain.runs import ALWAYS
 from callspan.langchain.skip import chat_result
 
 

@@ -15,12 +15,12 @@ from callspan.core.dispatch import HookCall, Notification, hook_calls
 from callspan.core.lifecycle import stopped_at_start
 from callspan.core.registry import find
 from callspan.core.run import CANCELLED, CLOSED, PAUSED, Run
-from callspan.langchain.announcement import checkpoint_ns
 from callspan.langchain.callers import is_event_stream
 from callspan.langchain.chains import AGENT, WORKFLOW, is_graph, is_resumed
 from callspan.langchain.content import sort_of, value_of
 from callspan.langchain.events import Event, happened, payload_of
 from callspan.langchain.failures import outcome_of
+from callspan.langchain.runs import checkpoint_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from callspan.core.patching import Undo
 from callspan.core.run import Run
 from callspan.core.text import safe_name
 from callspan.core.wrappers import wrap_body
-from callspan.langchain.announcement import base_attributes
 from callspan.langchain.content import RETRIEVER_ANSWERED, RETRIEVER_ASKED
+from callspan.langchain.runs import base_attributes
 from callspan.langchain.skip import documents
 from callspan.langchain.unannounced import TracedCall, model_of, watch_subclasses
 

@@ -16,7 +16,7 @@ from typing import Any
 from callspan.core.dispatch import Notification
 from callspan.core.run import Run
 from callspan.core.skip import SkipResult, SkipSignal
-from callspan.langchain.announcement import tool_call_id
+from callspan.langchain.runs import tool_call_id
 
 
 def offer(hooks: Notification, runs: Sequence[Run], *, unwinds: bool) -> None:

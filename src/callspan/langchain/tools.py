@@ -11,8 +11,8 @@ from callspan.core.run import Run
 from callspan.core.spans import TEXT_LIMIT
 from callspan.core.text import NAME_LIMIT, safe_name, safe_text, short_texts
 from callspan.core.usage import TOOL_CALLS
-from callspan.langchain.announcement import base_attributes, tool_call_id
 from callspan.langchain.content import TOOL_ANSWERED, TOOL_ASKED
+from callspan.langchain.runs import base_attributes, tool_call_id
 from callspan.langchain.skip import tool_output
 
 

@@ -22,9 +22,9 @@ from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner
 from callspan.core.run import Run
 from callspan.core.wrappers import WrapperFactory, wrap_body
-from callspan.langchain.announcement import base_attributes, inherit, suppressed
 from callspan.langchain.failures import outcome_of
 from callspan.langchain.providers import provider_of, server
+from callspan.langchain.runs import base_attributes, inherit, suppressed
 
 
 def watch_subclasses(base: Any, methods: Sequence[str], factory: WrapperFactory) -> Undo:

@@ -49,16 +49,12 @@ _SAID_ELSEWHERE = frozenset(
 )
 
 
-Announcement = Run
-"""A run as its callback manager announced it, before it is started: what the tables of attributes read."""
-
-
 def suppressed(current: Context) -> bool:
     """Return whether the user asked for no spans here (`suppress_instrumentation()`, by its two keys)."""
     return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
 
 
-def announced(
+def run_from_manager(
     manager: Any, run_manager: Any, serialized: Any, inputs: Any, extra: Mapping[str, Any], fallback: str
 ) -> Run:
     """Return the run that a callback manager announced."""
@@ -139,18 +135,18 @@ def conversation_in(metadata: Mapping[str, Any], keys: Sequence[str] = CONVERSAT
     return None
 
 
-def checkpoint_ns(run: Announcement) -> Any:
+def checkpoint_ns(run: Run) -> Any:
     """Return the graph's checkpoint namespace around the run: `node:task|node:task`."""
     return run.metadata.get("langgraph_checkpoint_ns")
 
 
-def task_id(run: Announcement) -> str | None:
+def task_id(run: Run) -> str | None:
     """Return the graph's task around the run, as in its checkpoints."""
     ns = checkpoint_ns(run)
     return ns.rpartition("|")[2].rpartition(":")[2] or None if isinstance(ns, str) else None
 
 
-def tool_call_id(run: Announcement) -> str | None:
+def tool_call_id(run: Run) -> str | None:
     """Return the id of the call that a tool answers; before core 1.2 only the tool's own frame has it."""
     call = run.extra.get("tool_call_id") or (run.arguments or NO_DICT).get("tool_call_id")
     return call if isinstance(call, str) and call else None
