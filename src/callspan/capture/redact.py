@@ -53,10 +53,6 @@ def redactor(setting: str | Redact, denied: frozenset[str]) -> Redact | None:
 def redact_secrets(part: Any, place: Place) -> Any:
     """Redact the secrets in a part as `redact="secrets"` does, for a redactor that has more to do.
 
-    Args:
-        part: The part.
-        place: Its place.
-
     Returns:
         The part without secrets.
     """

@@ -60,7 +60,7 @@ def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
 
 
 def examine(ran: Ran | None = None) -> Iterator[tuple[str, Finding]]:
-    """Look at this environment, check by check.
+    """Check this environment, check by check.
 
     Returns:
         The findings, each with the name of its check.

@@ -12,12 +12,12 @@ _TOLD = 5
 
 
 def say(text: str) -> None:
-    """Say something, on one line."""
+    """Write something, on one line."""
     click.echo(f"callspan: {one_line(text)}", err=True)
 
 
 def tell_skipped(source: Source) -> None:
-    """Say which lines could not be read, and why."""
+    """Write which lines could not be read, and why."""
     for one in source.skipped[:_TOLD]:
         say(str(one))
     if source.skips > _TOLD:

@@ -164,7 +164,7 @@ def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[in
 
 @contextmanager
 def _stopping(stop: Event) -> Generator[None]:
-    """Let the first signal end it after the answer that is due, and the second one at once."""
+    """End it at the first signal after the answer that is due, and the second one at once."""
 
     def heard(number: int, frame: FrameType | None) -> None:
         if stop.is_set():

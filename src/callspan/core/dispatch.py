@@ -103,12 +103,7 @@ def subscribe(run: Run, subscriber: Subscriber) -> None:
 
 
 def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
-    """Return the callbacks of the blocks around a run.
-
-    Args:
-        parent: The context it belongs to.
-        here: The context it is started in: another one if its own was lost.
-    """
+    """Return the callbacks of the blocks around a run."""
     inherited: Any = parent.get(SCOPED_CALLBACKS, ())
     if parent is here:
         return inherited  # type: ignore[no-any-return]
@@ -383,14 +378,7 @@ def combine(notifications: Iterable[Notification]) -> Notification | None:
 
 
 def notification_of(run: Run, event: str, payload: Iterable[Any], keywords: Mapping[str, Any]) -> Notification | None:
-    """Return the hooks to call for an event in the middle of a run, or None.
-
-    Args:
-        run: The run.
-        event: The hook.
-        payload: What the hook receives besides the run.
-        keywords: All keywords of LangChain's call, for callbacks that want them.
-    """
+    """Return the hooks to call for an event in the middle of a run, or None."""
     given = tuple(payload)
     calls = [
         (run, subscriber, event, payload_for(subscriber, given, keywords))

@@ -78,7 +78,7 @@ class Frame:
         return None
 
     def on_body(self, body: Any) -> None:
-        """Take note of the generator inside, before its first step."""
+        """Note the generator inside, before its first step."""
 
     def on_exit(self, error: BaseException | None) -> Notification | None:
         """Return the hooks to call at the end of the body: it returned, raised or was closed.
@@ -90,7 +90,7 @@ class Frame:
         """Return the result of the call if it is this frame's that a hook has answered."""
 
     def after_step(self) -> None:
-        """Look for another context for the next step."""
+        """Find another context for the next step."""
 
     def skip(self, signal: SkipSignal) -> SkipResult:
         """Return the result of a call that a hook has answered; raise the signal again if it is another frame's."""
@@ -158,12 +158,7 @@ class Frame:
             run_sync(hooks.call_hooks())
 
     def interrupted(self, before: Context | None, error: BaseException) -> None:
-        """Do all of it again, as an exception came out of our own code around the body.
-
-        Args:
-            before: The caller's context, if the frame is entered.
-            error: The exception, which is on its way to the caller.
-        """
+        """Do all of it again, as an exception came out of our own code around the body."""
         if before is not None:
             self.take_away(before)
         hooks = self.end_hooks if self.has_ended else self.end(error)

@@ -50,11 +50,7 @@ watcher = Watcher()
 
 
 def of(context: Context) -> Identity | None:
-    """Give who is at work in a context: a block of this process, or of the process that the context comes from.
-
-    Args:
-        context: The context.
-    """
+    """Return who is at work in a context: a block of this process, or of the process that the context comes from."""
     if not context:
         return None
     here = context.get(IDENTITY)

@@ -127,13 +127,13 @@ class Subscriber(Protocol):
     """Whether it was checked for mistakes that would let it receive nothing."""
 
     def wants(self, run: Any) -> bool:
-        """Tell whether it hears this run; asked once, when it starts."""
+        """Return whether it hears this run; asked once, when it starts."""
         ...
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
-        """Hear that a span started."""
+        """Receive that a span started."""
         ...
 
     def on_end(self, span: Any) -> None:
-        """Hear that a span ended."""
+        """Receive that a span ended."""
         ...

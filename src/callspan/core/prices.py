@@ -51,11 +51,7 @@ TIERS = (semconv.SERVICE_TIER, semconv.OPENAI_RESPONSE_SERVICE_TIER, semconv.OPE
 
 
 def tier_of(said: object) -> str | None:
-    """Return a service tier in one spelling, or None for the standard one.
-
-    Args:
-        said: What the provider calls it, in any case: `flex`, `ON_DEMAND_PRIORITY`, `default`.
-    """
+    """Return a service tier in one spelling, or None for the standard one."""
     if not isinstance(said, str) or said in _STANDARD_TIERS:
         return None
     tier = said.strip().lower().replace("-", "_").removeprefix("service_tier_")
@@ -80,7 +76,7 @@ class PricesError(ValueError):
 
 
 def price_from(where: str) -> Price | None:
-    """Give the function that tells what a call cost.
+    """Return the function that tells what a call cost.
 
     Args:
         where: `off`: None; `builtin`: genai-prices; else a JSON file: by model, US dollars for a million tokens of

@@ -74,7 +74,7 @@ def add(run: Run) -> None:
 
 
 def remove(run: Run) -> None:
-    """Take a run that has ended out of the table."""
+    """Remove a run that has ended from the table."""
     if not _shadowed:
         _newest.pop(run.id, None)
         return
@@ -125,7 +125,7 @@ _NOTHING: Mapping[str, Any] = {}
 
 
 def close(run: Run, *, keeps: bool) -> None:
-    """Take a run that has ended out of the table of open runs."""
+    """Remove a run that has ended from the table of open runs."""
     if _shadowed:
         remove(run)
     else:

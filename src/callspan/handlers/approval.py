@@ -74,7 +74,7 @@ class Approval(Callback):
         self._stops, self._tools = stops, texts("tools", tools)
 
     def wants(self, run: Run) -> bool:
-        """Tell whether it is one of the tools, and can be kept from being called."""
+        """Return whether it is one of the tools, and can be kept from being called."""
         chosen = not self._tools or run.name in self._tools or _name_of(run) in self._tools
         return chosen and not run.is_foreign and super().wants(run)
 
@@ -123,7 +123,7 @@ def _arguments_of(run: Run) -> Any:
 
 
 def _answer(run: Run, reason: str) -> Any:
-    """Give what the agent reads, as an error of the tool; who calls the tool alone gets the text."""
+    """Return what the agent reads, as an error of the tool; who calls the tool alone gets the text."""
     if tool_call_id(run) is None:
         return reason
     from langchain_core.messages import ToolMessage

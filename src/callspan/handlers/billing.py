@@ -15,7 +15,7 @@ from callspan.core.usage import BILLED, UsageRecord
 
 
 def price_of(given: str | None) -> Price | None:
-    """Give what tells what calls cost.
+    """Return what tells what calls cost.
 
     Args:
         given: `off`, `builtin` or a file; None: the setting `prices` counts, which is looked up at each call.
@@ -40,7 +40,7 @@ def price_of(given: str | None) -> Price | None:
 
 
 def models_around(run: Run) -> Iterator[Run]:
-    """Give the models' calls that a run is inside of, innermost first."""
+    """Return the models' calls that a run is inside of, innermost first."""
     above = run.parent
     while above is not None:
         if above.kind in BILLED:
@@ -49,12 +49,12 @@ def models_around(run: Run) -> Iterator[Run]:
 
 
 def was_stopped_before(run: Run) -> bool:
-    """Tell whether a hook stopped a run before it was made: nothing of an answer has come."""
+    """Return whether a hook stopped a run before it was made: nothing of an answer has come."""
     return run.outcome == STOPPED and run.outputs is None and run.first_chunk is None
 
 
 def billed(callback: object, run: Run) -> UsageRecord | None:
-    """Give what a run that has ended is billed for, or None if it is no call of a model, or another one has counted.
+    """Return what a run that has ended is billed for, or None if it is no call of a model, or another one has counted.
 
     A model that hands on what another one answered says the same tokens again: the inner one counts, and if that does
     not say what it used, the outer one.
@@ -77,17 +77,17 @@ def billed(callback: object, run: Run) -> UsageRecord | None:
 
 
 def root_id(run: Run) -> Any:
-    """Give the id of the outermost run around a run; the same one however far that has come."""
+    """Return the id of the outermost run around a run; the same one however far that has come."""
     return run.ancestors[0] if run.ancestors else run.root.id
 
 
 def session_of(run: Run) -> str | None:
-    """Give the id of the session that a run belongs to."""
+    """Return the id of the session that a run belongs to."""
     return _said(run, semconv.SESSION_ID)
 
 
 def user_of(run: Run) -> str | None:
-    """Give the id of the user that a run belongs to."""
+    """Return the id of the user that a run belongs to."""
     return _said(run, semconv.USER_ID)
 
 

@@ -121,7 +121,7 @@ class Budget(Callback):
         self.on_run_end(run)
 
     def left(self, key: Any = None) -> Mapping[str, float]:
-        """Give what is left of each limit, never below 0.
+        """Return what is left of each limit, never below 0.
 
         Args:
             key: Whose: the id of the session, user or root, as `per` says.
@@ -131,7 +131,7 @@ class Budget(Callback):
             return MappingProxyType(self._left(self._accounts.get(key) or Account(now), now))
 
     def reset(self, key: Any = None) -> None:
-        """Let an account begin anew; calls that are open count in the old one.
+        """Begin an account anew; calls that are open count in the old one.
 
         Args:
             key: Whose, as for `left`.
@@ -150,7 +150,7 @@ class Budget(Callback):
         return account
 
     def _over(self, account: Account, now: int, run: Run, *, inside: bool) -> str | None:
-        """Give the limit that does not let a run begin; inside a model's call it is a part of that call."""
+        """Return the limit that does not let a run begin; inside a model's call it is a part of that call."""
         if run.kind not in _STOPPED or not run.is_stoppable:
             return None
         used = account.used(now)
@@ -227,7 +227,7 @@ def _warn_of_no_price(run: Run, found: UsageRecord) -> None:
 
 
 def _late(run: Run, opened: _Open, found: UsageRecord | None) -> int:
-    """Give how many calls more there were than was known at the start of a call."""
+    """Return how many calls more there were than was known at the start of a call."""
     if run.is_foreign:  # it may be around one of ours, which counts
         return int(found is not None)
     cached = found is not None and found.cached

@@ -35,7 +35,7 @@ class Channel(Generic[_Item]):
                 self._wake()
 
     def take(self) -> tuple[_Item, ...]:
-        """Give the next item, if there is one."""
+        """Return the next item, if there is one."""
         with self._changed:
             if not self._items:
                 return ()
@@ -44,7 +44,7 @@ class Channel(Generic[_Item]):
             return (item,)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Let no more items in; the first call counts.
+        """Refuse more items; the first call counts.
 
         Args:
             error: What the reader gets after the items that are left.
@@ -61,11 +61,11 @@ class Channel(Generic[_Item]):
         self.close()
 
     def has_room(self) -> bool:
-        """Tell whether a writer need not wait."""
+        """Return whether a writer need not wait."""
         return self.closed or len(self._items) < self.size
 
     def has_news(self) -> bool:
-        """Tell whether a reader need not wait."""
+        """Return whether a reader need not wait."""
         return self.closed or bool(self._items)
 
     def wait(self, ready: Callable[[], bool], seconds: float | None = None) -> bool:

@@ -73,7 +73,7 @@ class Console(Callback):
             self._live.on_end(shown)
 
     def _above(self, run: Run) -> Any:
-        """Give what is shown of the nearest run around that is."""
+        """Return what is shown of the nearest run around that is."""
         above = run.parent
         while above is not None:
             if above.notes and self in above.notes:
@@ -83,7 +83,7 @@ class Console(Callback):
 
 
 def _is_unrecorded(run: Run) -> bool:
-    """Tell whether a run has no span that is recorded, though it is none of those that are hidden."""
+    """Return whether a run has no span that is recorded, though it is none of those that are hidden."""
     if run.is_foreign or run.watched or run.span.is_recording():
         return False
     return run.parent is None or not (HIDDEN_TAG in run.tags or run.row.depth > state.active().visible)

@@ -67,7 +67,7 @@ class FromLangChain(Callback):
         return f"FromLangChain({self.handler!r})"
 
     def wants(self, run: Run) -> bool:
-        """Tell whether LangChain announces such runs."""
+        """Return whether LangChain announces such runs."""
         return run.kind in _IGNORED and not run.is_foreign and run.row is not RERANKER and super().wants(run)
 
     def on_run_start(self, run: Run) -> Told:
@@ -89,7 +89,7 @@ class FromLangChain(Callback):
         return self._tell("on_llm_start", "ignore_llm", serialized, [run.inputs], **said)
 
     def on_run_end(self, run: Run) -> Told:
-        """Tell of an end as LangChain reported it: what is no failure of the call may have come as an error."""
+        """Report an end as LangChain reported it: what is no failure of the call may have come as an error."""
         if run.error is not None and type(run.error) is not ToolError:
             return self.on_run_error(run)
         if run.outcome in (UNREPORTED, ABANDONED):
@@ -141,7 +141,7 @@ class FromLangChain(Callback):
         return self._tell("on_resume", None, event)
 
     def _which(self, run: Run) -> dict[str, Any]:
-        """Say which run it is; a workflow, of which LangChain does not know, has its place among the others."""
+        """Write which run it is; a workflow, of which LangChain does not know, has its place among the others."""
         above, parent = run.parent, run.parent_id
         if above is not None and (run.row is NAMED or above.row is NAMED):
             parent = above.id if any(one is self for one in above.subscribers) else parent
@@ -174,7 +174,7 @@ class FromLangChain(Callback):
                 await instead
 
     def _instead(self, event: str, error: Exception, args: tuple[Any, ...], keywords: dict[str, Any]) -> Told:
-        """Tell a handler that does not know chat models of the messages as one text."""
+        """Notify a handler that does not know chat models of the messages as one text."""
         if event != "on_chat_model_start":
             log_failure(self, event, error)
             return None
@@ -186,7 +186,7 @@ class FromLangChain(Callback):
 
 
 def _kind(run: Run) -> str:
-    """Give what LangChain says the run is: it announces decision models as chains."""
+    """Return what LangChain says the run is: it announces decision models as chains."""
     return "chain" if run.row is DECISION else run.kind
 
 
@@ -195,7 +195,7 @@ def _without(keywords: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _hears(handler: Any, hook: str) -> bool:
-    """Tell whether a handler has such a method of its own; those of the base classes do nothing."""
+    """Return whether a handler has such a method of its own; those of the base classes do nothing."""
     if hook in ("on_interrupt", "on_resume") and not _is_a(handler, "GraphCallbackHandler"):
         return False
     module = getattr(getattr(handler, hook, None), "__module__", None)
@@ -220,7 +220,7 @@ def _check(handler: Any) -> None:
 
 
 def _is_a(handler: Any, base: str) -> bool:
-    """Tell whether it is of a class of LangChain's, by name: that may not be imported before the user does."""
+    """Return whether it is of a class of LangChain's, by name: that may not be imported before the user does."""
     return any(
         cls.__name__ == base and cls.__module__.partition(".")[0] in ("langchain_core", "langgraph")
         for cls in type(handler).__mro__

@@ -79,7 +79,7 @@ class Guard(Callback):
         self._inputs, self._outputs, self._instead = inputs, outputs, instead
 
     def wants(self, run: Run) -> bool:
-        """Tell whether it is one of the runs, and can be looked into."""
+        """Return whether it is one of the runs, and can be looked into."""
         return not run.is_foreign and super().wants(run)
 
     def on_run_start(self, run: Run) -> Any:
@@ -188,7 +188,7 @@ def _checker(name: str, rule: Any) -> Callable[[str], Any]:
 
 
 def _discard(waiting: dict[str, Awaitable[bool]]) -> None:
-    """Let go of what will not be awaited."""
+    """Release what will not be awaited."""
     for one in waiting.values():
         close = getattr(one, "close", None)
         if close is not None:

@@ -58,7 +58,7 @@ class Histogram:
         self._shortest = min(self._shortest, seconds)
 
     def timing(self) -> Timing | None:
-        """Give what is known; None: nothing was counted."""
+        """Return what is known; None: nothing was counted."""
         if not self._count:
             return None
         places = sorted(self._buckets)

@@ -117,7 +117,7 @@ class Latency(Callback):
             heapq.heappop(self._slowest)
 
     def snapshot(self) -> Latencies:
-        """Give what was measured up to now."""
+        """Return what was measured up to now."""
         with self._lock:
             return self._read()
 

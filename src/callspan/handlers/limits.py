@@ -38,7 +38,7 @@ class Limits:
             raise ValueError(f"a budget needs a limit: {names}")
 
     def given(self) -> list[tuple[str, float]]:
-        """Give the limits that there are, by name."""
+        """Return the limits that there are, by name."""
         return [(one.name, value) for one in fields(self) if (value := getattr(self, one.name)) is not None]
 
 
@@ -107,7 +107,7 @@ class Account:
         self.cost = self.begun_cost = 0.0  # begun: of answers that are not complete yet
 
     def used(self, now: int) -> dict[str, float]:
-        """Give what was used, by the names of the limits.
+        """Return what was used, by the names of the limits.
 
         Args:
             now: The time, in nanoseconds since 1970.

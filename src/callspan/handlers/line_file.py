@@ -103,7 +103,7 @@ class LineFile:
             os.close(file)
 
     def _opened(self) -> int:
-        """Give the file, which somebody else may have moved away."""
+        """Return the file, which somebody else may have moved away."""
         if self._file is not None and not _is_at(self._file, self.path):
             self._close()
         if self._file is None:

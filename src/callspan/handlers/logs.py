@@ -95,7 +95,7 @@ def _line(run: Run) -> str:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    """Give what is known of the run beside the line, by the names of the spans' attributes."""
+    """Return what is known of the run beside the line, by the names of the spans' attributes."""
     used = run.usage
     found = {
         semconv.RUN_ID: str(run.id),

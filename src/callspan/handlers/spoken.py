@@ -11,7 +11,7 @@ from callspan.core.run import Run
 
 
 def said_in(run: Run) -> dict[str, Any]:
-    """Give what a run was asked and what it answered, by the names of the attributes, redacted and cut.
+    """Return what a run was asked and what it answered, by the names of the attributes, redacted and cut.
 
     Args:
         run: The run, which has ended. With content off, here or in its block, and of other instrumentations' calls it
@@ -26,7 +26,7 @@ def said_in(run: Run) -> dict[str, Any]:
 
 
 def error_in(run: Run) -> tuple[str | None, str | None]:
-    """Give the class of the exception that ended a run, by its full name, and as much of its text as may be written.
+    """Return the class of the exception that ended a run, by its full name, and as much of its text as may be written.
 
     Args:
         run: The run.
@@ -39,7 +39,7 @@ def error_in(run: Run) -> tuple[str | None, str | None]:
 
 
 def ids_of(run: Run) -> tuple[str | None, str | None]:
-    """Give the ids of a run's trace and span, as hex digits; None where it has none.
+    """Return the ids of a run's trace and span, as hex digits; None where it has none.
 
     Args:
         run: The run.

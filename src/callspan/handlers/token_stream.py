@@ -52,7 +52,7 @@ class TokenStream(Callback):
         self._block = ExitStack()
 
     def wants(self, run: Run) -> bool:
-        """Tell whether it is the run that is taken, or one inside it."""
+        """Return whether it is the run that is taken, or one inside it."""
         if self._channel.closed or run.is_foreign:
             return False
         if not self._lasting and self._run_id is None:
@@ -151,7 +151,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _text_of(said: Any) -> str:
-    """Give the words of the answer, of a text or of content blocks: neither thoughts nor calls of tools."""
+    """Return the words of the answer, of a text or of content blocks: neither thoughts nor calls of tools."""
     if isinstance(said, str):
         return said
     blocks = said if isinstance(said, (list, tuple)) else ()

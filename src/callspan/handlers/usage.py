@@ -97,19 +97,19 @@ class Usage(Callback):
         return self._total
 
     def of_model(self, name: str) -> Sum:
-        """Give what the calls of a model add up to."""
+        """Return what the calls of a model add up to."""
         return self._models.get(name, _EMPTY)
 
     def of_session(self, id: str) -> Sum:  # noqa: A002 - the conventions' word
-        """Give what the calls of a session add up to."""
+        """Return what the calls of a session add up to."""
         return self._sessions.get(id, _EMPTY)
 
     def of_root(self, run: Run) -> Sum:
-        """Give what the calls add up to that have ended in the outermost run around a run."""
+        """Return what the calls add up to that have ended in the outermost run around a run."""
         return self._roots.get(root_id(run), _EMPTY)
 
     def snapshot(self) -> Used:
-        """Give all sums as they are now."""
+        """Return all sums as they are now."""
         with self._lock:
             return self._read()
 

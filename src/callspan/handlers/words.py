@@ -15,7 +15,7 @@ _FIELDS = ("content", "page_content", "tool_calls", "artifact", "update", "goto"
 
 
 def words_asked(run: Run) -> str:
-    """Give the words that go in, line by line.
+    """Return the words that go in, line by line.
 
     Args:
         run: The run.
@@ -25,7 +25,7 @@ def words_asked(run: Run) -> str:
 
 
 def words_answered(run: Run) -> str:
-    """Give the words that come out, line by line.
+    """Return the words that come out, line by line.
 
     Args:
         run: The run, which has its result.

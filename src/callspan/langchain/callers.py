@@ -83,11 +83,7 @@ def is_event_stream() -> bool:
 
 
 def calling_config(near: int) -> Any:
-    """Return the config of the `invoke` or `batch` that called us, or a list of them, or None.
-
-    Args:
-        near: How far above it may stand. Between a model's `invoke` and `generate` is a method without the config.
-    """
+    """Return the config of the `invoke` or `batch` that called us, or a list of them, or None."""
     frame = _caller()
     for _ in range(near):
         if frame is None:

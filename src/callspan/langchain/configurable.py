@@ -65,14 +65,7 @@ def _same(keys: AbstractSet[str], one: Mapping[str, Any], other: Mapping[str, An
 def inherited(
     given: Given | None, metadata: Mapping[str, Any], above: Given, metadata_above: Mapping[str, Any]
 ) -> Given | None:
-    """Return what is given to a run inside another one, where the metadata has copies of the outer config too.
-
-    Args:
-        given: What its own config says.
-        metadata: Its metadata.
-        above: What the config of the run above says.
-        metadata_above: The metadata of that.
-    """
+    """Return what is given to a run inside another one, where the metadata has copies of the outer config too."""
     if not above.private or (given is not None and given.private >= above.private):
         return given
     private = _same(above.private & metadata.keys(), metadata, metadata_above)
@@ -89,13 +82,7 @@ def configured(args: tuple[Any, ...], kwargs: dict[str, Any], manager: Any) -> N
 
 
 def given_to(metadata: Mapping[str, Any], config: Any, *, is_root: bool) -> Given | None:
-    """Return what is given to a run whose callback manager was made of no config that we know of, or None.
-
-    Args:
-        metadata: Its metadata.
-        config: The config that its frame was called with, if that is known.
-        is_root: Whether there is no run above it, from which it would inherit.
-    """
+    """Return what is given to a run whose callback manager was made of no config that we know of, or None."""
     if config is None and (is_root or metadata):  # a `RunnableParallel` makes its manager itself
         config = calling_config(1)
     if config is None:

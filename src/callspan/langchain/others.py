@@ -54,12 +54,7 @@ def _active(manager: type) -> list[str]:
 
 
 def warn_of_handlers(handlers: Iterable[Any], manager: type | None = None) -> None:
-    """Warn of handlers that make a span for each run too, once for each class.
-
-    Args:
-        handlers: The handlers of a run.
-        manager: The class of their manager, if there is one: `warn_of_others` warned of the instrumentations it shows.
-    """
+    """Warn of handlers that make a span for each run too, once for each class."""
     for handler in handlers:
         if type(handler) not in _seen:
             _check(handler, manager)

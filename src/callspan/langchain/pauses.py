@@ -110,12 +110,7 @@ def add_resume_hooks(run: Run, hooks: Notification | None) -> Notification | Non
 
 
 def write_pause(run: Run, error: BaseException | None) -> GraphEvent | None:
-    """Write that a graph pauses, where LangGraph did not report it; return the event for the hooks.
-
-    Args:
-        run: The run that is about to end, as paused.
-        error: What ended it: graphs inside of others raise their interrupt.
-    """
+    """Write that a graph pauses, where LangGraph did not report it; return the event for the hooks."""
     if run.row not in (WORKFLOW, AGENT) or INTERRUPT.hook in run.seen_events or outcome_of(error) == PAUSED:
         return None
     if error is not None and (not is_graph(run.subject) or checkpoint_ns(run)):

@@ -20,13 +20,7 @@ from callspan.langchain.runs import tool_call_id
 
 
 def offer(hooks: Notification, runs: Sequence[Run], *, unwinds: bool) -> None:
-    """Allow the hooks of a start to answer its call.
-
-    Args:
-        hooks: The hooks.
-        runs: The runs of the call, whose frame waits for them.
-        unwinds: Whether the frame itself gives the answer; else each run's body does.
-    """
+    """Allow the hooks of a start to answer its call."""
     if runs[0].row.made is not None:
         for run in runs:
             run.skippable = True

@@ -142,7 +142,7 @@ def _length(value: Any) -> int:
 
 
 def _strip(span: RawSpan) -> int:
-    """Take the content out of a span, and give the characters that are left."""
+    """Remove the content of a span, and return the characters that are left."""
     span.name, span.message = span.name[:_SHORT], span.message[:_SHORT]
     span.attributes = {
         name: value

@@ -114,7 +114,7 @@ class Pieces:
         return self.lines + self._text.count("\n", 0, self._at)
 
     def _fill(self, pieces: int) -> bool:
-        """Take more text, and let go of what has been read."""
+        """Read more text, and release what has been read."""
         if self._ended:
             return False
         self._advance(self._at)

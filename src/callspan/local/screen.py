@@ -76,7 +76,7 @@ class Screen:
             self._drawn = list(lines)
 
     def write_for(self, write: Callable[[Any], int], text: Any) -> int:
-        """Let the program write: what is drawn makes way."""
+        """Allow the program to write: what is drawn makes way."""
         with self.lock:
             if not text or not isinstance(text, str):
                 return write(text)  # which says what is wrong with it
@@ -109,7 +109,7 @@ class Screen:
             self._withdrawn = True
 
     def stop(self) -> None:
-        """Take away what is drawn, and draw no more."""
+        """Erase what is drawn, and draw no more."""
         with self.lock:
             self._write(self._erasure())
             self._stopped = True

@@ -76,7 +76,7 @@ class Ledger:
         self._stream = opened(file)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._stream.close()
 
     def forget(self) -> None:

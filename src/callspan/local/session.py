@@ -143,7 +143,7 @@ class Session:
                 screen.say([f"callspan: from now on without prompts and answers{WITH_THEM}"])
 
     def _when_shut(self) -> None:
-        """Look before the next run whether the program's provider has been replaced."""
+        """Check before the next run whether the program's provider has been replaced."""
         if self._bound and not self._left:
             state.first_run.prepare = self._rejoin
 

@@ -172,7 +172,7 @@ ELSEWHERE = "parent not in this file"
 
 
 def _cut_out(children: dict[str | None, list[RawSpan]], members: dict[str, RawSpan]) -> RawSpan:
-    """Take a span out of a ring of parents: no sound trace has one, and what hangs in it must not be missing."""
+    """Remove a span from a ring of parents: no sound trace has one, and what hangs in it must not be missing."""
     place = next(iter(children))
     seen: set[str | None] = set()
     while place is not None and place not in seen:

@@ -117,7 +117,7 @@ class Answer:
     reply: Say | CallTools
 
     def completion(self) -> dict[str, Any]:
-        """Say it whole: the body of a `chat.completion`."""
+        """Write it whole: the body of a `chat.completion`."""
         message: dict[str, Any] = {"role": "assistant", "content": self.reply.text or None, "refusal": None}
         if calls := self._calls():
             message["tool_calls"] = calls
@@ -125,7 +125,7 @@ class Answer:
         return self._envelope("chat.completion", [choice]) | {"usage": self._usage()}
 
     def chunks(self) -> Iterator[dict[str, Any]]:
-        """Say it bit by bit: the bodies of the chunks, the last with the usage if that was asked for."""
+        """Write it bit by bit: the bodies of the chunks, the last with the usage if that was asked for."""
         options = self.body.get("stream_options")
         usage_wanted = isinstance(options, dict) and bool(options.get("include_usage"))
         extra = {"usage": None} if usage_wanted else {}
@@ -188,7 +188,7 @@ def _tool_delta(index: int, call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def echo(body: Mapping[str, Any]) -> Say:
-    """Say what the last user message said.
+    """Write what the last user message said.
 
     Args:
         body: The request.

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the standard library's
-        """Say nothing: the requests are kept in `requests`."""
+        """Write nothing: the requests are kept in `requests`."""
 
     def do_GET(self) -> None:
         """Answer the list of models."""

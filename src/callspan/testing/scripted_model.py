@@ -20,7 +20,7 @@ _ARGUMENT_PIECE = 8
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Say the replies of a script, one for each call, invoked or streamed.
+    """Write the replies of a script, one for each call, invoked or streamed.
 
     A reply is a text, `Say`, `CallTools` or one `ToolCall`; a list of texts: the pieces of a streamed answer; an
     exception, which is raised, within a list between the pieces; or an `AIMessage`, as it is. Instead of all replies
@@ -104,7 +104,7 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=piece)
 
     def _pieces(self, reply: Any, messages: list[BaseMessage]) -> Iterator[AIMessageChunk]:
-        """Say a reply bit by bit, the last with what the provider says of it."""
+        """Write a reply bit by bit, the last with what the provider says of it."""
         if isinstance(reply, AIMessage):
             yield _in_one_piece(reply)
             return

@@ -38,7 +38,7 @@ class SpanRecord:
 
 
 def span_record(span: ReadableSpan) -> SpanRecord:
-    """Take what the tree needs from a span of the SDK.
+    """Return what the tree needs of a span of the SDK.
 
     Args:
         span: The span, as an exporter gets it.

@@ -24,7 +24,7 @@ _SERVERS = {
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at the exit."""
+    """Check the exit."""
     found = [*_timeout(case), *_queue(case), *_workers(case)]
     if not any(one.level == PROBLEM for one in found):
         delay = _number(case, 5000, _DELAY) / 1000

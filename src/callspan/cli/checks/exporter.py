@@ -21,7 +21,7 @@ _INSTALL = {
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at the test span's way."""
+    """Check the test span's way."""
     if case.unsent:
         yield Finding(PROBLEM, f"the test span could not be sent: {case.unsent}", _fix(case, case.unsent))
     if case.sent.get("file"):

@@ -24,7 +24,7 @@ _OPTIONAL = ("langgraph", "langchain-core")
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at versions."""
+    """Check versions."""
     present = {name: case.installed[name] for name in _LEAST if name in case.installed}
     listed = ", ".join(f"{name} {version}" for name, version in {"callspan": __version__, **present}.items())
     yield Finding(OK, f"installed: {listed}")

@@ -17,7 +17,7 @@ _OURS = "callspan"
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at what the command did."""
+    """Check what the command did."""
     ran = case.ran
     if ran is None:
         return
@@ -43,7 +43,7 @@ def check(case: Case) -> Iterable[Finding]:
 
 
 def _silent(ran: Ran, spans: list[Span]) -> Iterator[Finding]:
-    """Say why there is no span of ours, if there is none."""
+    """Write why there is no span of ours, if there is none."""
     heard = ran.heard
     if any(span.raw.scope == _OURS for span in spans):
         return

@@ -60,7 +60,7 @@ _PROVIDERS = (
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at others."""
+    """Check others."""
     found = [*_of_langchain(case), *_of_langsmith(case), *_of_providers(case), *_of_http(case)]
     if not any(one.level == PROBLEM for one in found):
         yield Finding(OK, "no other instrumentation of LangChain is loaded")
@@ -92,7 +92,7 @@ def _of_langchain(case: Case) -> Iterable[Finding]:
 
 
 def _off(case: Case, active: str) -> str:
-    """Say how to switch off what nobody knows: by its name, where that is not ours."""
+    """Write how to switch off what nobody knows: by its name, where that is not ours."""
     named = {name for names in case.instrumentors.values() for name in names if "langchain" in name.lower()}
     return f"set {_DISABLE}={','.join(sorted(named))}" if named else f"do not call {active}().instrument()"
 

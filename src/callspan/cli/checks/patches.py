@@ -13,7 +13,7 @@ _SHOWN = 8
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at patches."""
+    """Check patches."""
     states: Mapping[str, str] = case.probe.get("patches", {})
     if not states:
         return

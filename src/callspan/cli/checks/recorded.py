@@ -11,7 +11,7 @@ _VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at content."""
+    """Check content."""
     mode = case.probe.get("content")
     if mode is None:
         return

@@ -19,7 +19,7 @@ _PROTOCOLS = ("grpc", "http/protobuf", "http/json")
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at settings."""
+    """Check settings."""
     found = [*_refused(case), *_unknown(case), *_protocol(case)]
     yield from found
     if not found and case.probe:

@@ -10,7 +10,7 @@ _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 
 def check(case: Case) -> Iterable[Finding]:
-    """Look at the loading of callspan."""
+    """Check the loading of callspan."""
     disabled = [name.strip() for name in case.variable(_DISABLED).split(",")]
     visible = any("callspan" in names for names in case.instrumentors.values())
     if case.switched("OTEL_SDK_DISABLED"):
