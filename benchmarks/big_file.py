@@ -5,7 +5,7 @@ seconds and the most memory that each took:
 
 - `read`: every span, none kept. What replaying a file and counting cost at least.
 - `skeletons`: every span without what was said, in its place, explained: failures, usage, critical path.
-- `stats`: what `callspan stats` adds up; of a span only numbers are kept.
+- `stats`: what `callspan stats` adds up, without content and events.
 """
 
 from __future__ import annotations

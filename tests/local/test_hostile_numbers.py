@@ -14,10 +14,8 @@ from callspan.local.compare import changes, shown_rows
 from callspan.local.otlp_http import Refused
 from callspan.local.read import Source, opened, read
 from callspan.local.replay import Replay, _every
-from callspan.local.stats import Stats, add, stats_of
+from callspan.local.stats import stats_of
 from callspan.local.stats_data import as_csv, as_json
-from callspan.local.trace import traces_of
-from callspan.local.usage import own
 
 GROUPS = ["model", "tool", "agent", "run"]
 FUZZ = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -128,34 +126,6 @@ def test_numbers_are_made_of_any_file(tmp_path, content):
     told = json.loads(as_json(found, rows, found, changes(found, found)), parse_constant=pytest.fail)
     assert told["spans"] == found.spans
     as_csv(rows, found).encode("utf-8")
-
-
-@FUZZ
-@given(spans=st.lists(odd_spans(), max_size=12))
-def test_packed_spans_say_what_whole_ones_say(tmp_path, spans):
-    path = written(tmp_path, "".join(map(line, spans)).encode())
-    whole = Stats()
-    for trace in traces_of(read([path], Source())):
-        own(trace)
-        add(whole, trace)
-    packed = stats_of([path])
-    assert summary(packed) == summary(whole)
-
-
-def summary(stats):
-    """All numbers, whatever order the traces came in."""
-    rows = {
-        (row.kind, row.name[:250]): (
-            row.calls,
-            row.failed,
-            sorted(row.times),
-            sorted(row.firsts),
-            row.tokens,
-            row.priced,
-        )
-        for row in (*stats.rows.values(), stats.total)
-    }
-    return stats.spans, stats.paused, stats.unended, rows
 
 
 @FUZZ

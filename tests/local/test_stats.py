@@ -140,20 +140,6 @@ def test_skipped_lines_are_told(tmp_path):
     assert [(one.line, found.spans) for one in found.source.skipped] == [(2, 1)]
 
 
-def test_a_trace_too_large_for_memory_is_counted_in_pieces(stats, monkeypatch):
-    monkeypatch.setattr("callspan.local.slim.MOST", 3)
-    found = stats(*(tool(number) for number in range(1, 11)))
-    assert (found.split, found.spans, found.rows["tool", "search"].calls) == (1, 10, 10)
-
-
-def test_names_without_end_do_not_fill_the_memory(stats, monkeypatch):
-    monkeypatch.setattr("callspan.local.slim._VARIETY", 3)
-    spans = [tool(number, name=f"tool-{number}", gen_ai__tool__name=f"tool-{number}") for number in range(1, 9)]
-    found = stats(*spans)
-    assert sum(row.calls for row in found.rows.values() if row.kind == "tool") == 8
-    assert len([row for row in found.rows.values() if row.kind == "tool"]) <= 5
-
-
 def test_numbers_that_are_absurd_are_none(stats):
     row = stats(model(1, tokens=(2**60, 5), gen_ai__usage__cost=1e300)).rows["llm", "gpt-5-mini"]
     assert (row.tokens[:2], row.priced) == ([0, 5], 0)

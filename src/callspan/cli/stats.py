@@ -81,8 +81,6 @@ def _read(files: Sequence[Path], price: Price | None) -> Stats:
         say(f"cannot read {error.filename or found.source.files[-1]}: {error.strerror or error}")
         sys.exit(UNREADABLE)
     tell_skipped(found.source)
-    if found.split:
-        say(f"{many_text(found.split, 'trace')} too large to be put together: what containers repeat may count twice")
     if not found.spans:
         sys.exit(UNREADABLE)
     return found
