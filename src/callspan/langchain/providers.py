@@ -118,6 +118,8 @@ PATHS: tuple[tuple[str, ...], ...] = (
     ("api_base",),
 )
 
+_FIRST = frozenset(path[0] for path in PATHS)
+
 
 class Endpoint(NamedTuple):
     """The name or number of a server, and its port."""
@@ -135,6 +137,8 @@ def endpoint(subject: object) -> Endpoint | None:
     if not fields:
         return None
     private: Any = getattr(subject, "__pydantic_private__", None) or {}
+    if _FIRST.isdisjoint(fields) and _FIRST.isdisjoint(private):
+        return None
     for path in PATHS:
         first = path[0]
         found: Any = fields.get(first)

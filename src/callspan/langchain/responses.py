@@ -137,16 +137,18 @@ def tokens(answer: Answer) -> dict[str, AttributeValue]:
     used = counts(answer)
     if used is NOTHING_COUNTED:
         return {}
-    found = dict(zip(_COUNTS, used, strict=True))
-    return {name: number for name, number in found.items() if number or (number == 0 and name in _TOTALS)}
+    found: dict[str, AttributeValue] = {}
+    if used.input_tokens is not None:
+        found[semconv.INPUT_TOKENS] = used.input_tokens
+    if used.output_tokens is not None:
+        found[semconv.OUTPUT_TOKENS] = used.output_tokens
+    if any(details := used[2:]):
+        found.update({name: number for name, number in zip(_DETAILS, details, strict=True) if number})
+    return found
 
-
-# Of these 0 is written too
-_TOTALS = (semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS)
 
 # In the order of `TokenCounts`
-_COUNTS = (
-    *_TOTALS,
+_DETAILS = (
     *(semconv.CACHE_READ_TOKENS, semconv.CACHE_WRITE_TOKENS, semconv.REASONING_TOKENS),
     *(semconv.AUDIO_INPUT_TOKENS, semconv.AUDIO_OUTPUT_TOKENS),
 )
