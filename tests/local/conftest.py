@@ -32,7 +32,7 @@ def read_back(tmp_path: Path) -> Read:
 
 
 @pytest.fixture
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is read in pieces comes in very small ones."""
-    monkeypatch.setattr("callspan.local.exports.LONG", 40)
-    monkeypatch.setattr("callspan.local.exports._PIECE", 7)
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Refuse lines and documents of more than a kilobyte, and return how many bytes that is."""
+    monkeypatch.setattr("callspan.local.exports.SIZE_LIMIT", 1024)
+    return 1024

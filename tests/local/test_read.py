@@ -110,8 +110,7 @@ def test_a_document_is_read_like_lines(read_back, indent):
     assert (names(spans), source.skipped) == (["a", "b"], [])
 
 
-@pytest.mark.usefixtures("small_pieces")
-def test_a_document_of_any_size_is_read_piece_by_piece(read_back):
+def test_each_span_of_a_document_has_its_resource_and_scope(read_back):
     service = {"attributes": [{"key": "service.name", "value": {"stringValue": "Grüße"}}]}
     document = exported("a", 'b é 水 \\ " ]}', "c")
     document["resourceSpans"][0] = {"resource": service, **document["resourceSpans"][0]}
@@ -127,12 +126,22 @@ def test_a_document_of_any_size_is_read_piece_by_piece(read_back):
     assert names(spans) == ["a", 'b é 水 \\ " ]}', "c", "d"]
 
 
-@pytest.mark.usefixtures("small_pieces")
-def test_after_a_line_that_is_too_long_to_be_taken_whole_the_next_one_is_read(read_back):
-    spans, source = read_back(line("a", "b"), line("c")[:-9] + "\n", line("d"))
-    assert names(spans) == ["a", "b", "d"]
-    assert skipped(source) == [(2, "cut short: a span has no end")]
-    assert source.lines == 3
+def test_a_document_larger_than_the_limit_is_refused_with_what_to_do(read_back, small_limit):
+    document = json.dumps(exported(*map(str, range(9))), indent=1)
+    assert len(document) > small_limit
+    spans, source = read_back(document)
+    assert spans == []
+    ((where, why),) = skipped(source)
+    assert (where, why.startswith("the JSON document has more than"), "JSON Lines" in why) == (1, True, True)
+
+
+def test_lines_of_any_number_are_read_and_one_larger_than_the_limit_is_refused(read_back, small_limit):
+    lines = [line(str(number)) for number in range(100)]
+    too_large = line("n" * small_limit)
+    spans, source = read_back(*lines[:50], too_large, *lines[50:], too_large)
+    assert names(spans) == [str(number) for number in range(100)]
+    assert [where for where, why in skipped(source) if why.startswith("the line has more than")] == [51, 102]
+    assert (source.skips, source.lines) == (2, 102)
 
 
 def test_after_much_that_cannot_be_read_the_rest_of_a_document_is_not_looked_at(read_back):

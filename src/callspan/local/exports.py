@@ -1,88 +1,157 @@
-"""Exports out of the bytes of a file: one each line, or documents of any size, cut ones too."""
+"""Exports out of the bytes of a file: JSON Lines of any number, or a JSON document; damaged ones as far as they go."""
 
 from __future__ import annotations
 
-import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from callspan.local.pieces import Pieces
-
-LONG = 8 * 1024 * 1024
-"""Bytes of a line that is taken as a whole; of a longer one each span is: memory must not grow with it."""
-
-_PIECE = 1024 * 1024
-"""Bytes that are read at once of what is longer."""
+SIZE_LIMIT = 256 * 1024 * 1024  # bytes of a line or of a document: it is parsed in memory
 
 _BOM = b"\xef\xbb\xbf"
+_FAULTS = 100  # parts of a document that may be unreadable: after each the search starts again
+_NEAR = 16  # characters from the end: an error there is that of a value that was cut
+CUT, _CUT_SPAN = "cut short: the line has no end", "cut short: a span has no end"
+
+Skip = Callable[[int, str], Any]  # receives the number of a line, from 1, and why it cannot be read
 
 
 class Exports:
     """The exports of one file.
 
     Args:
-        file: The file, of bytes: a file cut within a letter must not fail as a whole, and nothing but a line feed ends
-            a line.
-        skip: Is told what could not be read: the line's number, from 1, and why.
+        file: The file, in bytes: only a line feed ends a line, and a file may be cut within a character.
+        skip: Receives the line number, from 1, and the reason of what cannot be read.
     """
 
-    def __init__(self, file: IO[bytes], skip: Callable[[int, str], Any]) -> None:
+    def __init__(self, file: IO[bytes], skip: Skip) -> None:
         self._file, self._skip = file, skip
         self._number = 0
         self.lines = 0
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Return each export, with the number of its line."""
-        line = self._next().removeprefix(_BOM)
+        number, line = self._next()
+        line = line.removeprefix(_BOM)
         if line.lstrip()[:1] in (b"{", b"[") and _is_whole(line) and parsed(line)[1]:
-            second = self._next()
-            if second and parsed(second)[1]:  # nor does the second line say anything alone: it is a document
-                yield from self._document(line, second)
+            following, second = self._next()
+            if second and parsed(second)[1]:  # neither line is JSON by itself: the file is one document
+                yield from self._document(number, line + second)
                 return
-            yield from self._line(line, self._number - bool(second))
-            line = second
+            yield from self._line(number, line)
+            number, line = following, second
         while line:
-            yield from self._line(line, self._number)
-            line = self._next()
+            yield from self._line(number, line)
+            number, line = self._next()
 
-    def _next(self) -> bytes:
-        """Return the next line that is not empty, or its beginning; nothing at the end."""
-        while line := self._file.readline(LONG):
+    def _next(self) -> tuple[int, bytes]:
+        """Return the next line that is not empty, with its number; no bytes at the end of the file."""
+        while line := self._file.readline(SIZE_LIMIT + 1):
             self._number += 1
             if line.strip():
                 self.lines += 1
-                return line
-        return b""
+                return self._number, line
+        return self._number, b""
 
-    def _line(self, line: bytes, number: int) -> Iterator[tuple[int, Any]]:
-        if not line:
-            return
-        if len(line) == LONG and not _is_whole(line):
-            more = _more(line, _to_the_end_of_the_line(self._file))
-            pieces = Pieces(more, lambda _, why: self._skip(number, why))
-            yield from ((number, export) for export in pieces.exports())
-            while more(1):  # what was not looked at
-                pass
+    def _line(self, number: int, line: bytes) -> Iterator[tuple[int, Any]]:
+        if len(line) > SIZE_LIMIT:
+            self._skip(number, _too_large("line"))
+            while line and not _is_whole(line):
+                line = self._file.readline(SIZE_LIMIT)
             return
         export, why = parsed(line)
         if not why:
             yield number, export
             return
         self._skip(number, why)
-        # What stands before the fault is whole, and may be all there is of a run that was killed.
-        pieces = Pieces(_more(line, lambda size: b""), lambda _, why: None)
-        yield from ((number, export) for export in pieces.exports())
+        # The spans before the damage are whole, and may be all that is left of a run that was killed.
+        for _, span in _Document(line, _ignore).spans():
+            yield number, span
 
-    def _document(self, line: bytes, second: bytes) -> Iterator[tuple[int, Any]]:
-        begun = self._number - 2
-        pieces = Pieces(_more(line + second, self._file.read), lambda lines, why: self._skip(begun + lines + 1, why))
-        yield from ((begun + pieces.lines + 1, export) for export in pieces.exports())
-        self.lines = pieces.lines
+    def _document(self, number: int, begun: bytes) -> Iterator[tuple[int, Any]]:
+        content = begun + self._file.read(max(0, SIZE_LIMIT + 1 - len(begun)))
+        if len(content) > SIZE_LIMIT:
+            self._skip(number, _too_large("JSON document"))
+            return
+        self.lines = content.count(b"\n")
+        document = _Document(content, lambda line, why: self._skip(number + line, why))
+        yield from ((number + line, span) for line, span in document.spans())
 
 
-def _is_whole(line: bytes) -> bool:
-    return line.endswith(b"\n")
+class _Document:
+    """The spans of a JSON text that may be damaged, or several documents in a row.
+
+    Args:
+        content: The text, in UTF-8.
+        skip: Receives how many lines come before what cannot be read, and the reason.
+    """
+
+    # What comes before a value that matters. Within a JSON string each of these quotes has a backslash before it.
+    _NEXT = re.compile(r'"(resource|scope|spans)"\s*:\s*(?=[\[{])')
+    _BETWEEN = re.compile(r"[\s,]*")
+    _DECODER = json.JSONDecoder()
+
+    def __init__(self, content: bytes, skip: Skip) -> None:
+        self._text, self._skip = content.decode("utf-8", "replace"), skip
+        self._at = self._counted = self._lines = self._faults = 0
+
+    def spans(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Return each whole span as an export with its resource and its scope, and how many lines come before it."""
+        around: dict[str, Any] = {}
+        while self._faults < _FAULTS and (found := self._NEXT.search(self._text, self._at)):
+            self._at = found.end()
+            if found[1] == "spans":
+                yield from self._list(around)
+                continue
+            around[found[1]] = self._value()
+            if found[1] == "resource":
+                around.pop("scope", None)
+
+    def _list(self, around: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Return the spans of a list up to its end, or up to one that cannot be read."""
+        self._at += 1
+        while self._has_object():
+            line, span = self._line(), self._value()
+            if span is None:
+                return
+            scope = {"scope": around.get("scope"), "spans": [span]}
+            yield line, {"resourceSpans": [{"resource": around.get("resource"), "scopeSpans": [scope]}]}
+
+    def _has_object(self) -> bool:
+        """Go to the next value of a list, and return whether it is an object."""
+        between = self._BETWEEN.match(self._text, self._at)
+        self._at = between.end() if between else self._at
+        if self._at == len(self._text):
+            self._skip(self._line(), "cut short: a list has no end")
+            return False
+        return self._text[self._at] == "{"
+
+    def _value(self) -> Any:
+        """Return the value that begins here; None if it cannot be read."""
+        try:
+            value, self._at = self._DECODER.raw_decode(self._text, self._at)
+        except RecursionError:
+            why = "nested too deep"
+        except json.JSONDecodeError as error:
+            is_cut = error.pos >= len(self._text) - _NEAR or error.msg.startswith("Unterminated string")
+            why = _CUT_SPAN if is_cut else f"no JSON: {error.msg}"
+        except ValueError as error:  # a number with more digits than Python reads
+            why = f"no JSON: {error}"
+        else:
+            return value
+        self._skip(self._line(), why)
+        self._faults += 1
+        if self._faults == _FAULTS:
+            self._skip(self._line(), f"{_FAULTS} parts cannot be read: the rest is not read")
+        self._at += 1
+        return None
+
+    def _line(self) -> int:
+        """Return how many lines come before this place."""
+        self._lines += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._lines
 
 
 def parsed(line: bytes) -> tuple[Any, str]:
@@ -99,40 +168,13 @@ def parsed(line: bytes) -> tuple[Any, str]:
         return None, f"no JSON: {error}"
 
 
-CUT = "cut short: the line has no end"
+def _is_whole(line: bytes) -> bool:
+    return line.endswith(b"\n")
 
 
-def _to_the_end_of_the_line(file: IO[bytes]) -> Callable[[int], bytes]:
-    """Return what reads on, at most so many bytes, and nothing after the end of the line."""
-    is_at_end = False
-
-    def read(size: int) -> bytes:
-        nonlocal is_at_end
-        piece = b"" if is_at_end else file.readline(size)
-        is_at_end = not piece or _is_whole(piece)
-        return piece
-
-    return read
+def _too_large(what: str) -> str:
+    return f"the {what} has more than {SIZE_LIMIT // 1024 // 1024} MB; write it as JSON Lines, one export a line"
 
 
-def _more(begun: bytes, read: Callable[[int], bytes]) -> Callable[[int], str]:
-    """Return what reads on as text, from a beginning that is there already.
-
-    Args:
-        begun: The beginning.
-        read: Reads on, at most so many bytes; none at the end.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    waiting = [begun]
-    is_at_end = False
-
-    def more(pieces: int) -> str:
-        nonlocal is_at_end
-        text = ""
-        while not text and not is_at_end:
-            taken = waiting.pop() if waiting else read(pieces * _PIECE)
-            is_at_end = not taken
-            text = decoder.decode(taken, final=is_at_end)
-        return text
-
-    return more
+def _ignore(line: int, why: str) -> None:
+    """Do nothing: the reason is known."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from callspan.local.batches import Item, Place, batches_of, export_of, written_in
-from callspan.local.exports import CUT, LONG, Exports, parsed
+from callspan.local.exports import CUT, SIZE_LIMIT, Exports, parsed
 from callspan.local.otlp_http import Refused, Sender, SendError, Stopped
 from callspan.local.read import Source, opened
 from callspan.local.sent import Ledger
@@ -85,15 +85,15 @@ def _items(file: IO[bytes], name: str, ledger: Ledger, done: Replay) -> Iterator
 def _every(file: IO[bytes], name: str, begun: Place, done: Replay) -> Iterator[Item]:
     """Return the spans of a file from the beginning of a line on, each with the place behind it.
 
-    A line can be passed by once it has been sent. What is none (a document, a line too long for memory, or one that is
+    A line can be passed by once it has been sent. What is none (a document, a line that is too long, or one that is
     still being written) is read as one with all that follows, and its spans are counted instead.
     """
     at, before = begun.offset, begun.lines
-    while line := file.readline(LONG):
+    while line := file.readline(SIZE_LIMIT + 1):
         whole = line.endswith(b"\n")
         export, why = parsed(line) if line.strip() else (None, "")
         if why and (before == 0 or not whole):
-            done.cut = not whole and len(line) < LONG
+            done.cut = not whole and len(line) <= SIZE_LIMIT
             file.seek(at)
             yield from _counted(file, name, Place(at, before), done)
             return
