@@ -14,7 +14,6 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from callspan import langchain
 from callspan.capture import content as content_writer
 from callspan.capture.redact import Redact, forget_texts, redactor
 from callspan.capture.secret_keys import denied
@@ -23,6 +22,7 @@ from callspan.core.dispatch import subscriptions
 from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
 from callspan.core.state import Telemetry
+from callspan.langchain.patches import install_all
 from callspan.semconv import SCHEMA_URL
 from callspan.settings import FILE, KEYWORDS, check_keywords, has_file, read_settings
 from callspan.version import __version__
@@ -67,7 +67,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
-        self._undo.append(langchain.install_all())
+        self._undo.append(install_all())
 
     def _uninstrument(self, **kwargs: Any) -> None:
         while self._undo:

@@ -22,6 +22,7 @@ import callspan.core
 import callspan.langchain
 from callspan import Callback, callbacks
 from callspan.core import lifecycle, state
+from callspan.langchain import patches
 from callspan.testing import open_runs
 
 # Those whose functions are not looked up by name when they are called, are the users' own, or are tried elsewhere.
@@ -40,6 +41,7 @@ NOT_TRIED = {
     "messages",
     "metrics",
     "operations",
+    "patches",
     "patching",
     "prices",
     "providers",
@@ -244,4 +246,4 @@ def test_the_program_runs_as_without_us(owner, name, heard, expected, recording,
 def test_the_patches_name_what_they_patch():
     """Every patch is named in full, so that a log line tells where the failure was."""
     assert all(patch.module.partition(".")[0] in ("langchain_core", "langchain", "langchain_classic", "langgraph")
-               for patch in callspan.langchain.PATCHES)  # fmt: skip
+               for patch in patches.PATCHES)  # fmt: skip

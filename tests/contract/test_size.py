@@ -8,12 +8,12 @@ from tests.contract.layers import PACKAGE, imports, sources
 
 ENGINE = ("core", "capture", "callback", "langchain")
 
-BUDGETS = {"core": 5_490, "capture": 1_999, "callback": 1_153, "langchain": 5_944}
+BUDGETS = {"core": 5_438, "capture": 1_995, "callback": 1_155, "langchain": 5_647}
 """How many lines each package may have. Lower a number when a package has shrunk; a new feature needs a reason."""
 
 LONGEST, SHORTEST = 500, 40
 
-TOO_LONG = {"callspan/core/lifecycle.py": 501}
+TOO_LONG: dict[str, int] = {}
 """Files above the limit, and how long they may be. No file is added here."""
 
 SHORT = {
@@ -22,7 +22,7 @@ SHORT = {
 }
 """Engine files under 40 lines, and why they are files."""
 
-CIRCLES = {"callspan.langchain", "callspan.langchain.announce"}
+CIRCLES: set[str] = set()
 """Files that import each other, directly or in a circle. The set may only shrink."""
 
 ADDRESSING = 82

@@ -10,7 +10,8 @@ from langchain_core.callbacks import manager
 from langchain_core.language_models.chat_models import BaseChatModel
 from tests.contract.layers import LAYERS, PACKAGE
 
-from callspan.langchain import INTEGRATIONS, PATCHES, events
+from callspan.langchain import events
+from callspan.langchain.patches import INTEGRATIONS, PATCHES
 
 ROOT = Path(__file__).parents[2]
 EVENTS = [row for row in vars(events).values() if isinstance(row, events.Event)]

@@ -21,7 +21,7 @@ from langchain_core.language_models import FakeListChatModel
 from callspan.core import patching
 from callspan.core.patching import Patch, install, wrap
 from callspan.core.wrappers import call_after, call_before, wrap_body
-from callspan.langchain import PATCHES
+from callspan.langchain.patches import PATCHES
 
 
 class Library:

@@ -115,6 +115,16 @@ def scoped_callbacks(parent: Context, here: Context) -> tuple[Subscriber, ...]:
     return (*inherited, *(one for one in others if all(one is not other for other in inherited)))
 
 
+def notify_of_span(run: Run, subscribers: Iterable[Subscriber], given: Context) -> None:
+    """Notify the subscribers of the span's start that OpenTelemetry does not notify itself, if it is recorded."""
+    if not run.span.is_recording():
+        return
+    for subscriber in subscribers:
+        if subscriber.callspan_spans and all(subscriber is not other for other in run.sdk_callbacks):
+            run.span_processors = (*run.span_processors, subscriber)
+            call_safely(subscriber, "on_start", run.span, given)
+
+
 def take_over_handlers(run: Run, run_manager: Any, handlers: list[Any]) -> list[Subscriber]:
     """Subscribe the callbacks among LangChain's handlers, and remove them from the manager of this one run.
 

@@ -21,6 +21,7 @@ from callspan.core.dispatch import (
     call_safely,
     combine,
     hook_calls,
+    notify_of_span,
     scoped_callbacks,
     subscribe,
     subscriptions,
@@ -203,16 +204,6 @@ def _subscribe(run: Run, context: Context, given: Context, blocks: tuple[Subscri
         subscribe(run, subscriber)
     if run.subscribers:
         notify_of_span(run, run.subscribers, given)
-
-
-def notify_of_span(run: Run, subscribers: Sequence[Subscriber], given: Context) -> None:
-    """Notify the subscribers of the span's start that OpenTelemetry does not notify itself, if it is recorded."""
-    if not run.span.is_recording():
-        return
-    for subscriber in subscribers:
-        if subscriber.callspan_spans and all(subscriber is not other for other in run.sdk_callbacks):
-            run.span_processors = (*run.span_processors, subscriber)
-            call_safely(subscriber, "on_start", run.span, given)
 
 
 def announce(runs: Sequence[Run], *, of: Sequence[Subscriber] | None = None) -> Notification | None:

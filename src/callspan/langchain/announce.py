@@ -11,9 +11,9 @@ from opentelemetry.context import Context
 from callspan.core import state
 from callspan.core.context import current as current_context
 from callspan.core.context import put
-from callspan.core.dispatch import Notification, take_over_handlers
+from callspan.core.dispatch import Notification, notify_of_span, take_over_handlers
 from callspan.core.keys import RUN, STARTING_RUN, WAITING_FRAME
-from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, notify_of_span, start_run
+from callspan.core.lifecycle import NOTHING, announce, end_interrupted, end_run, start_run
 from callspan.core.operations import Operation, SpanLink, Subscriber
 from callspan.core.registry import OWNER, RunOwner, find, note_stream, owned_run, parent_context
 from callspan.core.run import CLOSED, ERROR, OK, PAUSED, SKIPPED, Run

@@ -13,10 +13,10 @@ from opentelemetry.trace import SpanKind
 
 from callspan import semconv
 from callspan.core import state
-from callspan.core.dispatch import Notification, subscribe, subscriptions
+from callspan.core.dispatch import Notification, notify_of_span, subscribe, subscriptions
 from callspan.core.frames import Frame
 from callspan.core.keys import RUN, STARTING_RUN
-from callspan.core.lifecycle import NOTHING, announce, end_run, notify_of_span, start_run
+from callspan.core.lifecycle import NOTHING, announce, end_run, start_run
 from callspan.core.operations import Operation
 from callspan.core.patching import Undo, is_patched, try_wrap, unwrap
 from callspan.core.registry import RunOwner

@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.pregel import Pregel
 
 from callspan import instrument, uninstrument
-from callspan.langchain import PATCHES
+from callspan.langchain.patches import PATCHES
 from callspan.testing import Recording, record
 
 Fn = Callable[..., Any]

@@ -11,7 +11,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from callspan.cli.checks.child import Hearing, load_all, write_report
 from callspan.core import patching, state
 from callspan.instrumentor import CallspanInstrumentor, instrument
-from callspan.langchain import PATCHES
+from callspan.langchain.patches import PATCHES
 
 QUIET = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
 """Variables for this process: it has nothing to send."""
