@@ -15,7 +15,7 @@ import pytest
 click_testing = pytest.importorskip("click.testing", reason="needs the extra cli")
 
 from callspan.cli.commands import commands  # noqa: E402 - click is there
-from callspan.local import budget  # noqa: E402
+from callspan.local import page_limit  # noqa: E402
 from callspan.local.serve import server  # noqa: E402
 
 
@@ -126,28 +126,44 @@ def test_a_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
     assert "nothing.jsonl" in done.stderr
 
 
-def test_what_is_too_much_for_a_page_goes_from_the_oldest_runs_that_went_well(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(budget.Budget.__init__, "__defaults__", (30_000, 100))
-    path = tmp_path / "large.jsonl"
-    path.write_text("".join(line(span(n, 1, failed=n == 1, said="x" * 6000)) for n in range(1, 9)))
-    done = view(path)
-    data = data_in(Path(f"{path}.html"))
-    assert [("in" in trace["spans"][0]) for trace in data["traces"]] == [True, *[False] * 4, True, True, True]
-    assert data["source"]["dropped"]["spans"] == 0
-    assert data["source"]["dropped"]["bytes"] > 4 * 6000
-    assert "characters of content and 0 spans left out" in done.stderr
-
-
-def test_more_spans_than_a_page_holds_go_run_by_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget.Budget.__init__, "__defaults__", (10**9, 5))
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Eight runs of two spans, each with 6,000 characters; the first one failed."""
     path = tmp_path / "many.jsonl"
-    path.write_text("".join(line(span(n, 2, parent=1), span(n, 1, failed=n == 1)) for n in range(1, 6)))
-    view(path)
-    assert names(Path(f"{path}.html"))[0] == "run1"
-    assert names(Path(f"{path}.html"))[-1] == "run5"
-    assert data_in(Path(f"{path}.html"))["source"]["dropped"]["spans"] >= 5
+    runs = [line(span(n, 2, parent=1, said="x" * 6000), span(n, 1, failed=n == 1)) for n in range(1, 9)]
+    path.write_text("".join(runs))
+    return path
+
+
+@pytest.mark.parametrize("limits", [(30_000, 100), (10**9, 9)])
+def test_of_more_than_a_page_holds_it_has_the_newest_runs(
+    many: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(page_limit.PageLimit.__init__, "__defaults__", limits)
+    done = view(many)
+    data = data_in(Path(f"{many}.html"))
+    assert names(Path(f"{many}.html")) == ["run5", "run6", "run7", "run8"]
+    assert all("in" in trace["spans"][1] for trace in data["traces"])
+    assert data["source"]["dropped"]["spans"] == 8
+    assert "4 older runs are left out" in data["source"]["dropped"]["why"]
+    assert "4 older runs are left out" in done.stderr
+
+
+def test_runs_that_are_left_out_are_reported_with_the_text_too(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_limit.PageLimit.__init__, "__defaults__", (10**9, 9))
+    assert "4 older runs are left out" in view(many, "--text").stderr
+
+
+def test_failed_runs_are_kept_where_they_are_asked_for(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_limit.PageLimit.__init__, "__defaults__", (10**9, 9))
+    view(many, "--errors")
+    assert names(Path(f"{many}.html")) == ["run1"]
+
+
+def test_the_newest_run_is_shown_however_large_it_is(many: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_limit.PageLimit.__init__, "__defaults__", (1000, 1))
+    view(many)
+    assert names(Path(f"{many}.html")) == ["run8"]
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import click
 from callspan.cli import UNREADABLE
 from callspan.cli.pricing import prices_option
 from callspan.cli.saying import say, tell_skipped
-from callspan.local.budget import Budget
 from callspan.local.contract import contract
 from callspan.local.errors import ORIGIN
 from callspan.local.explained import explained
 from callspan.local.page_file import write_page
+from callspan.local.page_limit import PageLimit
 from callspan.local.private import open_private
 from callspan.local.read import Source, read
 from callspan.local.trace import Trace
@@ -48,8 +48,7 @@ def view(
 ) -> None:
     """Write trace files as one page: open it in a browser, send it to somebody.
 
-    The page asks no network for anything. Of files that are too large for one page, what was said in the oldest runs
-    that went well is left out first.
+    The page asks no network for anything. Of files that are too large for one page, it has the newest runs.
 
     \b
     callspan view trace.jsonl
@@ -98,8 +97,8 @@ def _print(chosen: _Choice) -> None:
     from callspan.local.tree_look import look_of
     from callspan.local.tree_summary import Summary, summary_lines
 
-    traces, source, _ = chosen.read()
-    tell_skipped(source)
+    traces, source, dropped = chosen.read()
+    _report(source, dropped)
     look, summary = look_of(sys.stdout), Summary()
     for trace in traces:
         summary.add(trace, look)
@@ -107,6 +106,13 @@ def _print(chosen: _Choice) -> None:
             click.echo(line)
     for line in summary_lines(summary, look) if traces else ():
         click.echo(line)
+
+
+def _report(source: Source, dropped: dict[str, Any] | None) -> None:
+    """Write to stderr what could not be read, and what is left out."""
+    tell_skipped(source)
+    if dropped:
+        say(f"{dropped['why']}; --trace and --errors choose others")
 
 
 class _Choice:
@@ -129,26 +135,23 @@ class _Choice:
         self.found = self.shown = 0
 
     def read(self) -> tuple[list[Trace], Source, dict[str, Any] | None]:
-        source, budget = Source(), Budget()
+        source, limit = Source(), PageLimit(failed_first=self._errors)
         spans = read(self._files, source)
         try:
-            budget.keep(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
+            limit.add(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
         except OSError as error:
             say(f"cannot read {error.filename or source.files[-1]}: {error.strerror or error}")
             sys.exit(UNREADABLE)
-        traces = explained(budget.kept(), self._price)
+        traces = explained(limit.kept(), self._price)
         if self._errors:
             traces = [trace for trace in traces if any(span.rank == ORIGIN for span in trace.spans)]
         traces = traces[-self._last :] if self._last else traces
         self.found, self.shown = source.spans, len(traces)
-        return traces, source, budget.dropped()
+        return traces, source, limit.left_out()
 
     def page(self) -> str:
         traces, source, dropped = self.read()
         if not self._complained:
             self._complained = True
-            tell_skipped(source)
-            if dropped:
-                said = f"{dropped['bytes']:,} characters of content and {dropped['spans']:,} spans left out"
-                click.echo(f"{said}: {dropped['why']}; --trace, --errors and --last choose", err=True)
+            _report(source, dropped)
         return write_page(contract(traces, source, dropped))

@@ -7,7 +7,7 @@ function drawSource() {
   fill($('notices'),
     lines.length > 0 && notice(`${plural(lines.length, 'line')} skipped`, 'Lines that could not be read', lines),
     dropped && notice('content dropped', 'Content that is not in this page', [
-      `${plural(dropped.spans, 'span')}, ${bytes(dropped.bytes || 0)}: ${dropped.why}`, 'Times, names, errors and numbers are complete.']));
+      `${plural(dropped.spans, 'span')}, ${bytes(dropped.bytes || 0)}: ${dropped.why}`]));
 }
 function notice(label, title, lines) {
   const open = () => {
