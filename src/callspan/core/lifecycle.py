@@ -110,7 +110,7 @@ def start_run(
             if blocks or subscriptions.process or run.sdk_callbacks:
                 _subscribe(run, context, given, blocks)
         registry.add(run)
-        if not state.is_current(active):  # another thread, or a sampler, called `uninstrument()` meanwhile
+        if not active.roots.are_watched:  # another thread, or a sampler, called `uninstrument()` meanwhile
             run.subscribers = ()  # nobody was notified yet
             end_alone(run, None)
     except BaseException as error:

@@ -28,12 +28,13 @@ class Roots:
     Attributes:
         are_recorded: Whether the span of the last one was recorded.
         are_checked: Whether the first one has looked for other instrumentations.
+        are_watched: Whether the telemetry is in force: another thread may call `uninstrument()` at any time.
     """
 
-    __slots__ = ("are_checked", "are_recorded")
+    __slots__ = ("are_checked", "are_recorded", "are_watched")
 
     def __init__(self) -> None:
-        self.are_checked = self.are_recorded = False
+        self.are_checked = self.are_recorded = self.are_watched = False
 
 
 class ContentWriter(Protocol):
@@ -120,11 +121,6 @@ def active() -> Telemetry:
     return active
 
 
-def is_current(active: Telemetry) -> bool:
-    """Return whether this is still in force: another thread may call `uninstrument()` at any time."""
-    return active is _current
-
-
 def is_active() -> bool:
     """Return whether anything is instrumented."""
     return _current is not None
@@ -149,8 +145,11 @@ def instruments() -> Instruments | None:
 def activate(telemetry: Telemetry | None) -> None:
     """Put this in force; None: nothing is, and `current` returns the last one to calls that are under way."""
     global _current, _last
+    if _current is not None:
+        _current.roots.are_watched = False
     if telemetry is not None:
         _last = telemetry
+        telemetry.roots.are_watched = True
     _current = telemetry
     deny(denied_keys())
 

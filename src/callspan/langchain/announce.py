@@ -42,7 +42,7 @@ from callspan.langchain.pauses import add_pause_hooks, add_resume_hooks, outcome
 from callspan.langchain.requests import expect_schema, write_agent_parsed, write_parsed
 from callspan.langchain.responses import answer, explain_missing_usage
 from callspan.langchain.retrievers import RETRIEVER
-from callspan.langchain.runs import inherit, run_from_manager, run_of, suppressed
+from callspan.langchain.runs import ALSO_SUPPRESSED, SUPPRESSED, inherit, run_from_manager, run_of, suppressed
 from callspan.langchain.tools import TOOL
 
 HIDDEN_TAG = "langsmith:hidden"
@@ -86,7 +86,10 @@ def _begin(
         others.warn_of_others(type(manager))
     known = manager.__dict__
     run.given = known[GIVEN] if GIVEN in known else given_to(run.metadata, config, is_root=above is None)
-    inherit(run, above, current, parent)
+    if above is None and not current and not run.metadata and run.given is None:
+        run.top = True
+    else:
+        inherit(run, above, current, parent)
     kind = kind_of_chain(run) if kind is None else kind
     if kind is AGENT:
         run.agent = given_name(run)
@@ -122,7 +125,7 @@ def one_started(name: str, inputs_name: str, kind: Operation | None) -> Hook:
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_manager: Any) -> Notification | None:
         current = current_context()
-        if current and suppressed(current):
+        if current and (SUPPRESSED in current or ALSO_SUPPRESSED in current) and suppressed(current):
             return None
         manager = args[0]
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
@@ -153,7 +156,7 @@ def many_started(kind: Operation, inputs_name: str) -> Hook:
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any], run_managers: Any) -> Notification | None:
         current = current_context()
-        if current and suppressed(current):
+        if current and (SUPPRESSED in current or ALSO_SUPPRESSED in current) and suppressed(current):
             return None
         manager = args[0]
         serialized = args[1] if len(args) > 1 else kwargs.get("serialized")
@@ -204,7 +207,8 @@ def ended(outputs_name: str) -> Hook:
     """Return the hook of an end method: it ends the run whose manager reports its result."""
 
     def hook(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notification | None:
-        run = run_of(args[0])
+        owner = args[0].__dict__.get(OWNER)
+        run: Run | None = getattr(owner, "run", None) or find(args[0].run_id)  # a sync copy owns none
         if run is None or run.ended:
             return None
         if run.subscribers:

@@ -158,7 +158,9 @@ class WaitingFrame(Frame):
 
     def on_enter(self) -> Context | None:
         current = current_context()
-        return None if suppressed(current) else Context({**current, WAITING_FRAME: self})
+        if current and suppressed(current):
+            return None
+        return Context({**current, WAITING_FRAME: self})
 
     def expects(self, name: str) -> bool:
         """Return whether the run that is being announced, of this kind, is the frame's own."""
@@ -203,7 +205,9 @@ class RunFrame(WaitingFrame):
 
     def on_enter(self) -> Context | None:
         current = self.outside = current_context()
-        return None if suppressed(current) else Context({**current, WAITING_FRAME: self})
+        if current and suppressed(current):
+            return None
+        return Context({**current, WAITING_FRAME: self})
 
     def expects(self, name: str) -> bool:
         return self.run is None and name == self.name and (self.first or is_started_by(self.code))

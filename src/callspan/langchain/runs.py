@@ -49,9 +49,13 @@ _SAID_ELSEWHERE = frozenset(
 )
 
 
+# Where OpenTelemetry's `suppress_instrumentation()` asks for no spans.
+SUPPRESSED, ALSO_SUPPRESSED = _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"
+
+
 def suppressed(current: Context) -> bool:
-    """Return whether the user asked for no spans here (`suppress_instrumentation()`, by its two keys)."""
-    return bool(current.get(_SUPPRESS_INSTRUMENTATION_KEY) or current.get("suppress_instrumentation"))
+    """Return whether the user asked for no spans here."""
+    return bool(current.get(SUPPRESSED) or current.get(ALSO_SUPPRESSED))
 
 
 def run_from_manager(
