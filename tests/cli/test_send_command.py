@@ -149,9 +149,9 @@ def test_a_server_that_takes_nothing_is_a_finding(file):
     assert (done.exit_code, "refused" in done.stderr, "run the same command again" in done.stderr) == (1, True, True)
 
 
-def test_a_file_that_is_another_one_now_is_a_wrong_call(file, server):
+def test_a_file_that_is_smaller_now_is_a_wrong_call(file, server):
     run(file, "--endpoint", server.url)
-    file.write_text(file.read_text().replace("gpt-5-mini", "gpt-6-mini"))
+    file.write_text(file.read_text().replace("gpt-5-mini", "gpt-6"))
     done = run(file, "--endpoint", server.url)
     assert (done.exit_code, "--since-start" in done.stderr) == (2, True)
 
@@ -196,6 +196,8 @@ def test_a_server_behind_a_proxy_of_this_machine_is_asked_itself(file, server):
 
 
 def test_a_folder_that_cannot_be_written_sends_nothing(file, server, monkeypatch):
-    monkeypatch.setattr("callspan.local.sent.Ledger._write", lambda self: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(
+        "callspan.local.send_state.Checkpoint._write", lambda self: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     done = run(file, "--endpoint", server.url)
     assert (done.exit_code, "full" in done.stderr, server.requests) == (3, True, 0)

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from tests.local.trace_lines import STARTED, agent, line, model, tool
 from tests.pairs import examples
 
-from callspan.local.batches import Place, batches_of, export_of
 from callspan.local.compare import changes, shown_rows
 from callspan.local.otlp_http import Refused
 from callspan.local.read import Source, opened, read
-from callspan.local.replay import Replay, _every
+from callspan.local.resend import SendResult, batches_of, export_of, items_of
 from callspan.local.stats import stats_of
 from callspan.local.stats_data import as_csv, as_json
 
@@ -138,29 +137,13 @@ def test_what_is_sent_of_any_file_is_what_can_be_read_of_it(tmp_path, content):
     except OSError:
         return
     with opened(path) as stream:
-        items = list(_every(stream, str(path), Place(), Replay()))
+        items = list(items_of(stream, str(path), SendResult()))
     sent = [span for batch in batches_of(items) for span in spans_of(json.loads(export_of(batch)))]
     assert [(span["traceId"], span["spanId"]) for span in sent] == known
 
 
 def spans_of(export):
     return [span for one in export["resourceSpans"] for scope in one["scopeSpans"] for span in scope["spans"]]
-
-
-@FUZZ
-@given(content=chunks, cut=st.integers(0, 20))
-def test_from_any_place_the_rest_is_sent_and_no_more(tmp_path, content, cut):
-    path = written(tmp_path, content)
-    with opened(path) as stream:
-        every = list(_every(stream, "", Place(), Replay()))
-    if cut >= len(every):
-        return
-    place = every[cut].place
-    with opened(path) as stream:
-        stream.seek(place.offset)
-        rest = list(_every(stream, "", Place(place.offset, place.lines), Replay()))[place.spans :]
-    assert [one.written for one in rest] == [one.written for one in every[cut + 1 :]]
-    assert [one.line for one in rest] == [one.line for one in every[cut + 1 :]]
 
 
 @FUZZ

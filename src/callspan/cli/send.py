@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -22,12 +22,10 @@ from callspan.cli.saying import say, tell_skipped
 from callspan.local.amounts import many_text
 from callspan.local.otlp_http import Sender, SendError
 from callspan.local.printable import one_line
-from callspan.local.replay import Replay, replay
-from callspan.local.sent import Ledger, SentError
+from callspan.local.resend import SendResult, send_file
+from callspan.local.send_state import Checkpoint, SendStateError
 
-_INTERRUPTED = 130
-"""The exit code of what Ctrl-C ended, as shells have it."""
-
+_INTERRUPTED = 130  # the exit code of what Ctrl-C ended, as shells have it
 _TRACES = "/v1/traces"
 
 
@@ -72,8 +70,8 @@ def send(
     callspan send trace.jsonl                                  to a Collector or Jaeger on this machine
     callspan send trace-*.jsonl --endpoint https://otel.example.com --header authorization="Bearer ..."
 
-    What has been sent is noted in FILE.sent. After an interruption the same command goes on where it was, and a file
-    that has grown is sent from there. Ctrl-C waits for the answer that is due; a second one does not.
+    FILE.sent keeps how many spans have been sent. After an interruption the same command sends the rest, and of a
+    file that has grown what is new. Ctrl-C waits for the answer that is due; a second one does not.
 
     Exit codes: 0, 1 not all was taken, 2 a wrong call, 3 unreadable input, 130 Ctrl-C.
     """  # noqa: D301 - click reads the backspace
@@ -97,66 +95,59 @@ def send(
 
 
 def _send(file: Path, sender: Sender, since_start: bool) -> int:
-    """Send a file, and give the exit code."""
+    """Send a file, and return the exit code."""
+    result, failed = SendResult(), ""
     try:
-        with closing(Ledger(file, sender.url)) as ledger:
-            if since_start:
-                ledger.forget()
-            ledger.check()
-            return _go_on(file, ledger, sender)
+        checkpoint = Checkpoint(file, sender.url, from_start=since_start)
+        before, pending = checkpoint.state.sent, checkpoint.state.pending
+        if pending:
+            say(f"{many_text(pending, 'span')} of {file} were on the way when it ended: they are sent again")
+        try:
+            with _progress(file, sender) as moved:
+                send_file(file, checkpoint, sender, result, moved)
+        except SendError as error:
+            failed = str(error)
+        finally:
+            _report(file, sender, result, before, failed)
     except OSError as error:
         say(f"cannot read or write {error.filename or file}: {error.strerror or error}")
         return UNREADABLE
-    except SentError as error:
+    except SendStateError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _go_on(file: Path, ledger: Ledger, sender: Sender) -> int:
-    before = ledger.state.sent
-    if ledger.state.pending:
-        say(f"{many_text(ledger.state.pending, 'span')} of {file} were on the way when it ended: they are sent again")
-    done = Replay()
-    failed = ""
-    try:
-        with _progress(file, ledger.state.offset, sender) as moved:
-            replay(file, ledger, sender, done, moved)
-    except SendError as error:
-        failed = str(error)
-    finally:
-        _report(file, sender, done, before, failed)
-    if done.rejected or failed:
+    if result.rejected or failed:
         return FINDING
-    return UNREADABLE if done.source.skips and not done.sent and not before else 0
+    return UNREADABLE if result.source.skips and not result.sent and not before else 0
 
 
-def _report(file: Path, sender: Sender, done: Replay, before: int, failed: str) -> None:
-    tell_skipped(done.source)
-    for why in done.why:
+def _report(file: Path, sender: Sender, result: SendResult, before: int, failed: str) -> None:
+    tell_skipped(result.source)
+    for why in result.why:
         say(f"{file}, {why}")
-    if before and not done.sent and not failed:
+    if before and not result.sent and not failed:
         click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.name} before", err=True)
     else:
         earlier = f", {before:,} before" if before else ""
-        click.echo(f"{file}: {many_text(done.sent - done.rejected, 'span')} sent to {sender.name}{earlier}", err=True)
-    if done.rejected:
-        say(f"{many_text(done.rejected, 'span')} rejected")
-    if done.cut:
-        say(f"the last line of {file} is not whole; it is sent when it is")
+        accepted = many_text(result.sent - result.rejected, "span")
+        click.echo(f"{file}: {accepted} sent to {sender.name}{earlier}", err=True)
+    if result.rejected:
+        say(f"{many_text(result.rejected, 'span')} rejected")
+    if result.cut:
+        say(f"the last line of {file} is not whole; the rest of it is sent when it is")
     if failed:
         say(failed)
-    if failed or done.stopped:
+    if failed or result.stopped:
         say("not all spans were sent; run the same command again to send the rest")
 
 
 @contextmanager
-def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[int], None]]:
-    """Show a bar on a terminal, and above it why something is tried again; gives the function that moves the bar."""
+def _progress(file: Path, sender: Sender) -> Generator[Callable[[int], None]]:
+    """Show a bar on a terminal, with the retries above it; yields the function that moves the bar."""
     console = Console(stderr=True)
     size = file.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(file.name.replace("[", "\\["), total=size, completed=offset)
-        sender.told = lambda why, seconds: console.print(
+        task = bar.add_task(file.name.replace("[", "\\["), total=size)
+        sender.on_retry = lambda why, seconds: console.print(
             Text(f"callspan: {one_line(why)}; trying again in {seconds:.1f} s"), soft_wrap=True
         )
         yield lambda at: bar.update(task, completed=at, total=max(size, at))
@@ -164,16 +155,16 @@ def _progress(file: Path, offset: int, sender: Sender) -> Generator[Callable[[in
 
 @contextmanager
 def _stopping(stop: Event) -> Generator[None]:
-    """End it at the first signal after the answer that is due, and the second one at once."""
+    """Stop after the answer that is due at the first signal, and at once at the second."""
 
-    def heard(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
     signals = (signal.SIGINT, signal.SIGTERM)
     try:
-        before = [signal.signal(one, heard) for one in signals]
+        before = [signal.signal(one, on_signal) for one in signals]
     except ValueError:  # not the main thread: nobody's signals
         yield
         return
@@ -201,12 +192,13 @@ def _url(endpoint: str) -> str:
 
 
 def _headers(given: Sequence[str]) -> dict[str, str]:
-    """Return the headers: those of OpenTelemetry's variable, and over them those of the call."""
-    told = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS") or ""
+    """Return the headers of OpenTelemetry's variable, replaced by those of the command line."""
+    variable = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS")
     found: dict[str, str] = {}
-    for pair in told.split(","):
+    for pair in (variable or "").split(","):
         name, _, value = pair.partition("=")
-        found.update({unquote(name).strip().lower(): unquote(value).strip()} if name.strip() else {})
+        if name.strip():
+            found[unquote(name).strip().lower()] = unquote(value).strip()
     for pair in given:
         name, sign, value = pair.partition("=")
         if not sign or not name.strip() or "\n" in pair or "\r" in pair:

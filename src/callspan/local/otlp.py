@@ -90,22 +90,30 @@ Refuse = Callable[[str], Any]
 
 def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:
     """Return the spans of one export, in their order; what is no span costs none of the others."""
-    if not isinstance(export, dict) or "resourceSpans" not in export:
-        refuse("no export of spans: it has no 'resourceSpans'")
+    if not is_export(export, refuse):
         return
-    for resource in _members(export, "resourceSpans", refuse):
+    for resource in members_of(export, "resourceSpans", refuse):
         service = _service(resource.get("resource"))
-        for scope in _members(resource, "scopeSpans", refuse):
+        for scope in members_of(resource, "scopeSpans", refuse):
             owner = scope.get("scope")
             name = owner.get("name") if isinstance(owner, dict) else None
-            for span in _members(scope, "spans", refuse):
+            for span in members_of(scope, "spans", refuse):
                 try:
                     yield _span(span, sys.intern(name) if isinstance(name, str) else "", service, without)
                 except ValueError as error:
                     refuse(str(error))
 
 
-def _members(owner: Mapping[str, Any], key: str, refuse: Refuse) -> Iterator[dict[str, Any]]:
+def is_export(export: Any, refuse: Refuse) -> bool:
+    """Return whether this may have spans."""
+    if isinstance(export, dict) and "resourceSpans" in export:
+        return True
+    refuse("no export of spans: it has no 'resourceSpans'")
+    return False
+
+
+def members_of(owner: Mapping[str, Any], key: str, refuse: Refuse) -> Iterator[dict[str, Any]]:
+    """Return the objects of a list, or the one that stands in its place."""
     members = owner.get(key) or []
     for member in members if isinstance(members, list) else [members]:
         if isinstance(member, dict):

@@ -1,4 +1,4 @@
-"""Sends exports of spans over OTLP/HTTP, again and again while a server says that it may do so later."""
+"""Sends exports of spans over OTLP/HTTP, and tries again where the server allows it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,13 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 from callspan.version import __version__
 
-_LATER = (429, 502, 503, 504)
-"""What a server answers that may take the same later (OTLP specification, "Retryable Response Codes")."""
+_LATER = (429, 502, 503, 504)  # the same request may pass later (OTLP specification, "Retryable Response Codes")
+_REFUSED = (400, 413)  # something in the request is wrong, or it is too large: a smaller one may pass
 
-_NOT_THESE = (400, 413)
-"""What it answers if it does not like what was sent, or not so much of it: with less the rest may pass."""
-
-_ANSWER = 30.0
-"""Seconds that an answer may take."""
-
-_LONGEST_WAIT = 30.0
-"""Seconds between two tries, unless the server names more."""
-
-_BYTES = 64 * 1024
-"""Bytes of an answer that are read."""
+_ANSWER = 30.0  # seconds that an answer may take
+_LONGEST_WAIT = 30.0  # seconds between two tries, unless the server asks for more
+_LONGEST_ASKED = 24 * 3600.0  # seconds: a server that asks for more is ignored
+_BYTES = 64 * 1024  # bytes of an answer that are read
 
 
 class SendError(Exception):
@@ -39,11 +32,11 @@ class SendError(Exception):
 
 
 class Refused(Exception):
-    """The server will not take these spans; fewer of them it may."""
+    """The server refused these spans; it may accept fewer of them."""
 
 
 class Stopped(Exception):
-    """It shall end, and nothing is on the way."""
+    """The user stopped it, and nothing is on the way."""
 
 
 @dataclass(slots=True)
@@ -54,12 +47,12 @@ class Sender:
         url: The whole address, path included.
         headers: Headers besides the content's type.
         protobuf: Whether it wants protobuf.
-        patience: Seconds in which it must take something, else it is given up.
+        patience: Seconds in which it must accept something.
         stop: Ends the waiting when it is set.
-        told: Hears why something is tried again, and in how many seconds.
-        unsure: Whether what was sent last may have been taken though no answer came.
-        name: The address as it is told: without a password.
-        gave_up: Whether the server took nothing for as long as that.
+        on_retry: Receives why something is tried again, and in how many seconds.
+        unsure: Whether the server may have accepted the last request although no answer came.
+        gave_up: Whether the server accepted nothing for `patience` seconds.
+        name: The address without password and query, for messages.
     """
 
     url: str
@@ -67,7 +60,7 @@ class Sender:
     protobuf: bool = False
     patience: float = 60.0
     stop: Event = field(default_factory=Event)
-    told: Callable[[str, float], None] = lambda why, seconds: None
+    on_retry: Callable[[str, float], None] = lambda why, seconds: None
     unsure: bool = False
     gave_up: bool = False
     name: str = field(init=False)
@@ -86,9 +79,9 @@ class Sender:
             How many of its spans were rejected, and why.
 
         Raises:
-            Refused: It was, as a whole.
-            Stopped: It was not taken so far, and is not on the way.
-            SendError: It was not taken, and nothing else would be.
+            Refused: The server refused the whole export.
+            Stopped: `stop` was set while it waited for another try.
+            SendError: It was not accepted, and nothing else would be.
         """
         body, kind = self._body(export)
         request = Request(self.url, body, {"User-Agent": f"callspan/{__version__}", **self.headers, **kind})
@@ -104,7 +97,7 @@ class Sender:
             if time.monotonic() + wait > deadline:
                 self.gave_up = True
                 raise SendError(f"{self.name} accepted nothing for {self.patience:.0f} s: {_text(why)}")
-            self.told(_text(why), wait)
+            self.on_retry(_text(why), wait)
             if self.stop.wait(wait):
                 raise Stopped
 
@@ -135,7 +128,7 @@ class Sender:
             if error.code in _LATER:
                 return f"{error.code} {error.reason}".encode(), _retry_after(error.headers.get("Retry-After"))
             said = f"{error.code} {error.reason}: {_text(body)}".rstrip(": ")
-            if error.code in _NOT_THESE:
+            if error.code in _REFUSED:
                 raise Refused(said) from error
             raise SendError(f"{self.name} answers {said}{self._hint(error.code)}") from error
         except URLError as error:
@@ -214,8 +207,4 @@ def _retry_after(told: str | None) -> float:
             seconds = parsedate_to_datetime(told).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
-    return seconds if 0 <= seconds < _NO_WAIT else 0.0
-
-
-_NO_WAIT = 24 * 3600.0
-"""Seconds that no server asks for in earnest."""
+    return seconds if 0 <= seconds < _LONGEST_ASKED else 0.0

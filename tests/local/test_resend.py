@@ -9,8 +9,8 @@ from tests.local.otlp_server import Answer, OtlpServer
 from tests.local.trace_lines import agent, line, model, tool, write
 
 from callspan.local.otlp_http import Sender, SendError
-from callspan.local.replay import Replay, replay
-from callspan.local.sent import Ledger, SentError
+from callspan.local.resend import SendResult, send_file
+from callspan.local.send_state import Checkpoint, SendStateError
 
 MANY = [agent(1), *(model(number, 1) for number in range(2, 31))]
 
@@ -29,20 +29,15 @@ def file(tmp_path):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Batches are small, and nobody waits long."""
-    monkeypatch.setattr("callspan.local.batches._SPANS", 4)
+    monkeypatch.setattr("callspan.local.resend._SPANS", 4)
     monkeypatch.setattr("callspan.local.otlp_http.random.uniform", lambda low, high: 0.01)
 
 
 def send(file, server, **options):
     """Send a file, and give what became of it."""
     sender = Sender(server.traces, **{"patience": 5.0, **options})
-    done = Replay()
-    ledger = Ledger(Path(file), sender.url)
-    try:
-        ledger.check()
-        replay(Path(file), ledger, sender, done)
-    finally:
-        ledger.close()
+    done = SendResult()
+    send_file(Path(file), Checkpoint(Path(file), sender.url), sender, done)
     return done
 
 
@@ -76,7 +71,7 @@ def test_spans_of_one_resource_and_scope_share_it(file, server):
 
 
 def test_large_lines_are_split(tmp_path, server, monkeypatch):
-    monkeypatch.setattr("callspan.local.batches._BYTES", 2000)
+    monkeypatch.setattr("callspan.local.resend._BYTES", 2000)
     file = tmp_path / "trace.jsonl"
     file.write_text(line(*MANY))
     send(file, server)
@@ -115,10 +110,10 @@ def test_a_line_that_is_still_being_written_is_no_fault_and_is_sent_when_it_is_w
     assert set(server.times.values()) == {1}
 
 
-def test_a_file_that_is_another_one_now_is_not_guessed_about(file, server):
+def test_a_file_that_is_smaller_now_is_another_one(file, server):
     send(file, server)
-    file.write_text(line(tool(7)) * 40)
-    with pytest.raises(SentError, match="--since-start"):
+    file.write_text(line(tool(7)))
+    with pytest.raises(SendStateError, match="--since-start"):
         send(file, server)
 
 
@@ -132,7 +127,7 @@ def test_what_a_server_cannot_take_now_is_sent_again(file, server, status):
 def test_a_server_says_when_it_wants_to_be_asked_again(file, server):
     waits = []
     server.decide = lambda number, export: Answer(429 if number == 1 else 200, headers={"Retry-After": "0.3"})
-    send(file, server, told=lambda why, seconds: waits.append(seconds))
+    send(file, server, on_retry=lambda why, seconds: waits.append(seconds))
     assert waits == [0.3]
 
 
@@ -147,11 +142,10 @@ def test_a_server_that_takes_nothing_is_given_up_and_what_it_took_is_known(file,
 
 def test_a_server_that_is_not_there_is_given_up(file, server):
     url = server.traces.replace("127.0.0.1", "127.0.0.1").rsplit(":", 1)[0] + ":9/v1/traces"
-    ledger = Ledger(file, url)
+    checkpoint = Checkpoint(file, url)
     with pytest.raises(SendError, match="refused"):
-        replay(file, ledger, Sender(url, patience=0.2), Replay())
-    ledger.close()
-    assert ledger.state.pending == 0  # nothing is on the way
+        send_file(file, checkpoint, Sender(url, patience=0.2), SendResult())
+    assert checkpoint.state.pending == 0  # nothing is on the way
 
 
 def test_one_span_that_is_refused_costs_no_other(file, server):
@@ -163,11 +157,22 @@ def test_one_span_that_is_refused_costs_no_other(file, server):
     assert len(server.times) == 29
 
 
+def test_a_line_that_is_refused_is_reported_whole(tmp_path, server):
+    file = tmp_path / "trace.jsonl"
+    file.write_text(line(tool(1)) + line(tool(2), tool(3)) + line(tool(4)))
+    server.decide = lambda number, export: Answer(
+        400 if any(span["spanId"].endswith("03") for span in spans_of(export)) else 200, b"no"
+    )
+    done = send(file, server)
+    assert (done.sent, done.rejected, done.why) == (4, 2, ["line 2: 400 Bad Request: no"])
+    assert (ids(server.spans), send(file, server).sent) == (ids([tool(1), tool(4)]), 0)
+
+
 def spans_of(export):
     return [span for one in export["resourceSpans"] for scope in one["scopeSpans"] for span in scope["spans"]]
 
 
-def test_a_request_that_is_too_large_is_halved(file, server):
+def test_a_request_that_is_too_large_is_sent_line_by_line(file, server):
     server.decide = lambda number, export: Answer(413 if len(spans_of(export)) > 1 else 200)
     done = send(file, server)
     assert (done.sent, done.rejected, ids(server.spans)) == (30, 0, ids(MANY))
@@ -290,14 +295,13 @@ def test_headers_are_sent(file, server):
 def test_two_that_send_one_file_to_one_place_do_not_double_it(file, server):
     def decide(number, export):
         if number == 2:
-            with pytest.raises(SentError, match="another process"):
-                replay(file, second, Sender(server.traces), Replay())
+            with pytest.raises(SendStateError, match="another process"):
+                send_file(file, second, Sender(server.traces), SendResult())
         return Answer()
 
-    second = Ledger(file, server.traces)
+    second = Checkpoint(file, server.traces)
     server.decide = decide
     assert send(file, server).sent == 30
-    second.close()
     assert set(server.times.values()) == {1}
 
 
@@ -310,14 +314,14 @@ def test_two_that_send_one_file_to_two_places_do_not_disturb_each_other(file, se
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 1, "endpoints": 3}', '{"version": 2, "endpoints": {}}'])
-def test_a_ledger_that_says_nothing_is_told(file, server, text):
+def test_a_state_file_that_cannot_be_read_is_reported(file, server, text):
     file.with_name("trace.jsonl.sent").write_text(text)
-    with pytest.raises(SentError, match="remove it"):
+    with pytest.raises(SendStateError, match="remove it"):
         send(file, server)
 
 
-def test_entries_of_a_ledger_that_say_nothing_are_told(file, server):
-    text = json.dumps({"version": 1, "endpoints": {server.traces: {"offset": "1"}}})
+def test_entries_of_a_state_file_that_are_none_are_reported(file, server):
+    text = json.dumps({"version": 1, "endpoints": {server.traces: {"sent": "1"}}})
     file.with_name("trace.jsonl.sent").write_text(text)
-    with pytest.raises(SentError, match="remove it"):
+    with pytest.raises(SendStateError, match="remove it"):
         send(file, server)
