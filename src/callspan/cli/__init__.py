@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
+# Exit codes besides 0: a wrong call; input that cannot be read; a finding or a regression
 USAGE, UNREADABLE, FINDING = 2, 3, 1
-"""Exit codes besides 0: a wrong call; input that cannot be read; a finding or a regression."""
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import click
 
 from callspan.version import __version__
 
+# Each stands in a file of its name, as a function of its name
 _COMMANDS = {
     "run": "Run a program with tracing, and show what happens in it.",
     "view": "Write trace files as one page, or show them as text.",
@@ -15,7 +16,6 @@ _COMMANDS = {
     "send": "Send a trace file to a server.",
     "doctor": "Find out why something is not traced.",
 }
-"""Each stands in a file of its name, as a function of its name."""
 
 
 class _Commands(click.Group):

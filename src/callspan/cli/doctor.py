@@ -18,6 +18,7 @@ from callspan.cli.checks.command import Ran, run
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Check, Finding
 from callspan.cli.checks.probe import QUIET
 
+# By name, in the order in which they are told; each is one file of `cli/checks`
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("installed", installed.check),
     ("loading", zero_code.check),
@@ -29,7 +30,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("exit", exits.check),
     ("command", judged.check),
 )
-"""By name, in the order in which they are told; each is one file of `cli/checks`."""
 
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 

@@ -16,6 +16,7 @@ def _read(context: click.Context, option: click.Parameter, where: str) -> Price 
         raise click.UsageError(str(error)) from error
 
 
+# The option; the command gets what it names as `price`
 prices_option = click.option(
     *("--prices", "price"),
     envvar="CALLSPAN_PRICES",
@@ -25,4 +26,3 @@ prices_option = click.option(
     callback=_read,
     help="What calls cost that do not say so: by genai-prices, or by a JSON file.",
 )
-"""The option; the command gets what it names as `price`."""

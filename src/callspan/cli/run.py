@@ -138,8 +138,8 @@ def _is_command(file: Path) -> bool:
     return first.startswith(_BINARY) or (first.startswith(b"#!") and b"python" not in first)
 
 
+# How programs of Linux, Windows and macOS begin
 _BINARY = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-"""How programs of Linux, Windows and macOS begin."""
 
 
 def _path() -> str:

@@ -13,6 +13,7 @@ from callspan.local.compare import FEW, Change, percentile
 from callspan.local.printable import fitting, one_line
 from callspan.local.stats import Key, Row, Stats
 
+# By kind: the word before its rows, and its colour
 _WORDS = {
     "llm": ("model", "blue"),
     "embedding": ("embed", "cyan"),
@@ -22,15 +23,13 @@ _WORDS = {
     "workflow": ("flow", "bright_black"),
     "run": ("run", "bold"),
 }
-"""By kind: the word before its rows, and its colour."""
 
 _GREY = "bright_black"
 _LEFT = ("", "name")
+# Columns that a narrow terminal goes without, the first of them first
 _OPTIONAL = ("first", "max", "tokens in→out", "cost", "failed")
-"""Columns that a narrow terminal goes without, the first of them first."""
 
-_SHORTEST = 14
-"""Cells of a name before columns go."""
+_SHORTEST = 14  # cells of a name before columns go
 
 _TIMES = ("p50", "p95", "max")
 
@@ -51,15 +50,7 @@ def table(
     width: int | None,
     encoding: str,
 ) -> list[Text]:
-    """Return the lines of the table, the heads first.
-
-    Args:
-        rows: The rows, in their order.
-        before: The other side, if there is one.
-        changed: How rows differ from it.
-        width: The cells there are; None: as many as are needed.
-        encoding: What the signs must be in.
-    """
+    """Return the lines of the table, heads first, in at most `width` cells and in signs that `encoding` has."""
     lines: list[_Line] = []
     for place, row in enumerate(rows):
         first = place == 0 or rows[place - 1].kind != row.kind

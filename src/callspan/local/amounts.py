@@ -4,11 +4,7 @@ from __future__ import annotations
 
 
 def time_text(microseconds: float) -> str:
-    """Write a time: `480ms`, `1.45s`, `2m 12s`, `3h 05m`.
-
-    Args:
-        microseconds: The time.
-    """
+    """Write microseconds as a time: `480ms`, `1.45s`, `2m 12s`, `3h 05m`."""
     seconds = microseconds / 1_000_000
     if seconds < 0.0095:  # noqa: PLR2004 - what would be 10 ms in whole ones
         return f"{seconds * 1000:.2g}ms"
@@ -26,11 +22,7 @@ _HOUR = 3600
 
 
 def running_text(microseconds: int) -> str:
-    """Write the time that something has taken so far: with fewer digits, as they change all the time.
-
-    Args:
-        microseconds: The time.
-    """
+    """Write the microseconds taken so far, with fewer digits: they change all the time."""
     seconds = max(0, microseconds) / 1_000_000
     return f"{seconds:.1f}s" if seconds < _MINUTE else time_text(microseconds)
 
@@ -39,11 +31,7 @@ _MINUTE = 60
 
 
 def count_text(count: int) -> str:
-    """Write a number of tokens: `412`, `1.1k`, `193k`, `2.4M`.
-
-    Args:
-        count: The number.
-    """
+    """Write a number of tokens: `412`, `1.1k`, `193k`, `2.4M`."""
     for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= unit * 0.9995:
             share = count / unit
@@ -52,21 +40,12 @@ def count_text(count: int) -> str:
 
 
 def many_text(count: int, what: str) -> str:
-    """Write how many there are: `1 run`, `1,520 spans`.
-
-    Args:
-        count: The number.
-        what: The word for one of them.
-    """
+    """Write a number of things, `what` being the word for one: `1 run`, `1,520 spans`."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def money_text(dollars: float) -> str:
-    """Write an amount: `$12.40`, `$0.082`, `$0.0005`.
-
-    Args:
-        dollars: The amount, in US dollars.
-    """
+    """Write US dollars: `$12.40`, `$0.082`, `$0.0005`."""
     if dollars >= 999.995:  # noqa: PLR2004 - cents no longer matter
         return f"${dollars:,.0f}"
     if dollars >= 0.9995:  # noqa: PLR2004 - what would be a dollar in thousandths
@@ -77,11 +56,7 @@ def money_text(dollars: float) -> str:
 
 
 def change_text(share: float) -> str:
-    """Write by how much something grew: `+4%`, `−31%`, `×12`.
-
-    Args:
-        share: 0.04 for 4 percent more.
-    """
+    """Write by what share something grew: `+4%` for 0.04, `−31%`, `×12`."""
     if share >= 9.995:  # noqa: PLR2004 - no longer a percentage that one can picture
         return f"×{share + 1:.0f}"
     percent = round(share * 100)

@@ -18,17 +18,14 @@ _log = logging.getLogger("callspan")
 
 Item = TypeVar("Item")
 
-LIMIT = 10_000
-"""Items that may wait."""
+LIMIT = 10_000  # items that may wait
 
-_BATCH = 256
-"""Items that are written before somebody who waits for the lock, to fork, has it."""
+_BATCH = 256  # items that are written before somebody who waits for the lock, to fork, has it
 
+# Seconds between two batches: writing each span as it comes would take the program's time. A kill loses this much.
 PAUSE = 0.05
-"""Seconds between two batches: writing each span as it comes would take the program's time. A kill loses this much."""
 
-_PATIENCE = 1.0
-"""Seconds that a thread without an event loop waits for room, before its items are dropped."""
+_PATIENCE = 1.0  # seconds that a thread without an event loop waits for room, before its items are dropped
 
 
 def is_on_loop() -> bool:
@@ -41,14 +38,9 @@ def is_on_loop() -> bool:
 
 
 def waited(is_done: Callable[[], bool], seconds: float) -> bool:
-    """Wait where an event loop runs: the process ends, or the program asks for it. Locks might be refused there.
+    """Wait, without locks, for at most so many seconds, and return whether it is done.
 
-    Args:
-        is_done: Returns whether there is nothing to wait for any more.
-        seconds: How long to wait at most.
-
-    Returns:
-        Whether it is done.
+    It is for threads that run an event loop, where locks may be refused.
     """
     until = time.monotonic() + seconds
     pause, _ = socket.socketpair()  # nothing ever comes; `time.sleep` might be refused too
@@ -78,8 +70,7 @@ class Background(Generic[Item]):
     ) -> None:
         self._write, self._name, self._limit, self._pause = write, name, limit, pause
         self.dropped = 0
-        self.when_begun: Callable[[], None] | None = None
-        """Is called in each process when its thread has started."""
+        self.when_begun: Callable[[], None] | None = None  # is called in each process when its thread has started
         self._has_complained = False
         self.forget()
         _all.add(self)
@@ -124,27 +115,13 @@ class Background(Generic[Item]):
             self._write_here()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything is written that was handed over before.
-
-        Args:
-            seconds: How long to wait at most.
-
-        Returns:
-            Whether it is written.
-        """
+        """Wait until all items put before are written, at most so many seconds, and return whether they are."""
         if self._thread is None or self._direct:
             return self._queue.empty() or self._write_here()
         return self._wait_for(Event(), seconds)
 
     def close(self, seconds: float) -> bool:
-        """Flush; what comes later is written by the thread that hands it over, as the process ends.
-
-        Args:
-            seconds: How long to wait at most.
-
-        Returns:
-            Whether everything is written.
-        """
+        """Flush, and return whether all is written; what comes later is written at once, in its own thread."""
         if self._thread is None or self._direct:
             return self.flush(seconds)
         self._direct = self._wait_for(_Last(), seconds)  # if it does not come, the thread still has the lock

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from callspan.local.stats import Key, Row, Stats
 from callspan.local.usage import CALLS
 
-FEW = 5
-"""Calls from which percentiles say something."""
+FEW = 5  # calls from which percentiles say something
 
-_ENOUGH = 20
-"""Calls on both sides from which a change is no accident."""
+_ENOUGH = 20  # calls on both sides from which a change is no accident
 
+# A change is worse from this share, and this much: microseconds, and US dollars a call
 _SHARE, _TIME, _COST = 0.10, 50_000, 0.001
-"""A change is worse from this share, and this much: microseconds, and US dollars a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ def changes(now: Stats, before: Stats) -> dict[Key, Change]:
     return {key: change(row, before.rows[key]) for key, row in now.rows.items() if key in before.rows}
 
 
+# Kinds in the order in which they are shown
 ORDER = ("llm", "embedding", "tool", "retriever", "agent", "workflow", "run")
-"""Kinds in the order in which they are shown."""
 
 
 def shown_rows(stats: Stats, groups: Sequence[str], before: Stats | None = None) -> list[Row]:

@@ -139,8 +139,7 @@ def _words(cause: Any) -> str:
     return cause.replace("_", " ") if isinstance(cause, str) and cause else "linked"
 
 
-_SHOWN_ELSEWHERE = (semconv.EXCEPTION, DETAILS, *OLD_EVENTS)
-"""Events that are an error, or messages."""
+_SHOWN_ELSEWHERE = (semconv.EXCEPTION, DETAILS, *OLD_EVENTS)  # events that are an error, or messages
 
 
 def _events(raw: RawSpan, origin: int) -> list[dict[str, Any]]:

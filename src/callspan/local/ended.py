@@ -18,8 +18,7 @@ _SHOWN = frozenset(
         semconv.INTERRUPT_VALUE,
     }
 )
-_UNSEEN = CONTENT - _SHOWN
-"""What was said and no line shows: a long conversation is not kept for it."""
+_UNSEEN = CONTENT - _SHOWN  # what was said and no line shows: a long conversation is not kept for it
 
 
 def raw_of(span: ReadableSpan, *, whole: bool = False) -> RawSpan:

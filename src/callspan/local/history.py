@@ -34,8 +34,7 @@ def difference(inputs: Sequence[int], before: Sequence[int] = (), answered: Sequ
     )
 
 
-Earlier = dict[str, dict[Any, Any]]
-"""By conversation: the last calls of earlier traces, by how they began."""
+Earlier = dict[str, dict[Any, Any]]  # by conversation: the last calls of earlier traces, by how they began
 
 
 def call_before(trace: Trace, inputs: Sequence[list[int] | None], earlier: Earlier) -> None:

@@ -99,12 +99,12 @@ def configured(joined: Joined) -> Any:
     return made
 
 
+# What lets a provider be set once
 _GUARDS: tuple[tuple[Any, str], ...] = (
     (trace, "_TRACER_PROVIDER_SET_ONCE"),
     (metrics_api, "_METER_PROVIDER_SET_ONCE"),
     (logs_api, "_LOGGER_PROVIDER_SET_ONCE"),
 )
-"""What lets a provider be set once."""
 
 
 def _is_used(module: Any, name: str) -> bool:

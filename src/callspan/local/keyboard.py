@@ -49,8 +49,8 @@ def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:
     return asked
 
 
+# What Python tells of processes that write to the same terminal, past us
 _OTHERS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
-"""What Python tells of processes that write to the same terminal, past us."""
 
 
 def _listener(screen: Screen) -> Callable[[str, Any], None]:

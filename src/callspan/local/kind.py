@@ -7,6 +7,7 @@ from typing import Any
 from callspan import semconv
 from callspan.local.otlp import RawSpan
 
+# By `gen_ai.operation.name`, of today and of before
 _OPERATIONS = {
     **dict.fromkeys(("chat", "text_completion", "generate_content", "completion"), "llm"),
     "execute_tool": "tool",
@@ -15,25 +16,23 @@ _OPERATIONS = {
     "retrieval": "retriever",
     **dict.fromkeys(("embeddings", "embedding"), "embedding"),
 }
-"""By `gen_ai.operation.name`, of today and of before."""
 
+# By `langchain.run.type`
 _TYPES = {
     **dict.fromkeys(("llm", "chat_model"), "llm"),
     **{name: name for name in ("tool", "retriever", "embedding")},
     **dict.fromkeys(("chain", "prompt", "parser", "reranker"), "chain"),
 }
-"""By `langchain.run.type`."""
 
+# By what OpenInference and OpenLLMetry call a span's kind
 _OTHERS = {
     **{name: name for name in ("llm", "tool", "agent", "retriever", "embedding", "chain", "workflow")},
     **dict.fromkeys(("task", "reranker", "guardrail", "evaluator", "prompt"), "chain"),
 }
-"""By what OpenInference and OpenLLMetry call a span's kind."""
 
 OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
 
-_WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}
-"""By the first word of a name."""
+_WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}  # by the first word of a name
 
 HTTP = ("http.request.method", "http.method")
 
@@ -72,6 +71,7 @@ def is_operation(word: str) -> bool:
     return word in _OPERATIONS or word in ("chain", "node", "rerank")
 
 
+# By kind: the attributes that name what was called
 _NAMED_BY = {
     "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
     "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
@@ -80,7 +80,6 @@ _NAMED_BY = {
     "agent": (semconv.AGENT_NAME,),
     "workflow": (semconv.WORKFLOW_NAME,),
 }
-"""By kind: the attributes that name what was called."""
 
 
 def name_of(raw: RawSpan, kind: str) -> str:

@@ -21,20 +21,11 @@ from callspan.local.printable import one_line
 from callspan.local.trace_file import TraceFile
 from callspan.local.tree_look import Look
 
-_NAMED = 5
-"""How many files are named one by one."""
+_NAMED = 5  # how many files are named one by one
 
 
 def flush(providers: Iterable[Any], seconds: float) -> bool:
-    """Send what is on its way.
-
-    Args:
-        providers: Send it; each in a thread, as not all of them stop in time.
-        seconds: How long is waited for all of them.
-
-    Returns:
-        Whether all was done in that time.
-    """
+    """Flush each provider in a thread of its own, as some do not stop in time; return whether all were done."""
     until = time.monotonic() + seconds
     threads = [thread for provider in providers if (thread := _started(provider, seconds)) is not None]
     try:
@@ -89,14 +80,7 @@ def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -
 
 
 def sending_lines(joined: Joined, *, done: bool, seconds: float, look: Look) -> list[str]:
-    """Return the lines that say what could not be sent.
-
-    Args:
-        joined: Where spans go.
-        done: Whether all was flushed in time.
-        seconds: The time that there was.
-        look: How lines look.
-    """
+    """Return the lines that report what could not be sent within the time."""
     why = "; ".join(look.shown(one_line(text, 300)) for text in joined.complaints)
     if done and not why:
         return []
@@ -190,9 +174,7 @@ def _wake_for(number: int, handler: Any, handled: list[bool]) -> None:
     Thread(target=wake, name="callspan-signals", daemon=True).start()
 
 
-_WAKES, _PATIENCE = 40, 0.05
-"""How often the main thread is interrupted at most, and after how many seconds each."""
+_WAKES, _PATIENCE = 40, 0.05  # how often the main thread is interrupted at most, and after how many seconds each
 
 
-_MOMENT = 0.002
-"""Seconds."""
+_MOMENT = 0.002  # seconds

@@ -27,14 +27,11 @@ from callspan.local.tree_sums import sums_of
 
 _log = logging.getLogger("callspan")
 
-_FRAME = 1 / 8
-"""Seconds from one drawing to the next, at least."""
+_FRAME = 1 / 8  # seconds from one drawing to the next, at least
 
-_TICK = 0.5
-"""Seconds after which times are drawn again, though nothing else has changed."""
+_TICK = 0.5  # seconds after which times are drawn again, though nothing else has changed
 
-_SHARE = 20
-"""How many times longer than a drawing took it is waited for the next: the program needs the processor."""
+_SHARE = 20  # how many times longer than a drawing took it is waited for the next: the program needs the processor
 
 
 class Live(SpanProcessor):

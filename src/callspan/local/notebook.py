@@ -22,11 +22,9 @@ from callspan.local.trace import Trace
 from callspan.local.tree import tree_lines
 from callspan.local.tree_look import look_of
 
-_TRACES = 20
-"""How many traces are kept; a notebook stays open for days."""
+_TRACES = 20  # how many traces are kept; a notebook stays open for days
 
-_SPANS = 10_000
-"""How many spans of one."""
+_SPANS = 10_000  # how many spans of one
 
 
 class Kept(SpanProcessor):
@@ -50,11 +48,7 @@ class Kept(SpanProcessor):
                 self._traces.popitem(last=False)
 
     def last(self, number: int) -> list[Trace]:
-        """Return the traces whose spans ended last, explained, by their start.
-
-        Args:
-            number: How many at most.
-        """
+        """Return the traces whose spans ended last, at most `number`, explained, by their start."""
         with self._lock:
             spans = [span for trace in list(self._traces.values())[-number:] for span in trace]
         return explained(raw_of(span, whole=True) for span in spans)
@@ -113,12 +107,7 @@ def show(last: int = 1, *, height: int = 480) -> None:
 
 
 def frame(traces: list[Trace], height: int) -> str:
-    """Return the page as a frame of a document that it cannot touch.
-
-    Args:
-        traces: What it shows.
-        height: Of the frame, in pixels.
-    """
+    """Return the page as a frame, so many pixels high, of a document that it cannot touch."""
     source = Source(files=["notebook"], spans=sum(len(trace.spans) for trace in traces))
     page = html.escape(write_page(contract(traces, source)), quote=True)
     style = f"width:100%;height:{int(height)}px;border:1px solid #8884"

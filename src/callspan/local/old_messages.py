@@ -13,14 +13,14 @@ from callspan.local.plain import value_of
 
 CHOICE = "gen_ai.choice"
 
+# By the name of the event: who said it
 ROLES = {
     **{f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")},
     CHOICE: "assistant",
 }
-"""By the name of the event: who said it."""
 
+# Attributes that hold messages as JSON; also names of two events' attributes
 PROMPT, COMPLETION = "gen_ai.prompt", "gen_ai.completion"
-"""Attributes that hold messages as JSON; also names of two events' attributes."""
 
 
 def asked(events: Sequence[Event]) -> list[dict[str, Any]]:

@@ -84,8 +84,7 @@ class RawSpan:
     is_remote: bool = False
 
 
-Refuse = Callable[[str], Any]
-"""Is told why something is no span."""
+Refuse = Callable[[str], Any]  # is told why something is no span
 
 
 def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:
@@ -165,8 +164,7 @@ def _span(span: dict[str, Any], scope: str, service: str | None, without: frozen
     )
 
 
-_REMOTE = 0x300
-"""The flags that say: it is known where the parent is, and it is in another process."""
+_REMOTE = 0x300  # the flags that say: it is known where the parent is, and it is in another process
 
 
 def _text(owner: Mapping[str, Any], key: str) -> str:
@@ -197,8 +195,7 @@ def _from_base64(value: str) -> str:
         return value
 
 
-_LATEST = 2**63
-"""Nanoseconds since 1970: what is later is no time."""
+_LATEST = 2**63  # nanoseconds since 1970: what is later is no time
 
 
 def _time(owner: Mapping[str, Any], key: str) -> int | None:

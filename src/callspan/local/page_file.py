@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+# The files of the style, in their order: later ones win
 _STYLES: Final = (
     "base",
     "top",
@@ -29,8 +30,8 @@ _STYLES: Final = (
     "dialogs",
     "media",
 )
-"""The files of the style, in their order: later ones win."""
 
+# The files of the script, in their order: the last one starts
 _SCRIPTS: Final = (
     "tools",
     "data",
@@ -53,7 +54,6 @@ _SCRIPTS: Final = (
     "mouse",
     "start",
 )
-"""The files of the script, in their order: the last one starts."""
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from callspan.local.trace import Span, Trace
 
-_LEAVES = ("llm", "embedding")
-"""Kinds whose time is their own, whatever requests they make."""
+_LEAVES = ("llm", "embedding")  # kinds whose time is their own, whatever requests they make
 
+# Microseconds by which a child may outlive its parent, and parallel ones touch: clocks and threads are not exact
 _SLACK = 1000
-"""Microseconds by which a child may outlive its parent, and parallel ones touch: clocks and threads are not exact."""
 
 
 def trace_back(trace: Trace) -> None:
@@ -23,12 +22,7 @@ def trace_back(trace: Trace) -> None:
 
 
 def find_beside(trace: Trace, now: int) -> None:
-    """Find what runs beside what in a trace that still grows.
-
-    Args:
-        trace: The trace; its spans get `beside`.
-        now: The time, in microseconds from its start: spans without an end are still running.
-    """
+    """Set `beside` on the spans of a trace that still grows, `now` microseconds after its start."""
     _find_beside(trace, [now if span.duration is None else span.stop for span in trace.spans])
 
 

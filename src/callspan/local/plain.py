@@ -8,11 +8,9 @@ from typing import Any
 
 from callspan.core.text import encodable
 
-DEEPEST = 64
-"""How deep a value is shown; what is deeper is left out."""
+DEEPEST = 64  # how deep a value is shown; what is deeper is left out
 
-_EXACT = 2**53
-"""Whole numbers from here on are not exact for a browser, so they are texts."""
+_EXACT = 2**53  # whole numbers from here on are not exact for a browser, so they are texts
 
 _LEFT_OUT = "…"
 

@@ -11,13 +11,11 @@ from pathlib import Path
 
 from callspan.settings import FILE as CONFIGURATION
 
-VARIABLE = "CALLSPAN_RUN"
-"""Has the plan, for the processes of the program; `MAIN` has the id of the first of them."""
+VARIABLE = "CALLSPAN_RUN"  # has the plan, for the processes of the program; `MAIN` has the id of the first of them
 
 MAIN = "CALLSPAN_RUN_MAIN"
 
-BOOTSTRAP = Path(__file__).with_name("bootstrap")
-"""The folder that is put on the path of those processes."""
+BOOTSTRAP = Path(__file__).with_name("bootstrap")  # the folder that is put on the path of those processes
 
 FILE = "CALLSPAN_TRACE_FILE"
 FILE_DEFAULT = "trace-{time}.jsonl"
@@ -66,12 +64,7 @@ class Plan:
         return file.with_name(f"{file.stem}-{pid}{file.suffix}")
 
     def worker_files(self, main: int, since: float) -> list[Path]:
-        """Return the files that such processes have written.
-
-        Args:
-            main: The id of the first process.
-            since: What was last written to before is another program's; seconds since 1970.
-        """
+        """Return the files that workers of the process `main` wrote after `since`, in seconds since 1970."""
         file = Path(self.file)
         before, _, after = file.name.partition("{pid}") if "{pid}" in file.name else (f"{file.stem}-", "", file.suffix)
         own = self.main_file(main)

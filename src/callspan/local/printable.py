@@ -6,20 +6,15 @@ import re
 import unicodedata
 
 _SPACES = "\t\n\v\f\r\x85\u2028\u2029"
+# Joiners and selectors of pictures: terminals disagree about the width of what they make
 _DROPPED = "\u200d\ufe0e\ufe0f"
-"""Joiners and selectors of pictures: terminals disagree about the width of what they make."""
 
+# Unicode categories of what is not seen, or means something to a terminal
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of what is not seen, or means something to a terminal."""
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Return the beginning of a text as one line in which everything is seen and nothing moves the cursor.
-
-    Args:
-        text: The text, whoever wrote it.
-        limit: Its characters.
-    """
+    """Return the beginning of a text as one line in which everything is visible and nothing moves the cursor."""
     words = " ".join(text[: 4 * limit].split())
     if words.isascii() and words.isprintable():
         return words[:limit]
@@ -34,8 +29,8 @@ def _seen(letter: str) -> str:
     return f"U+{ord(letter):04X}" if unicodedata.category(letter) in _HIDDEN else letter
 
 
+# How a cell begins that a spreadsheet takes for a formula; some take the wide signs too
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet takes for a formula; some take the wide signs too."""
 
 
 def cell(text: str) -> str:

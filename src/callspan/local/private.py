@@ -10,8 +10,7 @@ import sys
 from typing import IO, Any
 
 OWNER_ONLY = 0o600
-_LOWEST = 3
-"""The first file descriptor that is no standard stream."""
+_LOWEST = 3  # the first file descriptor that is no standard stream
 
 
 class NotAFile(OSError):

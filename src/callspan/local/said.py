@@ -12,12 +12,11 @@ from callspan.local.plain import as_text, plain, value_of
 
 Message = dict[str, Any]
 
-DETAILS = "gen_ai.client.inference.operation.details"
-"""The event in which some writers put what was said."""
+DETAILS = "gen_ai.client.inference.operation.details"  # the event in which some writers put what was said
 
-OLD_EVENTS = tuple(old_messages.ROLES)
-"""Events that are a message each."""
+OLD_EVENTS = tuple(old_messages.ROLES)  # events that are a message each
 
+# The attributes that say it
 CONTENT = frozenset(
     {
         *(semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS),
@@ -26,7 +25,6 @@ CONTENT = frozenset(
         *(old_messages.PROMPT, old_messages.COMPLETION),
     }
 )
-"""The attributes that say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,8 @@ def _message(told: Any, role: str) -> Message:
     return said
 
 
+# Fields of a part that are texts wherever they stand; a page takes them for such
 _TEXTS = ("type", "id", "name", "content", "text", "mime_type", "modality", "uri", "file_id")
-"""Fields of a part that are texts wherever they stand; a page takes them for such."""
 
 
 def _part(told: Any) -> dict[str, Any]:
@@ -139,8 +137,8 @@ def _documents(told: Any) -> list[dict[str, Any]] | None:
     return documents
 
 
+# Where the metadata of a document has its score, which callspan takes from there
 _SCORES = ("score", "relevance_score", "_score")
-"""Where the metadata of a document has its score, which callspan takes from there."""
 
 
 def _is_scored(document: dict[str, Any]) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+# Names under which a browser may ask: a page of somebody else's that has its own name point here gets nothing
 _HOSTS = ("127.0.0.1", "localhost", "[::1]")
-"""Names under which a browser may ask: a page of somebody else's that has its own name point here gets nothing."""
 
 
 def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callable[[str], Any]) -> None:

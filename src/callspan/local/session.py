@@ -219,8 +219,8 @@ class Session:
         self._early.joined.complaints.clear()
 
 
+# Seconds that the first run waits at most until its file is open, and the exit at least until it is written
 _A_MOMENT = 0.2
-"""Seconds that the first run waits at most until its file is open, and the exit at least until it is written."""
 
 
 def _working_folder() -> Path | None:
@@ -258,8 +258,7 @@ def turn_content_off() -> bool:
 
 
 _ON = "span_only"
-_unasked_for: list[Settings] = []
-"""The settings that `turn_content_on` has put in force."""
+_unasked_for: list[Settings] = []  # the settings that `turn_content_on` has put in force
 
 WITH_THEM = f" (the program has a place for spans of its own; {CONTENT}=span_only: with them, in both)"
 

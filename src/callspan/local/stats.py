@@ -15,17 +15,16 @@ from callspan.local.said import CONTENT
 from callspan.local.trace import ELSEWHERE, MISSING, Span, Trace, traces_of
 from callspan.local.usage import CALLS, Price, own
 
+# What rows are grouped by, of each kind that has rows; runs are a group of their own
 GROUPS = {
     **dict.fromkeys(CALLS, "model"),
     **dict.fromkeys(("tool", "retriever"), "tool"),
     **dict.fromkeys(("agent", "workflow"), "agent"),
 }
-"""What rows are grouped by, of each kind that has rows; runs are a group of their own."""
 
 RUN = "run"
 
-Key = tuple[str, str]
-"""What a row is known by: its kind, and what was called."""
+Key = tuple[str, str]  # what a row is known by: its kind, and what was called
 
 
 @dataclass(slots=True, eq=False)
@@ -183,5 +182,5 @@ def _is_run(span: Span, trace: Trace) -> bool:
     return span.kind not in ("http", "other")
 
 
+# What seldom stands alone: a parent of these that is not in the file was a run that did not end
 _PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
-"""What seldom stands alone: a parent of these that is not in the file was a run that did not end."""

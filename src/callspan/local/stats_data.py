@@ -40,13 +40,7 @@ def as_json(
 
 
 def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Key, Change] | None = None) -> str:
-    """Write the rows as CSV, with a line of names; a text that a spreadsheet would compute begins with `'`.
-
-    Args:
-        rows: The rows, in their order.
-        before: The other side; with it there are columns of changes.
-        changed: How rows differ from it.
-    """
+    """Write the rows as CSV, with a line of names; a text that a spreadsheet would compute begins with `'`."""
     lines = [_row(row) for row in rows]
     if before is not None:
         for row, line in zip(rows, lines, strict=True):
@@ -57,8 +51,7 @@ def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Ke
     return "".join(",".join(map(_field, fields)) + "\n" for fields in table)
 
 
-_BARE = re.compile(r"[\w.:/ -]*")
-"""A text that no spreadsheet splits: some take semicolons for commas."""
+_BARE = re.compile(r"[\w.:/ -]*")  # a text that no spreadsheet splits: some take semicolons for commas
 
 
 def _field(value: Any) -> str:

@@ -11,8 +11,7 @@ from callspan.core.prices import Counts
 from callspan.local.kind import kind_of
 from callspan.local.otlp import RawSpan
 
-DEEPEST = 500
-"""Levels of a tree: what is deeper hangs at this one, since pages and people walk down trees."""
+DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages and people walk down trees
 
 
 @dataclass(slots=True)
@@ -164,11 +163,9 @@ def _stand_in_for_missing(members: dict[str, RawSpan]) -> None:
             known.end = max(known.end or 0, span.end or 0) or None
 
 
-MISSING = "did not end"
-"""The name of what stands for a span that had not ended when the file was written."""
+MISSING = "did not end"  # the name of what stands for a span that had not ended when the file was written
 
-ELSEWHERE = "parent not in this file"
-"""The name of what stands for any other span that is missing."""
+ELSEWHERE = "parent not in this file"  # the name of what stands for any other span that is missing
 
 
 def _cut_out(children: dict[str | None, list[RawSpan]], members: dict[str, RawSpan]) -> RawSpan:
@@ -232,8 +229,7 @@ def _microseconds(seconds: Any) -> int | None:
     return int(seconds * 1_000_000) if 0 <= seconds < _LONG else None
 
 
-_LONG = 10**6
-"""Seconds that nobody waits."""
+_LONG = 10**6  # seconds that nobody waits
 
 
 def text_in(said: dict[str, Any], name: str) -> str | None:

@@ -36,8 +36,7 @@ class TraceFile(SpanProcessor):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.when_shut: Callable[[], None] = _nothing
-        """Is called when a provider that has this processor is shut down."""
+        self.when_shut: Callable[[], None] = _nothing  # is called when a provider that has this processor is shut down
         self._quiet = _Quiet()
         logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
         self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
@@ -98,14 +97,7 @@ class TraceFile(SpanProcessor):
         self._background.put(None)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all spans that have ended are in the file.
-
-        Args:
-            seconds: How long to wait at most.
-
-        Returns:
-            Whether they are.
-        """
+        """Wait until all ended spans are in the file, at most so many seconds, and return whether they are."""
         return self._background.flush(seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -113,11 +105,7 @@ class TraceFile(SpanProcessor):
         return self.flush(timeout_millis / 1000)
 
     def close(self, seconds: float) -> None:
-        """Write what waits; what ends from now on is written at once, in the thread that ends it.
-
-        Args:
-            seconds: How long to wait at most.
-        """
+        """Write what waits, for at most so many seconds; later spans are written by the thread that ends them."""
         self.is_late = not self._background.close(seconds)
 
     def move(self, path: Path) -> None:

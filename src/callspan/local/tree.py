@@ -12,8 +12,7 @@ from callspan.local.tree_look import Look
 from callspan.local.tree_rows import row_of
 from callspan.local.tree_sums import Sum, sums_of
 
-MOST = 200
-"""Lines of a tree that is printed because it has ended: nobody reads more, and the file has all of it."""
+MOST = 200  # lines of a tree that is printed because it has ended: nobody reads more, and the file has all of it
 
 
 def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | None = None) -> list[str]:
@@ -36,14 +35,7 @@ def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | 
 
 
 def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
-    """Return the tree of a trace that still grows, in so many lines: branches that have ended fold, oldest first.
-
-    Args:
-        trace: The trace so far, explained.
-        look: How lines look.
-        now: The time, in microseconds from the trace's start.
-        most: Lines at most.
-    """
+    """Return a growing trace's tree in at most `most` lines: branches that have ended fold, oldest first."""
     find_beside(trace, now)
     places = shown_places(trace)
     folded: set[int] = set()

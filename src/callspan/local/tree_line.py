@@ -11,15 +11,15 @@ from functools import lru_cache
 
 from callspan.local.tree_look import Look
 
-_WIDE, _NARROW = 90, 50
-"""Columns: below the first, tokens and cost go; below the second, the preview too."""
+_WIDE, _NARROW = 90, 50  # columns: below the first, tokens and cost go; below the second, the preview too
 
+# Cells of the columns; the last: of a time without the one to the first token
 _TOKENS, _COST, _TIME, _TIME_ALONE = 13, 9, 15, 6
-"""Cells of the columns; the last: of a time without the one to the first token."""
 
+# Styles, as rich names them: red for failures and nothing else, amber for outcomes
 RED, BAD, AMBER, GREY, PLAIN = "red", "bold red", "yellow", "bright_black", ""
-"""Styles, as rich names them: red for failures and nothing else, amber for outcomes."""
 
+# By kind: how its sign is coloured
 HUES = {
     "agent": "magenta",
     "workflow": "cyan",
@@ -32,10 +32,8 @@ HUES = {
     "http": GREY,
     "other": GREY,
 }
-"""By kind: how its sign is coloured."""
 
-Piece = tuple[str, str]
-"""A text and its style."""
+Piece = tuple[str, str]  # a text and its style
 
 
 @dataclass(frozen=True, slots=True)

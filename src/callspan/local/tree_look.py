@@ -59,8 +59,8 @@ def _by_kind(signs: str) -> Mapping[str, str]:
 
 UNICODE = Signs(_by_kind("◆■○●ƒ≈≡·→•"))
 
+# Only what the fonts of old Windows consoles have
 LEGACY = replace(UNICODE, kinds=_by_kind("◊■○●ƒ≈≡·→•"), good="√", bad="×", first="►", spinner="|/-\\")
-"""Only what the fonts of old Windows consoles have."""
 
 ASCII = Signs(
     _by_kind("AWNMTRE->*"),
@@ -160,12 +160,7 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def size_of(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Return the columns and lines of a stream.
-
-    Args:
-        stream: The stream.
-        environ: `COLUMNS` counts more than what the terminal says, and stands for it where there is none.
-    """
+    """Return the columns and lines of a stream; `COLUMNS` takes precedence over the terminal's own width."""
     width, height = 100, 24
     if is_terminal(stream) and stream is not None:
         try:

@@ -13,8 +13,8 @@ from callspan.local.tree_look import Look
 from callspan.local.tree_rows import failure_of, title_of
 from callspan.local.tree_sums import Sum
 
+# The kinds that get a line when they have ended; the others get one if they failed where it began, and roots do
 TOLD = ("llm", "tool", "retriever", "embedding")
-"""The kinds that get a line when they have ended; the others get one if they failed where it began, and roots do."""
 
 
 def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None = None) -> str:

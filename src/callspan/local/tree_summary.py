@@ -16,8 +16,7 @@ from callspan.local.tree_look import Look
 from callspan.local.tree_rows import failure_of, title_of
 from callspan.local.tree_sums import Sum, sums_of
 
-_ERRORS = 5
-"""How many errors are told one by one."""
+_ERRORS = 5  # how many errors are told one by one
 
 _FRAME = re.compile(r'^ *File "([^"\n]{1,500})", line (\d{1,9})', re.MULTILINE)
 _OTHERS = ("site-packages", "dist-packages", "<frozen", "/lib/python")
@@ -120,8 +119,7 @@ def path_text(names: Sequence[str], room: int, look: Look) -> str:
     return cut(above[0], left, look) + end if left >= _FEWEST else cut(last, room, look)
 
 
-_FEWEST = 4
-"""Cells of the outermost name, below which it says nothing."""
+_FEWEST = 4  # cells of the outermost name, below which it says nothing
 
 
 def _totals(summary: Summary, look: Look) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 
 from callspan.core.text import encodable
 
-_DEPTH = 64
-"""How deep a value is read; what is deeper is left out."""
+_DEPTH = 64  # how deep a value is read; what is deeper is left out
 
 
 _OBJECTS = frozenset({dict})
@@ -74,8 +73,8 @@ def _value(value: Any, depth: int = 0) -> Any:
     return None
 
 
+# Characters of a text that is likely to stand in any other span, and of one that may stand in the next ones
 _SHORT, _LONG = 32, 256
-"""Characters of a text that is likely to stand in any other span, and of one that may stand in the next ones."""
 
 
 def _kept(content: Any) -> str | None:
@@ -117,6 +116,7 @@ def _truth(content: Any) -> bool | None:
     return content if isinstance(content, bool) else None
 
 
+# By type: how a value that holds no other is read
 _SINGLE: dict[str, Callable[[Any], Any]] = {
     "stringValue": _kept,
     "intValue": _within_64_bits,
@@ -124,4 +124,3 @@ _SINGLE: dict[str, Callable[[Any], Any]] = {
     "doubleValue": _fraction,
     "bytesValue": _kept,
 }
-"""By type: how a value that holds no other is read."""
