@@ -368,8 +368,10 @@ def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> 
     if run.closed or (run.context is None and not run.span.is_recording()):
         return
     try:
-        if run.outcome != OK or meters is not None:
-            report.write_outcome(run, attributes, meters)
+        if meters is not None:
+            meters.record(run, attributes)
+        if run.outcome != OK:
+            report.write_outcome(run)
         settings = run.active.settings
         if (
             settings.compat

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.metrics import (
-    Counter,
     Meter,
     MeterProvider,
     NoOpMeter,
@@ -20,17 +20,16 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import errors, spans, state
+from callspan.core.run import FAILED, Run
 from callspan.core.text import NAME_LIMIT
 from callspan.core.usage import NO_TOKENS, TokenCounts
 from callspan.version import __version__
 
-if TYPE_CHECKING:
-    from callspan.core.run import Run
-
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 LATEST_WANTED = "gen_ai_latest_experimental"
 
-# How many values of one attribute are recorded; later ones become `OTHER`. It bounds the number of time series.
+# How many values of one attribute are recorded; later ones become `OTHER`. It bounds the number of time series, and
+# of the attribute sets that are kept.
 VALUES_LIMIT = 200
 OTHER = "_OTHER"
 
@@ -40,15 +39,24 @@ _UNKNOWN: Any = object()
 TOKEN_TYPE = "gen_ai.token.type"
 TOKEN_MODALITY = "gen_ai.token.modality"
 
-Points = Iterable[tuple[float, Mapping[str, str]]]  # values, each with the attributes that it alone has
+Attributes = Mapping[str, AttributeValue]
+Points = Sequence[tuple[float, Mapping[str, str]]]  # values, each with the attributes that it alone has
+
+_NO_OWN: Mapping[str, str] = {}
+_INPUT, _OUTPUT = {TOKEN_TYPE: "input"}, {TOKEN_TYPE: "output"}
+_AUDIO, _ANY = {TOKEN_MODALITY: "audio"}, {TOKEN_MODALITY: "unknown"}
 
 
-class Ended(NamedTuple):
-    """A run that ended: it lasted `seconds`; the attributes are those of its span, and `error.type`."""
+class Ended:
+    """A run that ended after so many seconds, with the attributes of its span, and `error.type`."""
 
-    run: Run
-    seconds: float
-    attributes: Mapping[str, AttributeValue]
+    __slots__ = ("_counts", "attributes", "run", "seconds")
+
+    def __init__(self, run: Run, seconds: float, attributes: Attributes) -> None:
+        self.run = run
+        self.seconds = seconds
+        self.attributes = attributes
+        self._counts: TokenCounts | None = None
 
     def tokens(self, name: str) -> int | None:
         """Return a token count of the call; 0 if it failed without one, None if it is not known."""
@@ -57,85 +65,73 @@ class Ended(NamedTuple):
             return number
         return 0 if semconv.ERROR_TYPE in self.attributes else None
 
+    @property
     def counts(self) -> TokenCounts:
-        """Return all token counts that are known."""
-        run = self.run
-        return (None if run.answer is None else run.row.tokens(run.answer)) or NO_TOKENS
+        """All token counts that are known."""
+        if self._counts is None:
+            run = self.run
+            self._counts = (None if run.answer is None else run.row.tokens(run.answer)) or NO_TOKENS
+        return self._counts
 
 
 class Metric(NamedTuple):
-    """One row of the metric tables.
-
-    Args:
-        name: The conventions' name.
-        unit: Their unit.
-        buckets: The boundaries of a histogram; None: it is a counter.
-        operations: The operations it is recorded for.
-        attributes: The attributes it may have, of those of the span.
-        points: Returns what is recorded.
-        own: The attributes that come with the points.
-    """
+    """One row of the metric tables."""
 
     name: str
     unit: str
-    buckets: tuple[float, ...] | None
+    buckets: tuple[float, ...] | None  # the boundaries of a histogram; None: it is a counter
     operations: tuple[str, ...]
-    attributes: tuple[str, ...]
+    attributes: tuple[str, ...]  # those that it may have of the span's
     points: Callable[[Ended], Points]
-    own: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()  # the attributes that come with the points
 
 
 def _duration(ended: Ended) -> Points:
-    return ((ended.seconds, {}),)
+    return ((ended.seconds, _NO_OWN),)
 
 
 def _first_chunk(ended: Ended) -> Points:
     waited = ended.run.time_to_first_token
-    return () if waited is None else ((waited, {}),)
+    return () if waited is None else ((waited, _NO_OWN),)
 
 
 def _usage(ended: Ended) -> Points:
-    for name, word in ((semconv.INPUT_TOKENS, "input"), (semconv.OUTPUT_TOKENS, "output")):
+    points: list[tuple[float, Mapping[str, str]]] = []
+    for name, own in ((semconv.INPUT_TOKENS, _INPUT), (semconv.OUTPUT_TOKENS, _OUTPUT)):
         number = ended.attributes.get(name)
         if isinstance(number, int) and number >= 0:
-            yield number, {TOKEN_TYPE: word}
-
-
-def _tokens(name: str) -> Callable[[Ended], Points]:
-    def points(ended: Ended) -> Points:
-        number = ended.tokens(name)
-        return () if number is None else ((number, {}),)
-
+            points.append((number, own))
     return points
 
 
-def _by_modality(name: str, audio_field: str) -> Callable[[Ended], Points]:
-    def points(ended: Ended) -> Points:
-        number = ended.tokens(name)
-        if number is None:
-            return
-        audio = min(number, getattr(ended.counts(), audio_field) or 0)
-        if audio:
-            yield audio, {TOKEN_MODALITY: "audio"}
-        if number > audio or not audio:
-            yield number - audio, {TOKEN_MODALITY: "unknown"}  # providers count audio apart, and the rest together
-
-    return points
+def _tokens(name: str, ended: Ended) -> Points:
+    number = ended.tokens(name)
+    return () if number is None else ((number, _NO_OWN),)
 
 
-def _part(field: str) -> Callable[[Ended], Points]:
-    def points(ended: Ended) -> Points:
-        number = getattr(ended.counts(), field)
-        return ((number, {TOKEN_MODALITY: "unknown"}),) if isinstance(number, int) and number >= 0 else ()
+def _by_modality(name: str, audio_field: str, ended: Ended) -> Points:
+    number = ended.tokens(name)
+    if number is None:
+        return ()
+    audio = min(number, getattr(ended.counts, audio_field) or 0)
+    rest = (number - audio, _ANY)  # providers count audio apart, and the rest together
+    if not audio:
+        return (rest,)
+    return ((audio, _AUDIO), rest) if number > audio else ((audio, _AUDIO),)
 
-    return points
+
+def _part(field: str, ended: Ended) -> Points:
+    number = getattr(ended.counts, field)
+    return ((number, _ANY),) if isinstance(number, int) and number >= 0 else ()
 
 
-def _own_calls(field: str) -> Callable[[Ended], Points]:
-    def points(ended: Ended) -> Points:
-        return ((0 if ended.run.totals is None else getattr(ended.run.totals, field), {}),)
+def _own_calls(field: str, ended: Ended) -> Points:
+    return ((getattr(ended.run.totals, field, 0), _NO_OWN),)
 
-    return points
+
+def _used(name: str, points: Callable[[Ended], Points]) -> Metric:
+    name = f"gen_ai.client.inference.usage.{name}"
+    return Metric(name, "{token}", None, _INFERENCE, CLIENT, points, (TOKEN_MODALITY,))
 
 
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -154,7 +150,6 @@ _TOOL_ERROR = (semconv.TOOL_NAME, semconv.TOOL_TYPE, semconv.AGENT_NAME, semconv
 
 _INFERENCE = (semconv.CHAT, semconv.TEXT_COMPLETION)
 _NO_INFERENCE = (semconv.EMBEDDINGS, semconv.RETRIEVAL)
-_USAGE = "gen_ai.client.inference.usage"
 _IN, _OUT = semconv.INPUT_TOKENS, semconv.OUTPUT_TOKENS
 
 # fmt: off
@@ -170,23 +165,18 @@ LATEST = (  # their development version, by opt-in
     Metric("gen_ai.client.inference.duration", "s", _SECONDS, _INFERENCE, _CLIENT_ERROR, _duration),
     Metric("gen_ai.client.inference.time_to_first_chunk", "s", _SECONDS, _INFERENCE, CLIENT, _first_chunk),
     Metric("gen_ai.client.inference.operation.input_tokens", "{token}", _TOKENS, _INFERENCE, _CLIENT_ERROR,
-           _tokens(_IN)),
+           partial(_tokens, _IN)),
     Metric("gen_ai.client.inference.operation.output_tokens", "{token}", _TOKENS, _INFERENCE, _CLIENT_ERROR,
-           _tokens(_OUT)),
-    Metric(f"{_USAGE}.input_tokens", "{token}", None, _INFERENCE, CLIENT, _by_modality(_IN, "audio_input"),
-           (TOKEN_MODALITY,)),
-    Metric(f"{_USAGE}.output_tokens", "{token}", None, _INFERENCE, CLIENT, _by_modality(_OUT, "audio_output"),
-           (TOKEN_MODALITY,)),
-    Metric(f"{_USAGE}.cache_read.input_tokens", "{token}", None, _INFERENCE, CLIENT, _part("cache_read"),
-           (TOKEN_MODALITY,)),
-    Metric(f"{_USAGE}.cache_write.input_tokens", "{token}", None, _INFERENCE, CLIENT, _part("cache_write"),
-           (TOKEN_MODALITY,)),
-    Metric(f"{_USAGE}.reasoning.output_tokens", "{token}", None, _INFERENCE, CLIENT, _part("reasoning"),
-           (TOKEN_MODALITY,)),
+           partial(_tokens, _OUT)),
+    _used("input_tokens", partial(_by_modality, _IN, "audio_input")),
+    _used("output_tokens", partial(_by_modality, _OUT, "audio_output")),
+    _used("cache_read.input_tokens", partial(_part, "cache_read")),
+    _used("cache_write.input_tokens", partial(_part, "cache_write")),
+    _used("reasoning.output_tokens", partial(_part, "reasoning")),
     Metric("gen_ai.invoke_agent.inference_calls", "{inference_call}", _CALLS, (semconv.INVOKE_AGENT,), _AGENT,
-           _own_calls("own_model_calls")),
+           partial(_own_calls, "own_model_calls")),
     Metric("gen_ai.invoke_agent.tool_calls", "{tool_call}", _CALLS, (semconv.INVOKE_AGENT,), _AGENT,
-           _own_calls("own_tool_calls")),
+           partial(_own_calls, "own_tool_calls")),
 )
 
 BOTH = (  # the same in both
@@ -199,13 +189,18 @@ BOTH = (  # the same in both
 
 
 _Write = Callable[..., None]
+_Record = tuple[Metric, _Write, Attributes]  # with the attributes that runs which are alike have in common
 
 
-class _Recorded(NamedTuple):
-    """What is recorded for one operation; `names` are the attributes of all its metrics."""
+class _Measured(NamedTuple):
+    """What is recorded of one operation: `names` are the attributes of all its metrics.
+
+    `known` has the records by the values of these, so that runs which are alike share them.
+    """
 
     names: tuple[str, ...]
-    writes: tuple[tuple[Metric, _Write, frozenset[str]], ...]  # with the names that this metric leaves out
+    metrics: tuple[tuple[Metric, _Write], ...]
+    known: dict[tuple[AttributeValue | None, ...], tuple[_Record, ...]]
 
 
 class Instruments:
@@ -214,55 +209,67 @@ class Instruments:
     def __init__(self, meter: Meter, table: Iterable[Metric]) -> None:
         made = [(metric, _made(meter, metric)) for metric in table]
         self._seen: dict[str, set[AttributeValue]] = {}
-        self._by_operation: dict[str, _Recorded] = {}
+        self._by_operation: dict[str | None, _Measured] = {}
         for operation in {operation for metric, _ in made for operation in metric.operations}:
-            of_it = [(metric, write) for metric, write in made if operation in metric.operations]
-            names = tuple(dict.fromkeys(name for metric, _ in of_it for name in metric.attributes))
-            self._by_operation[operation] = _Recorded(
-                names, tuple((metric, write, frozenset(names) - {*metric.attributes}) for metric, write in of_it)
-            )
+            metrics = tuple((metric, write) for metric, write in made if operation in metric.operations)
+            names = tuple(dict.fromkeys(name for metric, _ in metrics for name in metric.attributes))
+            self._by_operation[operation] = _Measured(names, metrics, {})
 
-    def record(self, run: Run, attributes: Mapping[str, AttributeValue], at: int, error: BaseException | None) -> None:
-        """Record a run that ended at a time; its context is still there, so that exemplars name its span."""
-        recorded = self._by_operation.get(run.row.operation or "")
-        if recorded is None:
+    def record(self, run: Run, attributes: Attributes) -> None:
+        """Record a run that has ended; its context is still there, so that exemplars name its span."""
+        measured = self._by_operation.get(run.row.operation)
+        if measured is None:
             return
         identity = run.identity or spans.read(run.row.identity, run)  # a hidden run has none yet
-        known: dict[str, AttributeValue] = {**identity, **attributes}
-        if error is not None:
-            known[semconv.ERROR_TYPE] = errors.error_type(error)
-        shared: dict[str, AttributeValue] = {}
-        for name in recorded.names:
-            value = known.get(name)
-            if type(value) is str and value in self._seen.get(name, ()):  # the usual case
-                shared[name] = value
-            elif (bounded := self._bounded(name, value)) is not None:
-                shared[name] = bounded
-        labels = {} if run.who is None else self._labels(run.who.labels)
-        ended = Ended(run, max(0, at - run.started) / 1e9, known)
-        for metric, write, left_out in recorded.writes:
-            common = {name: value for name, value in shared.items() if name not in left_out} if left_out else shared
+        given: dict[str, AttributeValue] = {**identity, **attributes}
+        if run.outcome in FAILED and run.error is not None:
+            given[semconv.ERROR_TYPE] = errors.error_type(run.error)
+        values = tuple(map(given.get, measured.names))
+        labels = None if run.who is None else run.who.labels
+        try:
+            records = None if labels else measured.known.get(values)
+        except TypeError:  # a list, which no metric has as an attribute
+            values = tuple(None if isinstance(value, list) else value for value in values)
+            records = None
+        if records is None:
+            records = self._make_records(measured, values, labels)
+        ended = Ended(run, run.duration or 0, given)
+        for metric, write, common in records:
             try:
-                points = [(value, {**labels, **common, **own}) for value, own in metric.points(ended)]
+                points = metric.points(ended)
             except Exception as fault:  # noqa: BLE001 - the user's objects: it costs the measurement
                 state.log_own_failure(f"the metric {metric.name}", fault)
                 continue
             try:
-                for value, given in points:
-                    write(value, given, run.context)
+                for value, own in points:
+                    write(value, {**common, **own}, run.context)  # older SDKs keep the dict
             except Exception as fault:  # noqa: BLE001 - the SDK's own, and whose views and exemplar filters are in it
                 state.log_sdk_failure("record a metric", fault)
 
-    def _bounded(self, name: str, value: AttributeValue | None) -> AttributeValue | None:
-        """Return the value as the attributes of a metric have it; None: it is neither a text nor a whole number."""
-        if isinstance(value, str):
-            return self._few(name, value[:NAME_LIMIT])
-        return self._few(name, value) if isinstance(value, int) else None
+    def _make_records(
+        self, measured: _Measured, values: tuple[AttributeValue | None, ...], labels: Attributes | None
+    ) -> tuple[_Record, ...]:
+        """Return the records of runs with these values, and keep them unless the runs have labels of their own."""
+        shared: dict[str, AttributeValue] = {}
+        for name, value in zip(measured.names, values, strict=True):
+            if isinstance(value, str):
+                shared[name] = self._bounded(name, value[:NAME_LIMIT])
+            elif isinstance(value, int):
+                shared[name] = self._bounded(name, value)
+        given = {} if labels is None else labels
+        bounded = {name: self._bounded(name, v) for name, v in given.items() if isinstance(v, (str, int, float))}
+        made: list[_Record] = []
+        for metric, write in measured.metrics:
+            common = {name: value for name, value in shared.items() if name in metric.attributes}
+            made.append((metric, write, {**bounded, **common}))
+        records = tuple(made)
+        if not labels:
+            if len(measured.known) >= VALUES_LIMIT:
+                measured.known.clear()
+            measured.known[values] = records
+        return records
 
-    def _labels(self, labels: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-        return {name: self._few(name, value) for name, value in labels.items() if isinstance(value, (str, int, float))}
-
-    def _few(self, name: str, value: AttributeValue) -> AttributeValue:
+    def _bounded(self, name: str, value: AttributeValue) -> AttributeValue:
         seen = self._seen.setdefault(name, set())
         if value not in seen:
             if len(seen) >= VALUES_LIMIT:
@@ -273,8 +280,7 @@ class Instruments:
 
 def _made(meter: Meter, metric: Metric) -> _Write:
     if metric.buckets is None:
-        counter: Counter = meter.create_counter(metric.name, metric.unit)
-        return counter.add
+        return meter.create_counter(metric.name, metric.unit).add
     return meter.create_histogram(
         metric.name, metric.unit, explicit_bucket_boundaries_advisory=list(metric.buckets)
     ).record

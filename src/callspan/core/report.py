@@ -157,12 +157,10 @@ def _has_events(run: Run) -> bool:
     return run.content in EVENT_CONTENTS if wanted is None else wanted
 
 
-def write_outcome(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
-    """Measure the run, and write how it failed or what it waits for."""
+def write_outcome(run: Run) -> None:
+    """Write how the run failed or what it waits for."""
     at: Any = run.ended_at
     error = run.error if run.outcome in FAILED else None
-    if meters is not None:
-        meters.record(run, attributes, at, error)
     parent = run.parent if run.outcome == PAUSED else None
     if parent is not None:  # remember there what this one waits for, unless the parent left it on purpose
         if isinstance(run.error, CancelledError):
