@@ -1,4 +1,4 @@
-"""A file of whole lines that many threads and processes append to, and that begins anew when it is large."""
+"""A file of whole lines that threads and processes append to, and that begins anew when it is large."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import json
 import os
 import stat
 import sys
-import weakref
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
+from typing import ClassVar
 
 from callspan.local.background import Background, is_on_loop
 from callspan.local.private import NotAFile, open_private
@@ -20,15 +19,14 @@ from callspan.local.private import NotAFile, open_private
 if sys.platform != "win32":  # there one process writes
     import fcntl
 
-_TAIL = 65_536
-"""Bytes that are read at once in search of the last end of a line."""
+_LONGEST = 16 * 1024 * 1024  # bytes of a last line without its end that may be whole
 
 
 class LineFile:
     """Appends lines: each is one write, so that lines of several threads and processes never mix.
 
-    A kill in the middle of a write can leave the beginning of a line, which is taken away when the file is next opened
-    for writing, unless another process has it open.
+    A kill in the middle of a write can leave the beginning of a line. It is removed when the file is next opened for
+    writing, unless another process has it open. Processes do not agree on when to begin a new file.
 
     Args:
         path: The file. What is in it stays.
@@ -36,11 +34,11 @@ class LineFile:
         files: How many files there are at most: `path` and older ones, `path.1`, `path.2`, ...
     """
 
+    _lock: ClassVar[RLock] = RLock()  # of all files: two objects may write one path
+
     def __init__(self, path: Path, max_bytes: int, files: int) -> None:
         self.path, self._max_bytes, self._files = path, max_bytes, files
         self._file: int | None = None
-        self._lock = RLock()
-        _all.add(self)
 
     def write(self, line: bytes) -> None:
         """Append a line.
@@ -55,15 +53,11 @@ class LineFile:
             file = self._opened()
             size = os.fstat(file).st_size
             if size and size + len(line) > self._max_bytes:
-                with _alone_in(self.path.parent):  # somebody else may have begun a new one in the meantime
-                    file = self._opened()
-                    size = os.fstat(file).st_size
-                    if size and size + len(line) > self._max_bytes:
-                        file = self._rotated()
+                file = self._rotated()
             _append(file, line)
 
     def write_soon(self, line: bytes) -> None:
-        """Append a line, on an event loop in a thread of ours: the loop must not wait for a file.
+        """Append a line; on an event loop a thread does it, as the loop must not wait for a file.
 
         Args:
             line: The line, with its end.
@@ -103,7 +97,7 @@ class LineFile:
             os.close(file)
 
     def _opened(self) -> int:
-        """Return the file, which somebody else may have moved away."""
+        """Return the file; it is opened again if it was renamed or deleted."""
         if self._file is not None and not _is_at(self._file, self.path):
             self._close()
         if self._file is None:
@@ -117,38 +111,21 @@ class LineFile:
         return self._file
 
     def _rotated(self) -> int:
+        """Rename the file and the older ones, and return a new one."""
         self._close()
-        for number in range(self._files - 1, 0, -1):
-            newer = self.path if number == 1 else self._older(number - 1)
-            if newer.exists():
-                newer.replace(self._older(number))
-        if self._files == 1:
-            self.path.unlink(missing_ok=True)
+        names = [self.path, *(self.path.with_name(f"{self.path.name}.{number}") for number in range(1, self._files))]
+        try:
+            for newer, older in zip(names[-2::-1], names[:0:-1], strict=True):
+                if newer.exists():
+                    newer.replace(older)
+            if self._files == 1:
+                self.path.unlink()
+        except FileNotFoundError:  # another process has renamed it in the meantime
+            pass
         return self._opened()
-
-    def _older(self, number: int) -> Path:
-        return self.path.with_name(f"{self.path.name}.{number}")
 
     def __del__(self) -> None:
         self._close()
-
-    def after_fork(self) -> None:
-        """Have a lock that no thread of the parent holds, in the child."""
-        self._lock = RLock()
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Generator[None]:
-    """Let nobody else begin a new file in this folder; where there are no locks this process is taken to be alone."""
-    if sys.platform == "win32":
-        yield
-        return
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(place)
 
 
 def _append(file: int, line: bytes) -> None:
@@ -172,14 +149,14 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def _mend(file: int) -> None:
-    """Take the beginning of a line away that a killed process left, and say that this process has the file open."""
+    """Remove the beginning of a line that a killed process left, and lock the file as one that is open here."""
     if _locked(file, alone=True):
-        _cut_last_line(file)
+        _end_last_line(file)
     _locked(file, alone=False)
 
 
 def _locked(file: int, *, alone: bool) -> bool:
-    """Lock the file, and tell whether that was possible; it is unlocked when it is closed."""
+    """Lock the file until it is closed, and return whether that was possible."""
     if sys.platform == "win32":
         return True
     try:
@@ -189,28 +166,20 @@ def _locked(file: int, *, alone: bool) -> bool:
     return True
 
 
-def _cut_last_line(file: int) -> None:
-    end = os.lseek(file, 0, os.SEEK_END)
-    place = end
-    while place > 0:
-        start = max(0, place - _TAIL)
-        os.lseek(file, start, os.SEEK_SET)
-        found = os.read(file, place - start).rfind(b"\n")
-        if found >= 0:
-            place = start + found + 1
-            break
-        place = start
-    if place == end:
-        return
-    os.lseek(file, place, os.SEEK_SET)
-    if _is_json(os.read(file, min(end - place, _LONGEST))):  # somebody's whole line, only without its end
-        os.write(file, b"\n")
-    else:
-        os.ftruncate(file, place)
+def _end_last_line(file: int) -> None:
+    """Add the end that a whole last line lacks, or remove the beginning of one."""
+    while _tail(file, 1) not in (b"", b"\n"):
+        last = _tail(file, _LONGEST).rpartition(b"\n")[2]
+        if _is_json(last):
+            os.write(file, b"\n")
+        else:
+            os.ftruncate(file, os.fstat(file).st_size - len(last))
 
 
-_LONGEST = 16 * 1024 * 1024
-"""Bytes of a last line that is looked at: a longer one is the beginning of one."""
+def _tail(file: int, size: int) -> bytes:
+    """Return the last bytes of the file."""
+    os.lseek(file, max(0, os.fstat(file).st_size - size), os.SEEK_SET)
+    return os.read(file, size)
 
 
 def _is_json(line: bytes) -> bool:
@@ -219,9 +188,6 @@ def _is_json(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-_all: weakref.WeakSet[LineFile] = weakref.WeakSet()
 
 
 def _write_lines(lines: list[tuple[LineFile, bytes]]) -> None:
@@ -238,29 +204,21 @@ def _write_lines(lines: list[tuple[LineFile, bytes]]) -> None:
         raise failed
 
 
+# Writes the lines of all files: a program may make one for each of its requests.
 _background: Background[tuple[LineFile, bytes]] = Background(_write_lines, "callspan-lines", pause=0)
-"""Writes the lines of all files: a program may make one for each of its requests."""
 
-_exits: list[Callable[[], bool]] = []
-"""What writes them before this process ends, once there are any."""
+_exits: list[Callable[[], bool]] = []  # what writes them before this process ends, once there are any
 
 
 def flush_lines(seconds: float = 2.0) -> bool:
-    """Wait until all lines are written that were handed over on an event loop.
-
-    Args:
-        seconds: How long to wait at most.
-
-    Returns:
-        Whether they are.
-    """
+    """Wait until all lines are written that were handed over on an event loop, and return whether they are."""
     return _background.flush(seconds)
 
 
 def _after_fork() -> None:
+    """Have a lock that no thread of the parent holds."""
     _exits.clear()
-    for one in list(_all):
-        one.after_fork()
+    LineFile._lock = RLock()
 
 
 if hasattr(os, "register_at_fork"):
