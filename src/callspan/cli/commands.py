@@ -8,7 +8,7 @@ import click
 
 from callspan.version import __version__
 
-# Each stands in a file of its name, as a function of its name
+# Each command is a function of this name in the file of this name
 _COMMANDS = {
     "run": "Run a program with tracing, and show what happens in it.",
     "view": "Write trace files as one page, or show them as text.",

@@ -7,7 +7,7 @@ import click
 from callspan.local.printable import one_line
 from callspan.local.read import Source
 
-_TOLD = 5  # how many lines that were skipped are told one by one
+_TOLD = 5  # skipped lines that are reported one by one
 
 
 def say(text: str) -> None:

@@ -19,13 +19,7 @@ VERSION = 1
 
 
 def contract(traces: Sequence[Trace], source: Source, dropped: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return traces as the page takes them.
-
-    Args:
-        traces: The traces, by their start; their failures, usage and paths have been found.
-        source: What was read.
-        dropped: What was left out, and why: `spans`, `bytes`, `why`; None: nothing.
-    """
+    """Return explained traces as the page takes them; `dropped` has `spans`, `bytes` and `why` of what is left out."""
     messages = Messages()
     earlier: dict[str, dict[tuple[int, ...], tuple[str, str]]] = {}
     said: dict[str, Any] = {

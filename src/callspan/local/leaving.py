@@ -21,7 +21,7 @@ from callspan.local.printable import one_line
 from callspan.local.trace_file import TraceFile
 from callspan.local.tree_look import Look
 
-_NAMED = 5  # how many files are named one by one
+_NAMED = 5  # files that are named one by one
 
 
 def flush(providers: Iterable[Any], seconds: float) -> bool:

@@ -84,7 +84,7 @@ class RawSpan:
     is_remote: bool = False
 
 
-Refuse = Callable[[str], Any]  # is told why something is no span
+Refuse = Callable[[str], Any]  # receives the reason why something is no span
 
 
 def spans_of(export: Any, refuse: Refuse, without: frozenset[str] = frozenset()) -> Iterator[RawSpan]:

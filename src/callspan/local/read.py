@@ -14,7 +14,7 @@ from callspan.local.exports import Exports
 from callspan.local.otlp import RawSpan, spans_of
 from callspan.local.private import open_readable
 
-_SAID = 100  # how many lines that were skipped are told one by one
+_SAID = 100  # skipped lines that are reported one by one
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ DETAILS = "gen_ai.client.inference.operation.details"  # the event in which some
 
 OLD_EVENTS = tuple(old_messages.ROLES)  # events that are a message each
 
-# The attributes that say it
+# The attributes that have message content
 CONTENT = frozenset(
     {
         *(semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS),

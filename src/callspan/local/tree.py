@@ -66,15 +66,7 @@ def shown_places(trace: Trace) -> list[int]:
 def rows_of(
     trace: Trace, look: Look, places: list[int], now: int | None = None, folded: set[int] | frozenset[int] = frozenset()
 ) -> list[Row]:
-    """Return what the lines of these spans say.
-
-    Args:
-        trace: The trace.
-        look: How lines look.
-        places: The places of the spans, in their order, each behind its parent.
-        now: The time, in microseconds from the trace's start, if spans without an end are still running.
-        folded: The places of those that stand for all that is below them.
-    """
+    """Return the rows of the spans at these places; a folded one stands for all spans below it."""
     sums = sums_of(trace)
     priced = any(total.cost is not None for total in sums)
     guides = _guides(trace, places, look)

@@ -19,15 +19,9 @@ from callspan.local.tree_sums import Sum
 
 
 def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = None, *, priced: bool = True) -> Row:
-    """Return what the line of a span says.
+    """Return the row of a span, `now` microseconds after the start of its trace if that still runs.
 
-    Args:
-        span: The span.
-        guides: What leads to it.
-        total: What it and those below it used.
-        look: How lines look.
-        now: The time, in microseconds from the trace's start, if spans without an end are still running.
-        priced: Whether anything is priced, so that what is not is to be seen.
+    `priced` is whether any span of the trace has a cost: only then is a missing one shown.
     """
     running = span.duration is None and now is not None
     preview, style = _preview(span, look)
