@@ -12,23 +12,34 @@ from importlib.metadata import distributions
 import click
 
 from callspan.cli import FINDING
-from callspan.cli.checks import exits, exporter, installed, judged, others, patches, recorded, trial, wrong, zero_code
+from callspan.cli.checks import (
+    command_report,
+    exits,
+    exporter,
+    exporter_trial,
+    installed,
+    others,
+    patches,
+    settings,
+    zero_code,
+)
 from callspan.cli.checks.child import report_of
 from callspan.cli.checks.command import Ran, run
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Check, Finding
 from callspan.cli.checks.probe import QUIET
 
 # By name, in the order in which they are told; each is one file of `cli/checks`
+# By name, in the order of the report; each is a function of a file of `cli/checks`.
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("installed", installed.check),
     ("loading", zero_code.check),
     ("patches", patches.check),
-    ("settings", wrong.check),
-    ("content", recorded.check),
+    ("settings", settings.check),
+    ("content", settings.check_content),
     ("others", others.check),
     ("exporter", exporter.check),
     ("exit", exits.check),
-    ("command", judged.check),
+    ("command", command_report.check),
 )
 
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
@@ -74,7 +85,7 @@ def examine(ran: Ran | None = None) -> Iterator[tuple[str, Finding]]:
 def _case(ran: Ran | None) -> Case:
     with ThreadPoolExecutor(2) as children:
         probing = children.submit(report_of, "callspan.cli.checks.probe", QUIET)
-        sending = children.submit(report_of, "callspan.cli.checks.trial", _bounded())
+        sending = children.submit(report_of, "callspan.cli.checks.exporter_trial", _bounded())
         (probe, broken), (sent, unsent) = probing.result(), sending.result()
     versions: dict[str, str] = {}
     instrumentors: dict[str, tuple[str, ...]] = {}
@@ -92,10 +103,10 @@ def _case(ran: Ran | None) -> Case:
 
 def _bounded() -> dict[str, str]:
     """Keep an exporter that cannot send from trying for long."""
-    bounded = {_TIMEOUTS[0]: f"{trial.LONGEST:g}"}
+    bounded = {_TIMEOUTS[0]: f"{exporter_trial.LONGEST:g}"}
     for name in _TIMEOUTS:
         try:
-            bounded[name] = f"{min(float(os.environ[name]), trial.LONGEST):g}"
+            bounded[name] = f"{min(float(os.environ[name]), exporter_trial.LONGEST):g}"
         except (KeyError, ValueError):
             continue
     return bounded

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from callspan.cli.checks.witness import NAME, VARIABLE, Heard
+from callspan.cli.checks.run_counter import NAME, VARIABLE, Heard
 from callspan.local.explained import read_traces
 from callspan.local.trace import Trace
 from callspan.testing.zero_code import run_command

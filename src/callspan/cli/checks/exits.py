@@ -6,21 +6,16 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-from callspan.cli.checks.installed import version_of
 
 _QUEUE, _BATCH, _DELAY = "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_SCHEDULE_DELAY"
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
-_LONG, _SHORT = 120.0, 0.5
-"""Seconds: nobody waits longer for an exit; and few servers always answer faster."""
+_LONG = 120.0  # seconds: nobody waits longer for an exit
 
-_FORKED_SINCE = (1, 44)
-"""OpenTelemetry's SDK: from here on a forked worker has an identity of its own."""
-
+# What the workers of a program need, as they end by `os._exit` or run without threads.
 _SERVERS = {
     "celery": "flush as a worker ends: worker_process_shutdown.connect(lambda **_: callspan.flush(5))",
     "uwsgi": "start uWSGI with --enable-threads and --lazy-apps, or spans are never sent",
 }
-"""By program: what its workers need, as they end by `os._exit` or run without threads."""
 
 
 def check(case: Case) -> Iterable[Finding]:
@@ -45,10 +40,6 @@ def _timeout(case: Case) -> Iterable[Finding]:
             f"{name}={seconds:g} is read as seconds: with a dead server the exit hangs that long",
             f"set {name}=10, in seconds",
         )
-    elif seconds < _SHORT:
-        yield Finding(
-            NOTE, f"{name}={seconds:g}: what takes longer than {seconds:g} s to send is lost", f"set {name}=2"
-        )
 
 
 def _queue(case: Case) -> Iterable[Finding]:
@@ -59,16 +50,6 @@ def _queue(case: Case) -> Iterable[Finding]:
             f"a batch ({_BATCH}: {batch:g}) is larger than the queue ({_QUEUE}: {queue:g}): the SDK refuses that",
             f"set {_BATCH} to at most {queue:g}",
         )
-    if case.variable("OTEL_BSP_EXPORT_TIMEOUT"):
-        yield Finding(
-            NOTE, "OTEL_BSP_EXPORT_TIMEOUT has no effect in Python", "set OTEL_EXPORTER_OTLP_TIMEOUT, in seconds"
-        )
-    if case.ran is not None and (spans := case.ran.heard.recorded) > queue:
-        yield Finding(
-            NOTE,
-            f"the command had {spans} spans, and the queue has room for {queue:g}: with a slow server some are dropped",
-            f"set {_QUEUE} higher",
-        )
 
 
 def _workers(case: Case) -> Iterable[Finding]:
@@ -76,13 +57,6 @@ def _workers(case: Case) -> Iterable[Finding]:
     for program, fix in _SERVERS.items():
         if program in words or (case.ran is None and program in case.installed):
             yield Finding(NOTE, f"{program}: what its workers have not sent yet when they end is lost", fix)
-    sdk = case.installed.get("opentelemetry-sdk", "")
-    if words & {"gunicorn", "celery"} and sdk and version_of(sdk) < _FORKED_SINCE:
-        yield Finding(
-            NOTE,
-            f"with opentelemetry-sdk {sdk} forked workers all say that they are the same process",
-            "pip install 'opentelemetry-sdk>=1.44', or instrument after the fork",
-        )
 
 
 def _number(case: Case, default: float, *names: str) -> float:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from callspan.cli.checks.exporter_trial import protocol
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-from callspan.cli.checks.trial import protocol
 from callspan.local.otlp_http import address
 
 _CONFIGURED = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
+from callspan.cli.checks.finding import OK, PROBLEM, Case, Finding
 from callspan.version import __version__
 
+# The oldest supported version of each distribution.
 _LEAST = {
     "langchain-core": (0, 3),
     "langgraph": (0, 6),
@@ -15,11 +17,7 @@ _LEAST = {
     "opentelemetry-instrumentation": (0, 62),
     "wrapt": (2, 4),
 }
-"""By distribution: the oldest version that is supported."""
-
-_BELOW = {"wrapt": (3,)}
-"""By distribution: the first version that is not supported any more."""
-
+_BELOW = {"wrapt": (3,)}  # the first version that is too new
 _OPTIONAL = ("langgraph", "langchain-core")
 
 
@@ -41,13 +39,6 @@ def check(case: Case) -> Iterable[Finding]:
             "langchain-core is not installed in this Python, so callspan is not loaded",
             "run the doctor of the environment that your program runs in",
         )
-    api, sdk = present.get("opentelemetry-api", ""), present.get("opentelemetry-sdk", "")
-    if api and sdk and api != sdk:
-        yield Finding(
-            NOTE,
-            f"opentelemetry-api {api} and opentelemetry-sdk {sdk} are of different releases",
-            f"pip install 'opentelemetry-api=={sdk}' 'opentelemetry-sdk=={sdk}'",
-        )
 
 
 def _wanted(name: str) -> str:
@@ -60,18 +51,11 @@ def _number(version: tuple[int, ...]) -> str:
 
 
 def _fits(name: str, version: str, least: tuple[int, ...]) -> bool:
-    own = version_of(version)
+    own = _version(version)
     return own >= least and own < _BELOW.get(name, (1_000_000,))
 
 
-def version_of(text: str) -> tuple[int, ...]:
-    """Return the numbers that a version begins with."""
-    numbers: list[int] = []
-    for part in text.split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    return tuple(numbers)
+def _version(text: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with: (0, 62) of "0.62b0"."""
+    found = re.match(r"\d+(\.\d+)*", text)
+    return tuple(map(int, found[0].split("."))) if found else ()

@@ -61,7 +61,7 @@ _PROVIDERS = (
 
 def check(case: Case) -> Iterable[Finding]:
     """Check others."""
-    found = [*_of_langchain(case), *_of_langsmith(case), *_of_providers(case), *_of_http(case)]
+    found = [*_of_langchain(case), *_of_langsmith(case), *_of_providers(case)]
     if not any(one.level == PROBLEM for one in found):
         yield Finding(OK, "no other instrumentation of LangChain is loaded")
     yield from found
@@ -143,13 +143,3 @@ _DOUBLING = {f"openinference-instrumentation-{name}" for name in _PROVIDERS} | {
 def _is_loaded(case: Case, name: str) -> bool:
     scope = name.replace("-instrumentation-", ".instrumentation.").replace("-", "_")
     return any(one.startswith(scope) for one in case.probe.get("active", ()))
-
-
-def _of_http(case: Case) -> Iterable[Finding]:
-    client = next((name for name in ("langchain-openai", "langchain-anthropic") if name in case.installed), None)
-    if client is not None and "opentelemetry-instrumentation-httpx" not in case.installed:
-        yield Finding(
-            NOTE,
-            f"the HTTP requests of {client} have no spans below the model's",
-            "pip install opentelemetry-instrumentation-httpx, if you want to see them",
-        )
