@@ -108,7 +108,8 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
         except SendError as error:
             failed = str(error)
         finally:
-            _report(file, sender, result, before, failed)
+            if result.source.files:  # it was opened
+                _report(file, sender, result, before, failed)
     except OSError as error:
         say(f"cannot read or write {error.filename or file}: {error.strerror or error}")
         return UNREADABLE

@@ -81,8 +81,8 @@ def send_file(
     """
     if stat.S_ISFIFO(file.stat().st_mode):
         raise NotAFile(errno.ESPIPE, "it is a pipe; write it into a file first", str(file))
-    result.source.files.append(str(file))
     with opened(file) as stream:
+        result.source.files.append(str(file))
         try:
             for batch in batches_of(islice(items_of(stream, str(file), result), checkpoint.state.sent, None)):
                 _send_batch(batch, checkpoint, sender, result)
