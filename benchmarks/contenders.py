@@ -88,18 +88,18 @@ def _wordless(provider: TracerProvider) -> Iterator[None]:
     """Instrument with kinds of runs that have no content, so that nothing about it is even asked."""
     before = [(kind, kind.input_content, kind.output_content) for kind in _KINDS]
     for kind in _KINDS:
-        _set_said(kind, (), ())
+        _set_content(kind, (), ())
     try:
         with _instrumented(provider):
             yield
     finally:
-        for kind, asked, answered in before:
-            _set_said(kind, asked, answered)
+        for kind, input_content, output_content in before:
+            _set_content(kind, input_content, output_content)
 
 
-def _set_said(kind: Operation, asked: tuple[Any, ...], answered: tuple[Any, ...]) -> None:
-    object.__setattr__(kind, "asked", asked)
-    object.__setattr__(kind, "answered", answered)
+def _set_content(kind: Operation, input_content: tuple[Any, ...], output_content: tuple[Any, ...]) -> None:
+    object.__setattr__(kind, "input_content", input_content)
+    object.__setattr__(kind, "output_content", output_content)
 
 
 _KINDS = (CHAT, TOOL, RETRIEVER, CHAIN, WORKFLOW, AGENT, NODE)
