@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -47,16 +48,13 @@ _INPUT, _OUTPUT = {TOKEN_TYPE: "input"}, {TOKEN_TYPE: "output"}
 _AUDIO, _ANY = {TOKEN_MODALITY: "audio"}, {TOKEN_MODALITY: "unknown"}
 
 
+@dataclass(eq=False)
 class Ended:
     """A run that ended after so many seconds, with the attributes of its span, and `error.type`."""
 
-    __slots__ = ("_counts", "attributes", "run", "seconds")
-
-    def __init__(self, run: Run, seconds: float, attributes: Attributes) -> None:
-        self.run = run
-        self.seconds = seconds
-        self.attributes = attributes
-        self._counts: TokenCounts | None = None
+    run: Run
+    seconds: float
+    attributes: Attributes
 
     def tokens(self, name: str) -> int | None:
         """Return a token count of the call; 0 if it failed without one, None if it is not known."""
@@ -65,13 +63,11 @@ class Ended:
             return number
         return 0 if semconv.ERROR_TYPE in self.attributes else None
 
-    @property
+    @cached_property
     def counts(self) -> TokenCounts:
         """All token counts that are known."""
-        if self._counts is None:
-            run = self.run
-            self._counts = (None if run.answer is None else run.row.tokens(run.answer)) or NO_TOKENS
-        return self._counts
+        run = self.run
+        return (None if run.answer is None else run.row.tokens(run.answer)) or NO_TOKENS
 
 
 class Metric(NamedTuple):
@@ -319,15 +315,12 @@ class Meters:
         with self._lock:
             if self._found[0] is not provider:
                 self._found = (provider, None)  # also if the next line raises
-                if not _does_nothing(provider):
+                # The API's own providers do nothing, or stand for one that is not set yet.
+                module = type(provider).__module__
+                if not (isinstance(provider, NoOpMeterProvider) or module.startswith("opentelemetry.metrics.")):
                     meter = provider.get_meter("callspan", __version__, semconv.SCHEMA_URL)
                     self._found = (provider, None if isinstance(meter, NoOpMeter) else Instruments(meter, self.table))
             return self._found[1]
-
-
-def _does_nothing(provider: Any) -> bool:
-    """Return whether it is the API's own: one that does nothing, or one that stands for what is not set yet."""
-    return isinstance(provider, NoOpMeterProvider) or type(provider).__module__.startswith("opentelemetry.metrics.")
 
 
 def collect(provider: Any, timeout: float) -> bool:
