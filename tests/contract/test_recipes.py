@@ -135,6 +135,7 @@ with record(callbacks=[callspan.Shout()]):
 
 
 def test_a_flag_is_an_option_and_an_argument(copy: Copy, tmp_path: Path) -> None:
+    pytest.importorskip("click", reason="commands need it")
     copy.insert(
         "cli/stats.py", before="@prices_option\n", line='@click.option("--loud", is_flag=True, help="Say so.")\n'
     )
