@@ -8,7 +8,7 @@ from tests.contract.layers import PACKAGE, imports, sources
 
 ENGINE = ("core", "capture", "callback", "langchain")
 
-BUDGETS = {"core": 5_445, "capture": 1_995, "callback": 1_155, "langchain": 5_665}
+BUDGETS = {"core": 5_436, "capture": 1_995, "callback": 1_155, "langchain": 5_659}
 """How many lines each package may have. Lower a number when a package has shrunk; a new feature needs a reason."""
 
 LONGEST, SHORTEST = 500, 40
@@ -25,10 +25,17 @@ SHORT = {
 CIRCLES: set[str] = set()
 """Files that import each other, directly or in a circle. The set may only shrink."""
 
-ADDRESSING = 82
-"""How many docstrings begin with such a word. It goes to 0, and no further one is added."""
-
 ADDRESS = ("Give", "Tell", "Let", "Take", "Look", "Hear", "Say")
+"""Words that no docstring of the engine begins with."""
+
+LONGEST_FUNCTION = 50
+
+LONG_FUNCTIONS = {
+    "callspan.core.lifecycle.start_run": 62,
+    "callspan.core.lifecycle.end_run": 63,
+    "callspan.core.run.__init__": 52,
+}
+"""Engine functions above the limit, and how long they may be. None is added here."""
 
 
 def engine():
@@ -56,6 +63,17 @@ def test_a_short_file_has_its_reason():
         if lines(source.path) < SHORTEST and source.path.name != "__init__.py"
     }
     assert short <= set(SHORT)
+
+
+def test_no_function_is_too_long():
+    long = {
+        f"{source.name}.{node.name}": length
+        for source in engine()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    }
+    assert {name: length for name, length in long.items() if length > LONG_FUNCTIONS.get(name, 0)} == {}
 
 
 def files_in_circles(package):
@@ -106,4 +124,4 @@ def test_docstrings_say_what_is_done():
         for source, node in nodes
         if isinstance(node, documented) and (text := ast.get_docstring(node)) and text.split()[0] in ADDRESS
     ]
-    assert len(addressed) <= ADDRESSING, addressed
+    assert addressed == []

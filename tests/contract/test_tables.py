@@ -24,6 +24,13 @@ OLDER = {
 }
 """Patches for older versions than those that are tested, and what has the callable."""
 
+OLDER_MODULES = {
+    "langchain.agents.agent_iterator": "langchain before 1.0",
+    "langchain.chains.base": "langchain before 1.0",
+    "langchain.retrievers.ensemble": "langchain before 1.0",
+}
+"""Patched modules of older versions than the newest, and what has them."""
+
 NEWEST = int(version("langchain-core").split(".")[0]) >= 1 and hasattr(BaseChatModel, "_iter_v2_events")
 """Whether this LangChain has everything that is patched."""
 
@@ -43,6 +50,21 @@ def is_absent(patch):
 def test_no_patch_is_absent_on_the_newest_langchain():
     absent = {f"{patch.module}:{patch.path}" for patch in (*PATCHES, *INTEGRATIONS) if is_absent(patch)}
     assert absent == set(OLDER)
+
+
+def is_there(module):
+    """Return whether the module can be imported here."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not NEWEST, reason="an older LangChain lacks what came later")
+def test_no_patched_module_has_gone_from_the_newest_langchain():
+    gone = {module for module in {patch.module for patch in PATCHES} if not is_there(module)}
+    assert gone <= set(OLDER_MODULES)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.hook)
