@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.trace import get_current_span
@@ -34,9 +34,6 @@ from callspan.core.run import CANCELLED, CLOSED, ERROR, FAILED, NO_CONTENT, OK, 
 from callspan.core.signals import is_from_handler
 from callspan.core.text import NAME_LIMIT, name_without_ids, safe_name
 from callspan.core.usage import MODEL_CALLS, Totals
-
-if TYPE_CHECKING:
-    from callspan.core.metrics import Instruments
 
 ABANDONED = "abandoned"
 
@@ -280,7 +277,7 @@ def end_run(
         row = run.row
         registry.close(run, keeps=row.name not in _WITHOUT_CHILDREN)
         below = () if rare is None or run.streams is None else _end_streams(run)  # before it counts what they used
-        meters: Instruments | None = None
+        meters: state.Instruments | None = None
         makers = run.active.meters
         if makers is not None and row.operation is not None and outcome != SKIPPED:
             meters = None if rare is not None and run.watched else makers.instruments()
@@ -334,7 +331,7 @@ def _end_streams(run: Run) -> Sequence[Notification]:
     return notifications
 
 
-def _partial_result(run: Run, meters: Instruments | None) -> Any:
+def _partial_result(run: Run, meters: state.Instruments | None) -> Any:
     """Return what had come of a result that was never reported, if anybody wants it; else `NOTHING`."""
     is_measured = run.totals_parent is not None or meters is not None
     wanted = is_measured or run.span.is_recording() or run.subscribers or run.watched
@@ -363,7 +360,7 @@ def _stopped_at_end(notification: Notification, call: HookCall, error: BaseExcep
     notification.calls = iter([*hook_calls(run, others, events_of_end(run)), *of_others])
 
 
-def _close(run: Run, attributes: dict[str, Any], meters: Instruments | None) -> None:
+def _close(run: Run, attributes: dict[str, Any], meters: state.Instruments | None) -> None:
     """Write how the run ended, measure it, and end the span. What was interrupted may be repeated."""
     if run.closed or (run.context is None and not run.span.is_recording()):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections import deque
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.trace import SpanKind
 
@@ -15,14 +15,11 @@ from callspan.core.run import FAILED, NO_CONTENT, OK, PAUSED, SKIPPED, STOPPED, 
 from callspan.core.usage import MODEL_CALLS, TokenCounts, UsageRecord, completed, usage_record
 from callspan.settings import EVENT_CONTENTS
 
-if TYPE_CHECKING:
-    from callspan.core.metrics import Instruments
-
 _SEEN = 64  # how many exceptions a run remembers that runs inside it ended with
 _NOTHING: dict[str, Any] = {}
 
 
-def write_result(run: Run, outputs: tuple[Any] | None, meters: Instruments | None) -> dict[str, Any]:
+def write_result(run: Run, outputs: tuple[Any] | None, meters: state.Instruments | None) -> dict[str, Any]:
     """Write what is known at the end, and add to the totals of the runs around; return the attributes of the result."""
     row, span, outcome = run.row, run.span, run.outcome
     recording = span.is_recording()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from opentelemetry._logs import Logger
 from opentelemetry.trace import Tracer, TracerProvider
@@ -15,9 +15,6 @@ from callspan.core.operations import VISIBLE
 from callspan.core.signals import is_from_handler
 from callspan.core.text import deny
 from callspan.settings import Settings
-
-if TYPE_CHECKING:
-    from callspan.core.metrics import Instruments, Meters
 
 _log = logging.getLogger("callspan")
 
@@ -35,6 +32,22 @@ class Roots:
 
     def __init__(self) -> None:
         self.are_checked = self.are_recorded = self.are_watched = False
+
+
+class Instruments(Protocol):
+    """Measures the runs that have ended; `core/metrics.py` has it."""
+
+    def record(self, run: Any, attributes: Any) -> None:
+        """Measure a run, from the attributes of its result."""
+        ...
+
+
+class Meters(Protocol):
+    """Finds the meter provider, which may be set late."""
+
+    def instruments(self) -> Instruments | None:
+        """Return the instruments, or None as long as nobody measures."""
+        ...
 
 
 class ContentWriter(Protocol):

@@ -62,7 +62,7 @@ def _listener(screen: Screen) -> Callable[[str, Any], None]:
 
 
 def share(screen: Screen) -> None:
-    """Let the program's streams know of the terminal that is drawn on, as far as they are on it."""
+    """Notify the program's streams of the terminal that is drawn on, as far as they are on it."""
     if not screen.is_moving:
         return
     streams: Any = sys  # whatever has the methods is a stream

@@ -110,7 +110,7 @@ def before_quick_exit(flush_file: Callable[[], None]) -> None:
 
 
 def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> Callable[[], None]:
-    """Let SIGTERM end the spans first, if it would just end the process, and then the process in the same way.
+    """End the spans at SIGTERM first, if it would just end the process, and then the process in the same way.
 
     Args:
         leave: Ends the spans.
