@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from callspan.local.explained import explained
-from callspan.local.read import Source, read
-from callspan.local.said import CONTENT
-from callspan.local.stats import stats_of
+from callspan.viewer.analyze import analyze
+from callspan.viewer.conversation import CONTENT
+from callspan.viewer.read import Source, read
+from callspan.viewer.stats import stats_of
 
 WORDS = (
     "shark",
@@ -83,7 +83,7 @@ def _read(path: Path) -> str:
 
 
 def _skeletons(path: Path) -> str:
-    traces = explained(read([path], Source(), CONTENT))
+    traces = analyze(read([path], Source(), CONTENT))
     return f"{len(traces):,} runs, {sum(len(trace.spans) for trace in traces):,} spans"
 
 

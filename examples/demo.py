@@ -10,13 +10,13 @@ import os
 import sys
 from pathlib import Path
 
-from callspan.local.contract import contract
-from callspan.local.explained import read_traces
-from callspan.local.page_file import write_page
-from callspan.local.tree import tree_lines
-from callspan.local.tree_look import look_of
 from callspan.testing.openai_server import CallTools, OpenAIServer, Reply, Say, ToolCall
 from callspan.testing.zero_code import run_instrumented
+from callspan.viewer.analyze import read_traces
+from callspan.viewer.page import write_page
+from callspan.viewer.page_data import page_data
+from callspan.viewer.terminal import look_of
+from callspan.viewer.tree import tree_lines
 
 AGENT = Path(__file__).with_name("research_agent.py")
 TRACE_FILE = Path("demo-trace.jsonl")
@@ -61,7 +61,7 @@ def show() -> int:
     if not traces:
         print("no span was written: is callspan installed in this Python?", file=sys.stderr)
         return 1
-    PAGE.write_text(write_page(contract(traces, source)), encoding="utf-8")
+    PAGE.write_text(write_page(page_data(traces, source)), encoding="utf-8")
     print(f"\n{source.spans} spans in {TRACE_FILE}, to be sent to any server; {PAGE} is the page to look at")
     return 0
 

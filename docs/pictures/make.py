@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from callspan.local.page_file import write_page
+from callspan.viewer.page import write_page
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = HERE.parents[1] / "tests" / "local" / "page" / "sample.json"

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from callspan.handlers.usage import Usage
     from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
     from callspan.langchain.workflows import workflow
-    from callspan.local.notebook import show
     from callspan.version import __version__
+    from callspan.viewer.notebook import show
 
 __all__ = [
     "Approval",
@@ -106,7 +106,7 @@ _HOME = {
     "instrument": "instrumentor",
     "redact_secrets": "capture.redact",
     "session": "callback.session",
-    "show": "local.notebook",
+    "show": "viewer.notebook",
     "uninstrument": "instrumentor",
     "workflow": "langchain.workflows",
 }

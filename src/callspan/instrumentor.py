@@ -185,7 +185,7 @@ def _keep_for_notebooks() -> None:
     shell = sys.modules.get("IPython")
     if shell is None or shell.get_ipython() is None or state.first_run.prepare is not None:
         return
-    from callspan.local.notebook import keep
+    from callspan.viewer.notebook import keep
 
     state.first_run.prepare = keep
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from callspan.local.explained import read_traces
-from callspan.local.trace import Trace
+from callspan.viewer.analyze import read_traces
+from callspan.viewer.trace import Trace
 
 CALLSPAN = [sys.executable, "-m", "callspan.cli"]
 

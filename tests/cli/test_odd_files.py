@@ -127,11 +127,11 @@ def test_the_last_line_says_why_nothing_was_recorded(run, source, variables, why
 def test_langchain_that_is_not_installed_is_the_reason(monkeypatch):
     from importlib import metadata
 
-    from callspan.local import unrecorded
+    from callspan.runner import session
 
     def version(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(unrecorded, "version", version)
-    said = unrecorded.why_nothing(was_bound=False)
+    monkeypatch.setattr(session, "version", version)
+    said = session.why_nothing(was_bound=False)
     assert said == f"nothing to trace: LangChain is not installed in this Python ({sys.executable})"

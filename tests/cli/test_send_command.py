@@ -130,7 +130,7 @@ def test_interrupted_while_it_waits_it_ends_at_once(file, server, started):
 
 
 def test_a_server_that_fails_now_and_then_gets_each_span_once(file, server, monkeypatch):
-    monkeypatch.setattr("callspan.local.otlp_http.random.uniform", lambda low, high: 0.01)
+    monkeypatch.setattr("callspan.viewer.otlp_http.random.uniform", lambda low, high: 0.01)
     statuses = iter([503, 200, 429, 0, 200, 502, 504, 200, *[200] * 20])
     server.decide = lambda number, export: Answer(next(statuses))
     assert run(file, "--endpoint", server.url).exit_code == 0
@@ -197,7 +197,7 @@ def test_a_server_behind_a_proxy_of_this_machine_is_asked_itself(file, server):
 
 def test_a_folder_that_cannot_be_written_sends_nothing(file, server, monkeypatch):
     monkeypatch.setattr(
-        "callspan.local.send_state.Checkpoint._write", lambda self: (_ for _ in ()).throw(OSError(28, "full"))
+        "callspan.viewer.send.Checkpoint._write", lambda self: (_ for _ in ()).throw(OSError(28, "full"))
     )
     done = run(file, "--endpoint", server.url)
     assert (done.exit_code, "full" in done.stderr, server.requests) == (3, True, 0)

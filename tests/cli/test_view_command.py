@@ -15,8 +15,8 @@ import pytest
 click_testing = pytest.importorskip("click.testing", reason="needs the extra cli")
 
 from callspan.cli.commands import commands  # noqa: E402 - click is there
-from callspan.local import page_limit  # noqa: E402
-from callspan.local.serve import server  # noqa: E402
+from callspan.viewer import page_limit  # noqa: E402
+from callspan.viewer.serve import server  # noqa: E402
 
 
 def span(

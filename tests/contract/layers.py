@@ -25,7 +25,8 @@ LAYERS = {
     "callback": 2,
     # All that knows LangChain; traces without a server.
     "langchain": 3,
-    "local": 3,
+    "viewer": 3,
+    "runner": 3,
     # The callbacks that come with the package.
     "handlers": 4,
     # What puts it together, and what helps tests.

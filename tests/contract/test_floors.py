@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tests.contract.layers import INIT, LAYERS, PACKAGE, imports, layer_of, sources
 
-STRANGERS = {("langchain", "local"), ("local", "langchain")}
+STRANGERS = {("langchain", "viewer"), ("viewer", "langchain"), ("langchain", "runner"), ("runner", "langchain")}
 """Packages of one layer that do not import each other."""
 
 WRAPT = {"core/patching"}
 """The only file that imports wrapt."""
 
-SDK = {"callback", "handlers", "local", "testing", "cli"}
+SDK = {"callback", "handlers", "viewer", "runner", "testing", "cli"}
 """The packages that may import OpenTelemetry's SDK when they are imported. The others cost the API only."""
 
 LANGCHAIN = {"testing"}
@@ -37,7 +37,8 @@ BROAD_EXCEPTS = {
     "core/wrappers": "our code around a call, where it is called most",
     "core/frames": "our code around a call",
     "core/drivers": "what is thrown into a generator goes on into the body",
-    "local": "what is shown, saved and sent of a program under `callspan run`, which goes on without it",
+    "viewer": "what is shown and written in the background, without which the program goes on",
+    "runner": "what is saved and sent of a program under `callspan run`, which goes on without it",
     "cli": "what a broken installation raises, which the doctor tells",
 }
 """Where a broad `except` may swallow, and what. One that raises again at its end may stand anywhere."""
@@ -158,8 +159,8 @@ def test_the_checks_see_a_breach(tmp_path):
         "core/spans.py": "from callspan import Callback\n",
         "core/metrics.py": "import typing\nif typing.TYPE_CHECKING:\n    from callspan.callback import Callback\n",
         "core/shapes.py": "import wrapt\n",
-        "langchain/__init__.py": "from ..local import read\nfrom . import chat\nimport langchain_core.load\n",
-        "local/read.py": "import callspan.langchain.models\n",
+        "langchain/__init__.py": "from ..viewer import read\nfrom . import chat\nimport langchain_core.load\n",
+        "viewer/read.py": "import callspan.langchain.models\n",
         "callback/scope.py": "try:\n    pass\nexcept (ValueError, Exception):\n    pass\n",
         "handlers/good.py": "try:\n    pass\nexcept BaseException:\n    raise\n",
         "core/telemetry.py": "from opentelemetry.sdk.trace import TracerProvider\n",
@@ -172,8 +173,8 @@ def test_the_checks_see_a_breach(tmp_path):
         "callspan/core/run.py:2 imports callspan.instrumentor",
         "callspan/core/spans.py:1 imports callspan.Callback",
         "callspan/core/text.py:1 imports callspan.capture.limit.Limit",
-        "callspan/langchain/__init__.py:1 imports callspan.local.read",
-        "callspan/local/read.py:1 imports callspan.langchain.models",
+        "callspan/langchain/__init__.py:1 imports callspan.viewer.read",
+        "callspan/viewer/read.py:1 imports callspan.langchain.models",
     ]
     assert imported_outside(package, ("wrapt",), WRAPT, early_only=False) == ["callspan/core/shapes.py:1 imports wrapt"]
     assert imported_outside(package, ("langchain",), LANGCHAIN, early_only=True) == [

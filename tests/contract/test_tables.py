@@ -83,5 +83,7 @@ def test_contributing_names_the_layers_as_they_are():
 
 def test_contributing_names_files_that_are_there():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:core|capture|callback|langchain|handlers|cli|local|testing)/[a-z_/]+(?:\.py)?)`", text)
+    named = re.findall(
+        r"`((?:core|capture|callback|langchain|handlers|cli|viewer|runner|testing)/[a-z_/]+(?:\.py)?)`", text
+    )
     assert [name for name in named if not (PACKAGE / name).exists() and not (PACKAGE / f"{name}.py").exists()] == []

@@ -11,8 +11,8 @@ from callspan.cli.checks import command_report, exits, exporter, installed, othe
 from callspan.cli.checks.command import Ran
 from callspan.cli.checks.finding import Case, Finding
 from callspan.cli.checks.run_counter import Heard
-from callspan.local.explained import explained
-from callspan.local.otlp import RawSpan
+from callspan.viewer.analyze import analyze
+from callspan.viewer.otlp import RawSpan
 
 SOUND = {
     "langchain-core": "1.8.3",
@@ -168,7 +168,7 @@ def test_a_call_that_somebody_else_tells_too_has_two_spans():
         return RawSpan("0" * 31 + "1", f"{number:016x}", above, operation, start * 1000, end * 1000, said, scope=scope)
 
     def others(*spans: RawSpan) -> list[str]:
-        whole = Ran(("app",), 0, explained(spans), Heard(Path("there-is-none")))
+        whole = Ran(("app",), 0, analyze(spans), Heard(Path("there-is-none")))
         return [one.what for one in command_report.check(Case(ran=whole)) if one.level == "problem"]
 
     root = span(1, 0, "callspan", "invoke_agent", 0, 90)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from callspan.local.otlp import RawSpan
-from callspan.local.read import Source, read
+from callspan.viewer.otlp import RawSpan
+from callspan.viewer.read import Source, read
 
 Read = Callable[..., tuple[list[RawSpan], Source]]
 
@@ -34,5 +34,5 @@ def read_back(tmp_path: Path) -> Read:
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     """Refuse lines and documents of more than a kilobyte, and return how many bytes that is."""
-    monkeypatch.setattr("callspan.local.exports.SIZE_LIMIT", 1024)
+    monkeypatch.setattr("callspan.viewer.read.SIZE_LIMIT", 1024)
     return 1024

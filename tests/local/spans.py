@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from callspan.local.explained import explained
-from callspan.local.otlp import Event, RawSpan
-from callspan.local.trace import Trace
+from callspan.viewer.analyze import analyze
+from callspan.viewer.otlp import Event, RawSpan
+from callspan.viewer.trace import Trace
 
 MS = 1_000_000
 """Nanoseconds."""
@@ -47,7 +47,7 @@ def chat(identity: int, start: int, stop: int | None, parent: int | None, **said
 
 def trace_of(*spans: RawSpan) -> Trace:
     """One trace, explained."""
-    (found,) = explained(spans)
+    (found,) = analyze(spans)
     return found
 
 

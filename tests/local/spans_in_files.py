@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from callspan.local.explained import explained
-from callspan.local.otlp import Event, Link, RawSpan
-from callspan.local.trace import Span, Trace
+from callspan.viewer.analyze import analyze
+from callspan.viewer.otlp import Event, Link, RawSpan
+from callspan.viewer.trace import Span, Trace
 
 ORIGIN = 1_795_000_000_000_000_000
 """Nanoseconds since 1970: when the traces start."""
@@ -64,7 +64,7 @@ def tool(name: str, *where: Any, said: Mapping[str, Any] | None = None, **more: 
 
 def trace_of(*spans: RawSpan, **options: Any) -> Trace:
     """The one trace of some spans, explained."""
-    (trace,) = explained(spans, **options)
+    (trace,) = analyze(spans, **options)
     return trace
 
 

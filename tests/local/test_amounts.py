@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspan.local.amounts import change_text, count_text, many_text, money_text, time_text
+from callspan.viewer.formats import change_text, count_text, many_text, money_text, time_text
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import pytest
 
-from callspan.local.compare import Change, change, percentile, shown_rows
-from callspan.local.stats import Row, Stats
+from callspan.viewer.stats import Change, Row, Stats, change, percentile, shown_rows
 
 
 def row(seconds, calls=20, *, cost=None, kind="llm", name="gpt"):

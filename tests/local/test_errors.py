@@ -2,7 +2,7 @@
 
 from tests.local.spans_in_files import by_name, span, tool, trace_of
 
-from callspan.local.otlp import Event
+from callspan.viewer.otlp import Event
 
 
 def ranks(*spans):

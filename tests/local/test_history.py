@@ -4,10 +4,10 @@ import json
 
 from tests.local.spans_in_files import id_of, model, span
 
-from callspan.local.contract import contract
-from callspan.local.explained import explained
-from callspan.local.history import difference
-from callspan.local.read import Source
+from callspan.viewer.analyze import analyze
+from callspan.viewer.conversation import difference
+from callspan.viewer.page_data import page_data
+from callspan.viewer.read import Source
 
 
 def chat(name, texts, *where, answer=None, **more):
@@ -22,7 +22,7 @@ def messages(role, texts):
 
 
 def befores(*spans):
-    told = contract(explained(spans), Source())
+    told = page_data(analyze(spans), Source())
     return {
         one["name"]: one.get("before") for trace in told["traces"] for one in trace["spans"] if one["kind"] == "llm"
     }

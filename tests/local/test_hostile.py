@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tests.local.spans_in_files import MS, ORIGIN, exported, id_of, line, said
 from tests.pairs import examples
 
-from callspan.local.contract import contract
-from callspan.local.explained import explained
-from callspan.local.read import Source, read
+from callspan.viewer.analyze import analyze
+from callspan.viewer.page_data import page_data
+from callspan.viewer.read import Source, read
 
 FUZZ = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -74,7 +74,7 @@ def through(tmp_path):
     def through(contents):
         path, source = tmp_path / "trace.jsonl", Source()
         path.write_bytes(contents if isinstance(contents, bytes) else contents.encode("utf-8", "surrogatepass"))
-        data = contract(explained(read([path], source)), source)
+        data = page_data(analyze(read([path], source)), source)
         json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
         check(data)
         assert data["source"]["spans"] or data["source"]["skipped"]

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from tests.local.trace_lines import STARTED, agent, line, model, tool
 from tests.pairs import examples
 
-from callspan.local.compare import changes, shown_rows
-from callspan.local.otlp_http import Refused
-from callspan.local.read import Source, opened, read
-from callspan.local.resend import SendResult, batches_of, export_of, items_of
-from callspan.local.stats import stats_of
-from callspan.local.stats_data import as_csv, as_json
+from callspan.viewer.otlp_http import Refused
+from callspan.viewer.read import Source, opened, read
+from callspan.viewer.send import SendResult, batches_of, export_of, items_of
+from callspan.viewer.stats import changes, shown_rows, stats_of
+from callspan.viewer.stats_data import as_csv, as_json
 
 GROUPS = ["model", "tool", "agent", "run"]
 FUZZ = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -149,7 +148,7 @@ def spans_of(export):
 @FUZZ
 @given(content=mutated())
 def test_protobuf_is_made_or_refused(content):
-    protobuf = pytest.importorskip("callspan.local.protobuf", reason="needs the extra otlp", exc_type=ImportError)
+    protobuf = pytest.importorskip("callspan.viewer.otlp_http", reason="needs the extra otlp", exc_type=ImportError)
     try:
         assert isinstance(protobuf.encoded(content.decode()), bytes)
     except Refused:

@@ -3,7 +3,7 @@
 import pytest
 from tests.local.spans_in_files import span
 
-from callspan.local.kind import kind_of
+from callspan.viewer.trace import kind_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import base64
 import pytest
 from tests.local.spans_in_files import ORIGIN, exported, id_of
 
-from callspan.local.otlp import spans_of
+from callspan.viewer.otlp import spans_of
 
 
 def read(export):

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from callspan.core.prices import PricesError
-from callspan.local.otlp import RawSpan
-from callspan.local.prices import price_from
-from callspan.local.trace import Span
+from callspan.viewer.analyze import price_from
+from callspan.viewer.otlp import RawSpan
+from callspan.viewer.trace import Span
 
 LATER = 1_796_000_000
 """Seconds since 1970: when tiers have prices."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspan.local.printable import cell, fitting, one_line
+from callspan.viewer.formats import cell, fitting, one_line
 
 
 def test_what_steers_a_terminal_is_seen_and_line_ends_are_spaces():

@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from tests.local.spans_in_files import exported, line, said
 
-from callspan.local.read import Source, read
-from callspan.local.said import CONTENT
+from callspan.viewer.conversation import CONTENT
+from callspan.viewer.read import Source, read
 
 
 def names(spans):

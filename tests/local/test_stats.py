@@ -3,7 +3,7 @@
 import pytest
 from tests.local.trace_lines import agent, line, model, span, tool, write
 
-from callspan.local.stats import stats_of
+from callspan.viewer.stats import stats_of
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from tests.local.spans_in_files import ORIGIN, by_name, id_of, model, span, trace_of, tree
 
-from callspan.local.explained import explained
-from callspan.local.trace import DEEPEST, ELSEWHERE, MISSING
+from callspan.viewer.analyze import analyze
+from callspan.viewer.trace import DEEPEST, ELSEWHERE, MISSING
 
 
 def test_parents_come_before_their_children_and_those_by_their_start():
@@ -31,7 +31,7 @@ def test_times_are_microseconds_from_the_start_of_the_trace():
 
 
 def test_traces_come_by_their_start():
-    found = explained(
+    found = analyze(
         [span("b", 5, trace="second"), span("a", 1, trace="first"), span("c", 6, under="b", trace="second")]
     )
     assert [trace.id for trace in found] == [id_of("first", 32), id_of("second", 32)]
@@ -89,7 +89,7 @@ def test_what_is_too_deep_hangs_at_the_deepest_level():
 def test_ends_before_starts_and_missing_times_make_no_time_negative():
     trace = trace_of(span("root", 5, 1), span("lost in time", 0, 9, "root"))
     trace.spans[1].raw.start = 0
-    (again,) = explained([one.raw for one in trace.spans])
+    (again,) = analyze([one.raw for one in trace.spans])
     assert again.start == ORIGIN + 5_000_000
     assert [(one.start, one.duration) for one in again.spans] == [(0, 0), (0, 4000)]
 

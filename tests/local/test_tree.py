@@ -9,13 +9,11 @@ from dataclasses import replace
 import pytest
 from tests.local.spans import chat, refund, span, trace_of
 
-from callspan.local.printable import one_line
-from callspan.local.tree import live_lines, tree_lines
-from callspan.local.tree_line import cells
-from callspan.local.tree_look import ASCII, LEGACY, UNICODE, Look, look_of
-from callspan.local.tree_plain import plain_line, plain_root
-from callspan.local.tree_summary import Summary, names_to, path_text, place_in, summary_lines
-from callspan.local.tree_sums import sums_of
+from callspan.viewer.formats import one_line
+from callspan.viewer.rows import plain_line, plain_root, sums_of
+from callspan.viewer.summary import Summary, names_to, path_text, place_in, summary_lines
+from callspan.viewer.terminal import ASCII, LEGACY, UNICODE, Look, cells, look_of
+from callspan.viewer.tree import live_lines, tree_lines
 
 WIDE = Look(width=104)
 

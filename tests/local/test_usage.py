@@ -3,7 +3,7 @@
 import pytest
 from tests.local.spans_in_files import by_name, model, span, trace_of
 
-from callspan.local.usage import cost_in, counted
+from callspan.viewer.analyze import cost_in, counted
 
 COUNTS = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 2}
 

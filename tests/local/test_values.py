@@ -2,7 +2,7 @@
 
 import pytest
 
-from callspan.local.values import attributes_of
+from callspan.viewer.otlp import attributes_of
 
 
 def value(written):

@@ -9,7 +9,7 @@ from threading import Event, Thread, get_ident
 
 import pytest
 
-from callspan.local.background import Background
+from callspan.viewer.background import Background
 
 
 def test_it_writes_in_order_in_a_thread_of_its_own():

@@ -13,8 +13,8 @@ from threading import Thread
 
 import pytest
 
-from callspan.local.private import NotAFile, open_private, open_readable
-from callspan.local.read import opened
+from callspan.viewer.private import NotAFile, open_private, open_readable
+from callspan.viewer.read import opened
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes, pipes and descriptors are POSIX's")
 
@@ -83,7 +83,7 @@ def test_a_pipe_that_somebody_writes_is_read_whole(pack):
 def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path):
     program = """
 import os
-from callspan.local.private import open_private
+from callspan.viewer.private import open_private
 file = open_private("t", os.O_CREAT | os.O_WRONLY)
 print(file > 2, os.get_inheritable(file))
 """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from callspan.core.prices import PricesError
-from callspan.local.prices import price_from
-from callspan.local.usage import Price
+from callspan.viewer.analyze import Price, price_from
 
 
 def _read(context: click.Context, option: click.Parameter, where: str) -> Price | None:

@@ -15,7 +15,7 @@ import click
 
 from callspan.cli import USAGE
 from callspan.cli.saying import say
-from callspan.local.plan import (
+from callspan.runner.options import (
     BOOTSTRAP,
     CONTENT,
     FILE,
@@ -24,7 +24,7 @@ from callspan.local.plan import (
     TIMEOUT,
     TIMEOUT_DEFAULT,
     VARIABLE,
-    Plan,
+    RunOptions,
     file_of,
     is_sent,
     timeout_of,
@@ -70,7 +70,7 @@ def run(
         environ["CALLSPAN_DETAIL"] = detail
     content = _wants_content(environ, wanted=not no_content)
     template = file or environ.get(FILE) or FILE_DEFAULT
-    plan = Plan(file_of(template), _timeout(environ), plain=plain, ascii=only_ascii, content=content)
+    plan = RunOptions(file_of(template), _timeout(environ), plain=plain, ascii=only_ascii, content=content)
     environ[VARIABLE] = plan.text()
     environ.pop(MAIN, None)
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BOOTSTRAP), environ.get("PYTHONPATH"))))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from callspan.local.printable import one_line
-from callspan.local.read import Source
+from callspan.viewer.formats import one_line
+from callspan.viewer.read import Source
 
 _TOLD = 5  # skipped lines that are reported one by one
 

@@ -19,11 +19,9 @@ from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
 from callspan.cli.saying import say, tell_skipped
-from callspan.local.amounts import many_text
-from callspan.local.otlp_http import Sender, SendError
-from callspan.local.printable import one_line
-from callspan.local.resend import SendResult, send_file
-from callspan.local.send_state import Checkpoint, SendStateError
+from callspan.viewer.formats import many_text, one_line
+from callspan.viewer.otlp_http import Sender, SendError
+from callspan.viewer.send import Checkpoint, SendResult, SendStateError, send_file
 
 _INTERRUPTED = 130  # the exit code of what Ctrl-C ended, as shells have it
 _TRACES = "/v1/traces"
@@ -210,6 +208,6 @@ def _headers(given: Sequence[str]) -> dict[str, str]:
 
 def _need_protobuf() -> None:
     try:
-        import callspan.local.protobuf  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import opentelemetry.proto.collector.trace.v1.trace_service_pb2  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as missing:
         raise click.UsageError("http/protobuf needs the extra `otlp`: pip install 'callspan[otlp]'") from missing

@@ -13,12 +13,10 @@ from rich.text import Text
 from callspan.cli import FINDING, UNREADABLE
 from callspan.cli.pricing import prices_option
 from callspan.cli.saying import say, tell_skipped
-from callspan.local.amounts import many_text
-from callspan.local.compare import Change, changes, shown_rows
-from callspan.local.printable import fitting, one_line
-from callspan.local.read import Source
-from callspan.local.stats import Key, Row, Stats, stats_of
-from callspan.local.usage import Price
+from callspan.viewer.analyze import Price
+from callspan.viewer.formats import fitting, many_text, one_line
+from callspan.viewer.read import Source
+from callspan.viewer.stats import Change, Key, Row, Stats, changes, shown_rows, stats_of
 
 _GROUPS = ("model", "tool", "agent")
 
@@ -59,11 +57,11 @@ def stats(
     changed = changes(now, before) if before is not None else {}
     rows = shown_rows(now, [by] if by else _GROUPS, before)
     if form == "json":
-        from callspan.local.stats_data import as_json
+        from callspan.viewer.stats_data import as_json
 
         click.echo(as_json(now, rows, before, changed))
     elif form == "csv":
-        from callspan.local.stats_data import as_csv
+        from callspan.viewer.stats_data import as_csv
 
         click.echo(as_csv(rows, before, changed).encode(), nl=False)  # UTF-8, whatever the terminal has
     else:

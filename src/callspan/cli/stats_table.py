@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from callspan.local.amounts import change_text, count_text, money_text, time_text
-from callspan.local.compare import FEW, Change, percentile
-from callspan.local.printable import fitting, one_line
-from callspan.local.stats import Key, Row, Stats
+from callspan.viewer.formats import change_text, count_text, fitting, money_text, one_line, time_text
+from callspan.viewer.stats import FEW, Change, Key, Row, Stats, percentile
 
 # By kind: the word before its rows, and its colour
 _WORDS = {

@@ -13,15 +13,13 @@ import click
 from callspan.cli import UNREADABLE
 from callspan.cli.pricing import prices_option
 from callspan.cli.saying import say, tell_skipped
-from callspan.local.contract import contract
-from callspan.local.errors import ORIGIN
-from callspan.local.explained import explained
-from callspan.local.page_file import write_page
-from callspan.local.page_limit import PageLimit
-from callspan.local.private import open_private
-from callspan.local.read import Source, read
-from callspan.local.trace import Trace
-from callspan.local.usage import Price
+from callspan.viewer.analyze import ORIGIN, Price, analyze
+from callspan.viewer.page import write_page
+from callspan.viewer.page_data import page_data
+from callspan.viewer.page_limit import PageLimit
+from callspan.viewer.private import open_private
+from callspan.viewer.read import Source, read
+from callspan.viewer.trace import Trace
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,7 +56,7 @@ def view(
     """  # noqa: D301 - click reads the backspace
     chosen = _Choice(files, ids, errors, last, price)
     if serve:
-        from callspan.local.serve import serve as serve_page
+        from callspan.viewer.serve import serve as serve_page
 
         chosen.page()  # what is wrong with the files is said before
         try:
@@ -93,9 +91,9 @@ def _write(target: Path, page: str, files: Sequence[str]) -> None:
 
 def _print(chosen: _Choice) -> None:
     """Print the trees, a summary below them."""
-    from callspan.local.tree import tree_lines
-    from callspan.local.tree_look import look_of
-    from callspan.local.tree_summary import Summary, summary_lines
+    from callspan.viewer.summary import Summary, summary_lines
+    from callspan.viewer.terminal import look_of
+    from callspan.viewer.tree import tree_lines
 
     traces, source, dropped = chosen.read()
     _report(source, dropped)
@@ -142,7 +140,7 @@ class _Choice:
         except OSError as error:
             say(f"cannot read {error.filename or source.files[-1]}: {error.strerror or error}")
             sys.exit(UNREADABLE)
-        traces = explained(limit.kept(), self._price)
+        traces = analyze(limit.kept(), self._price)
         if self._errors:
             traces = [trace for trace in traces if any(span.rank == ORIGIN for span in trace.spans)]
         traces = traces[-self._last :] if self._last else traces
@@ -154,4 +152,4 @@ class _Choice:
         if not self._complained:
             self._complained = True
             _report(source, dropped)
-        return write_page(contract(traces, source, dropped))
+        return write_page(page_data(traces, source, dropped))

@@ -18,9 +18,9 @@ from callspan.core import errors, spans, state
 from callspan.core.run import FAILED, OK, SKIPPED, Run
 from callspan.core.text import safe_name
 from callspan.langchain.announce import HIDDEN_TAG
-from callspan.local.live import Live
-from callspan.local.plan import VARIABLE
-from callspan.local.screen import Screen
+from callspan.runner.options import VARIABLE
+from callspan.viewer.live import Live
+from callspan.viewer.screen import Screen
 
 
 class Console(Callback):

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import RLock
 from typing import ClassVar
 
-from callspan.local.background import Background, is_on_loop
-from callspan.local.private import NotAFile, open_private
+from callspan.viewer.background import Background, is_on_loop
+from callspan.viewer.private import NotAFile, open_private
 
 if sys.platform != "win32":  # there one process writes
     import fcntl

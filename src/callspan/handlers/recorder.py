@@ -17,7 +17,7 @@ from callspan.handlers.arguments import whole
 from callspan.handlers.billing import session_of, user_of
 from callspan.handlers.line_file import LineFile, flush_lines
 from callspan.handlers.spoken import error_in, ids_of, said_in
-from callspan.local.background import is_on_loop
+from callspan.viewer.background import is_on_loop
 
 
 class Recorder(Callback):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from callspan.local.page_file import write_page
+from callspan.viewer.page import write_page
 
 Data = dict[str, Any]
 HERE = Path(__file__).parent

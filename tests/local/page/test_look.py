@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callspan.local.page_file import write_page
+from callspan.viewer.page import write_page
 
 RESEARCH, PAUSED, RESUMED, TRIP = (
     "3984a8510b3bad382f728ec563268aa5",

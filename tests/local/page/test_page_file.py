@@ -8,8 +8,8 @@ import json
 import re
 from pathlib import Path
 
-from callspan.local import page_file
-from callspan.local.page_file import script_json, write_page
+from callspan.viewer import page as page_file
+from callspan.viewer.page import script_json, write_page
 
 PARTS = Path(page_file.__file__).parent / "page"
 

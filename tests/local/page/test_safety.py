@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from callspan.local.page_file import write_page
+from callspan.viewer.page import write_page
 
 HOSTILE = [
     "</script><script>window.ran = 1</script>",

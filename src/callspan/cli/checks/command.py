@@ -14,9 +14,9 @@ from pathlib import Path
 from types import FrameType
 
 from callspan.cli.checks.run_counter import NAME, VARIABLE, Heard
-from callspan.local.explained import read_traces
-from callspan.local.trace import Trace
 from callspan.testing.zero_code import run_command
+from callspan.viewer.analyze import read_traces
+from callspan.viewer.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,8 @@ from callspan import semconv
 from callspan.cli.checks.command import Ran
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
 from callspan.cli.checks.others import LANGCHAIN, LANGSMITH, Other
-from callspan.local.errors import HANDLED, ORIGIN
-from callspan.local.trace import MISSING, Span, Trace
-from callspan.local.usage import CALLS
+from callspan.viewer.analyze import CALLS, HANDLED, ORIGIN
+from callspan.viewer.trace import MISSING, Span, Trace
 
 _OURS = "callspan"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from callspan.cli.checks.exporter_trial import protocol
 from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-from callspan.local.otlp_http import address
+from callspan.viewer.otlp_http import address
 
 _CONFIGURED = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
                "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")  # fmt: skip

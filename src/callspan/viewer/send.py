@@ -1,0 +1,314 @@
+"""Send a trace file to a server: each span once and as it was written, after an interruption from where it was."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import json
+import math
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+from typing import IO, Any
+
+from callspan.viewer.otlp import Refuse, is_export, members_of, spans_of
+from callspan.viewer.otlp_http import Refused, Sender, SendError, Stopped
+from callspan.viewer.private import NotAFile, open_private
+from callspan.viewer.read import CUT, Exports, Source, opened
+
+_VERSION = 1
+
+
+class SendStateError(Exception):
+    """It is not known what has been sent; the text says why."""
+
+
+@dataclass(slots=True)
+class SendState:
+    """How much of a file one endpoint has.
+
+    Args:
+        sent: How many spans from the beginning it has answered for.
+        pending: How many spans were on the way, without an answer.
+        size: How many bytes the file had; one that has fewer now is another one.
+    """
+
+    sent: int = 0
+    pending: int = 0
+    size: int = 0
+
+
+class Checkpoint:
+    """Keeps how much of a file an endpoint has.
+
+    Args:
+        file: The trace file.
+        endpoint: The URL it is sent to.
+        from_start: Whether to forget what was sent before.
+
+    Raises:
+        SendStateError: The file beside it cannot be read, or is that of another trace file.
+        OSError: The trace file or the file beside it cannot be opened.
+    """
+
+    def __init__(self, file: Path, endpoint: str, *, from_start: bool = False) -> None:
+        self.path = file.with_name(file.name + ".sent")
+        self._file, self._endpoint = file, endpoint
+        self._known = self._read().get(endpoint)
+        self.state = SendState() if from_start else self._state()
+        if file.stat().st_size < self.state.size:
+            raise SendStateError(f"{file} is smaller than when it was sent; --since-start sends all of it")
+
+    def write_pending(self, spans: int) -> None:
+        """Write that spans are on the way.
+
+        Raises:
+            OSError: It cannot be written.
+            SendStateError: Another process sends the file to the same endpoint.
+        """
+        self.state.pending = spans
+        self._write()
+
+    def write_answered(self, spans: int) -> None:
+        """Write that the server answered for spans; raises what `write_pending` does."""
+        self.state.sent += spans
+        self.state.size = self._file.stat().st_size
+        self.write_pending(0)
+
+    def _unreadable(self, why: object = "") -> SendStateError:
+        reason = f": {why}" if why else ""
+        return SendStateError(f"{self.path} cannot be read{reason}; remove it to send from the start")
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            content = json.loads(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError) as error:
+            raise self._unreadable(error) from error
+        states = content.get("endpoints") if isinstance(content, dict) and content.get("version") == _VERSION else None
+        if not isinstance(states, dict):
+            raise self._unreadable()
+        return states
+
+    def _state(self) -> SendState:
+        known: Any = {} if self._known is None else self._known
+        if not isinstance(known, dict):
+            raise self._unreadable()
+        numbers = [known.get(name, 0) for name in ("sent", "pending", "size")]
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            raise self._unreadable()
+        return SendState(*numbers)
+
+    def _write(self) -> None:
+        """Replace the file at once: a kill leaves the old text or the new one."""
+        states = self._read()  # again: another process may send the same file to another endpoint
+        if states.get(self._endpoint) != self._known:
+            raise SendStateError(f"another process sends {self._file} to {self._endpoint}")
+        states[self._endpoint] = self._known = asdict(self.state)
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        with open(new, "w", encoding="utf-8", opener=open_private) as written:
+            json.dump({"version": _VERSION, "endpoints": states}, written)
+            written.flush()
+            os.fsync(written.fileno())
+        new.replace(self.path)
+
+
+_SPANS = 1000  # spans of a batch
+_BYTES = 1024 * 1024  # bytes of a batch: servers take 4 MB by default, some less; a larger span is one of its own
+_SHOWN = 20  # refusals that are reported; if as many spans were refused and none accepted, the rest is not sent
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(slots=True)
+class SendResult:
+    """What became of a file.
+
+    Args:
+        source: What could not be read of it.
+        sent: How many spans the server answered for this time.
+        rejected: How many of them it did not accept.
+        why: Why not, for the first of them.
+        cut: Whether its last line is not whole yet; its other spans are sent another time.
+        stopped: Whether it was stopped before the end.
+    """
+
+    source: Source = field(default_factory=Source)
+    sent: int = 0
+    rejected: int = 0
+    why: list[str] = field(default_factory=list[str])
+    cut: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A span as JSON in ASCII, with the scope and the resource around it, and its line in the file, from 1."""
+
+    line: int
+    span: str
+    scope: str
+    resource: str
+
+
+def send_file(
+    file: Path,
+    checkpoint: Checkpoint,
+    sender: Sender,
+    result: SendResult,
+    moved: Callable[[int], None] = lambda offset: None,
+) -> None:
+    """Send what of a file has not been sent.
+
+    Args:
+        file: The file.
+        checkpoint: Keeps how much of it has been sent.
+        sender: Sends.
+        result: Is filled while it happens.
+        moved: Receives how many bytes of the file have been read, after each batch.
+
+    Raises:
+        OSError: The file cannot be read, or the checkpoint not be written.
+        SendError: The server accepts nothing more.
+    """
+    if stat.S_ISFIFO(file.stat().st_mode):
+        raise NotAFile(errno.ESPIPE, "it is a pipe; write it into a file first", str(file))
+    with opened(file) as stream:
+        result.source.files.append(str(file))
+        try:
+            for batch in batches_of(islice(items_of(stream, str(file), result), checkpoint.state.sent, None)):
+                _send_batch(batch, checkpoint, sender, result)
+                moved(stream.tell())
+        except Stopped:
+            result.stopped = True
+
+
+def items_of(file: IO[bytes], name: str, result: SendResult) -> Iterator[Item]:
+    """Return all spans of a file; what is none is noted in the result."""
+    number = 0
+
+    def skip(line: int, why: str) -> None:
+        if why == CUT:  # it is no fault of a file that it is still being written
+            result.cut = True
+        else:
+            result.source.skip(name, line, why)
+
+    def refuse(why: str) -> None:
+        skip(number, why)
+
+    try:
+        for number, export in Exports(file, skip):
+            yield from _items_in(export, number, refuse)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        skip(number + 1, f"damaged, and cannot be unpacked further: {error}")
+
+
+def _items_in(export: Any, line: int, refuse: Refuse) -> Iterator[Item]:
+    if not is_export(export, refuse):
+        return
+    for resource in members_of(export, "resourceSpans", refuse):
+        around = _text_of(resource, "scopeSpans", refuse)
+        for scope in members_of(resource, "scopeSpans", refuse):
+            within = _text_of(scope, "spans", refuse)
+            for span in members_of(scope, "spans", refuse):
+                alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+                text = _text_of(span, "", refuse) if any(spans_of(alone, refuse)) else ""
+                if text and within and around:
+                    yield Item(line, text, within, around)
+
+
+def _text_of(owner: dict[str, Any], without: str, refuse: Refuse) -> str:
+    """Return an object as JSON without one of its keys; an empty text if it is nested too deep."""
+    content = {name: value for name, value in owner.items() if name != without}
+    try:
+        try:
+            return _COMPACT.encode(content)
+        except ValueError:
+            return _COMPACT.encode(_finite(content))
+    except RecursionError:
+        refuse("nested too deep")
+        return ""
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with texts for NaN and the infinities, as OTLP JSON has them: Python also reads them bare."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Return the spans in batches that a server accepts, in their order."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        if batch and (len(batch) >= _SPANS or size + len(item.span) > _BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.span)
+    if batch:
+        yield batch
+
+
+def export_of(batch: Iterable[Item]) -> str:
+    """Return a batch as one export request; neighbours with the same resource and scope share them."""
+    resources: list[str] = []
+    for resource, within in groupby(batch, lambda item: item.resource):
+        scopes = [
+            _with_list(scope, "spans", (item.span for item in items))
+            for scope, items in groupby(within, lambda item: item.scope)
+        ]
+        resources.append(_with_list(resource, "scopeSpans", scopes))
+    return _with_list("{}", "resourceSpans", resources)
+
+
+def _with_list(owner: str, key: str, members: Iterable[str]) -> str:
+    """Return an object's text with a list added."""
+    return f'{owner[:-1]}{"," if owner != "{}" else ""}"{key}":[{",".join(members)}]}}'
+
+
+def _send_batch(batch: list[Item], checkpoint: Checkpoint, sender: Sender, result: SendResult) -> None:
+    """Send a batch; one that is refused is sent line by line, and a line that is refused is reported."""
+    try:
+        rejected, why = _answer_to(batch, checkpoint, sender)
+    except Refused as refusal:
+        rejected, why = len(batch), str(refusal)
+        lines = [list(items) for _, items in groupby(batch, lambda item: item.line)]
+    else:
+        lines = [batch]
+    if len(lines) > 1:
+        for line in lines:
+            _send_batch(line, checkpoint, sender, result)
+        return
+    result.sent += len(batch)
+    result.rejected += min(rejected, len(batch))
+    if (rejected or why) and len(result.why) < _SHOWN:
+        first, last = batch[0].line, batch[-1].line
+        where = f"line {first}" if first == last else f"lines {first} to {last}"
+        result.why.append(f"{where}: {why or 'no reason was given'}")
+    checkpoint.write_answered(len(batch))
+    if result.rejected == result.sent >= _SHOWN:
+        raise SendError(f"{sender.name} refuses every span: {result.why[0]}")
+
+
+def _answer_to(batch: list[Item], checkpoint: Checkpoint, sender: Sender) -> tuple[int, str]:
+    """Return how many spans the server rejected, and why; the checkpoint has those that are on the way."""
+    if sender.stop.is_set():
+        raise Stopped
+    checkpoint.write_pending(len(batch))
+    try:
+        return sender.send(export_of(batch))
+    except (Stopped, SendError):
+        if not sender.unsure:
+            checkpoint.write_pending(0)
+        raise

@@ -1,0 +1,323 @@
+"""Traces: spans in their places, in the order in which they are shown, and what each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from callspan import semconv
+from callspan.core.prices import Counts
+from callspan.viewer.otlp import RawSpan
+
+# By `gen_ai.operation.name`, of today and of before
+_OPERATIONS = {
+    **dict.fromkeys(("chat", "text_completion", "generate_content", "completion"), "llm"),
+    "execute_tool": "tool",
+    **dict.fromkeys(("invoke_agent", "create_agent"), "agent"),
+    "invoke_workflow": "workflow",
+    "retrieval": "retriever",
+    **dict.fromkeys(("embeddings", "embedding"), "embedding"),
+}
+
+# By `langchain.run.type`
+_TYPES = {
+    **dict.fromkeys(("llm", "chat_model"), "llm"),
+    **{name: name for name in ("tool", "retriever", "embedding")},
+    **dict.fromkeys(("chain", "prompt", "parser", "reranker"), "chain"),
+}
+
+# By what OpenInference and OpenLLMetry call a span's kind
+_OTHERS = {
+    **{name: name for name in ("llm", "tool", "agent", "retriever", "embedding", "chain", "workflow")},
+    **dict.fromkeys(("task", "reranker", "guardrail", "evaluator", "prompt"), "chain"),
+}
+
+OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
+
+_WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}  # by the first word of a name
+
+HTTP = ("http.request.method", "http.method")
+
+
+def kind_of(span: RawSpan) -> str:
+    """Return what a span is.
+
+    Returns:
+        `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
+    """
+    said = span.attributes
+    found = _known(_OPERATIONS, said.get(semconv.OPERATION))
+    if found is None:
+        found = _known(_TYPES, said.get(semconv.RUN_TYPE))
+        word = span.name.partition(" ")[0]
+        if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
+            return "node"
+        if found is None and any(name in said for name in HTTP):
+            return "http"
+        if found is None:
+            found = _others(said) or _WORDS.get(word)
+    return found or "other"
+
+
+def _others(said: dict[str, Any]) -> str | None:
+    names = (said.get(name) for name in OTHERS_NAMES)
+    return next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
+
+
+def _known(table: dict[str, str], value: Any) -> str | None:
+    return table.get(value) if isinstance(value, str) else None
+
+
+def is_operation(word: str) -> bool:
+    """Return whether a word is one for what a span is, as names of spans begin with."""
+    return word in _OPERATIONS or word in ("chain", "node", "rerank")
+
+
+# By kind: the attributes that name what was called
+_NAMED_BY = {
+    "llm": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "embedding": (semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL),
+    "tool": (semconv.TOOL_NAME,),
+    "retriever": (semconv.DATA_SOURCE_ID,),
+    "agent": (semconv.AGENT_NAME,),
+    "workflow": (semconv.WORKFLOW_NAME,),
+}
+
+
+def name_of(raw: RawSpan, kind: str) -> str:
+    """Return the name of what a span called: the same in the tree, on the page and in `stats`."""
+    if kind in ("http", "other"):
+        return raw.name
+    for attribute in (*_NAMED_BY.get(kind, ()), semconv.RUN_NAME):
+        if isinstance(text := raw.attributes.get(attribute), str) and text:
+            return text
+    word, _, rest = raw.name.partition(" ")
+    return rest if rest and is_operation(word) else raw.name
+
+
+DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages and people walk down trees
+
+
+@dataclass(slots=True)
+class Failure:
+    """How a span failed.
+
+    Args:
+        type: The type of the exception, or what else names the failure.
+        message: What it says.
+        stack: Where it was raised.
+    """
+
+    type: str
+    message: str = ""
+    stack: str = ""
+
+
+@dataclass(slots=True)
+class Span:
+    """A span in its place.
+
+    Args:
+        raw: What the file has.
+        kind: `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
+        parent: The index of the span it hangs under; -1 for a root.
+        depth: How far down; 0 for a root.
+        start: When it started, in microseconds from the start of the trace.
+        duration: How long it took, in microseconds; None if it did not end.
+        children: The indexes of the spans under it, by their start.
+        first_token: When its first token came, in microseconds from its own start.
+        usage: The tokens that it owns: those that no other span counts too.
+        cost: What they cost, in US dollars; None if nobody knows.
+        failure: How it failed.
+        rank: Of a failure: `origin`, where it began; `passed`, what passed it on; `handled`, after which its caller
+            went on.
+        outcome: How it ended, where that is neither well nor a failure.
+        attempt: Which try at the same thing it is, from 1.
+        beside: How many spans ran at once in its place, itself among them, at most.
+        path: The parts of it that are on the critical path, in microseconds from the start of the trace.
+        before: Of a model's call: the call before in the same conversation, as an index, or as the ids of a trace and
+            a span.
+    """
+
+    raw: RawSpan
+    kind: str
+    parent: int = -1
+    depth: int = 0
+    start: int = 0
+    duration: int | None = None
+    children: Sequence[int] = ()
+    first_token: int | None = None
+    usage: Counts | None = None
+    cost: float | None = None
+    failure: Failure | None = None
+    rank: str | None = None
+    outcome: str | None = None
+    attempt: int | None = None
+    beside: int = 1
+    path: Sequence[tuple[int, int]] = ()
+    before: int | tuple[str, str] | None = None
+
+    @property
+    def stop(self) -> int:
+        """When it ended, in microseconds from the start of the trace; its start if it did not."""
+        return self.start + (self.duration or 0)
+
+
+@dataclass(slots=True)
+class Trace:
+    """The spans of one trace.
+
+    Args:
+        id: Its id, as 32 hex digits.
+        start: When it started, in nanoseconds since 1970.
+        spans: Its spans: each before those under it, and those under it by their start.
+        service: What it ran in.
+        conversation: The conversation it belongs to.
+    """
+
+    id: str
+    start: int
+    spans: list[Span]
+    service: str | None = None
+    conversation: str | None = None
+
+    @property
+    def roots(self) -> Iterator[Span]:
+        """The spans that hang under none."""
+        return (span for span in self.spans if span.parent < 0)
+
+    @property
+    def duration(self) -> int:
+        """From its start to the end of what ended last, in microseconds."""
+        return max((span.stop for span in self.spans), default=0)
+
+
+def traces_of(spans: Iterable[RawSpan]) -> list[Trace]:
+    """Put spans into their places.
+
+    Returns:
+        The traces, by their start.
+    """
+    every: dict[str, dict[str, RawSpan]] = {}
+    for span in spans:
+        every.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
+    found = [_trace(identity, every.pop(identity)) for identity in list(every)]  # what is laid out stands here no more
+    return sorted(found, key=lambda trace: trace.start)
+
+
+def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
+    """Lay the tree out: parents before children, children by their start, and every span exactly once."""
+    _stand_in_for_missing(members)
+    children: dict[str | None, list[RawSpan]] = {}
+    for span in members.values():
+        children.setdefault(span.parent_id, []).append(span)
+    for beside in children.values():
+        beside.sort(key=lambda span: span.start)
+    trace = Trace(identity, min((span.start for span in members.values() if span.start), default=0), [])
+    for root in children.pop(None, []):
+        _hang(root, children, trace)
+    while children:
+        _hang(_cut_out(children, members), children, trace)
+    _tell_children(trace)
+    trace.service = next((span.service for span in members.values() if span.service), None)
+    said = (span.raw.attributes.get(semconv.CONVERSATION_ID) for span in trace.spans)
+    trace.conversation = next((one for one in said if isinstance(one, str) and one), None)
+    return trace
+
+
+def _stand_in_for_missing(members: dict[str, RawSpan]) -> None:
+    """Put a span where a parent is missing: only what has ended is in a file."""
+    roots = [span for span in members.values() if span.parent_id is None]
+    # Beside a root that has ended, what is missing did end; it is in another file, or nowhere.
+    name, above = (ELSEWHERE, roots[0].span_id) if len(roots) == 1 else (MISSING, None)
+    stands_in: dict[str, RawSpan] = {}
+    for span in list(members.values()):
+        parent = span.parent_id
+        if parent is None or (parent in members and parent not in stands_in):
+            continue
+        if span.is_remote and above is None:  # this process's part of a trace
+            span.parent_id = None
+            continue
+        known = stands_in.get(parent)
+        if known is None:
+            known = RawSpan(span.trace_id, parent, above, name, span.start, None, {}, service=span.service)
+            members[parent] = stands_in[parent] = known
+        known.start = min(known.start, span.start)
+        if above is not None:
+            known.end = max(known.end or 0, span.end or 0) or None
+
+
+MISSING = "did not end"  # the name of what stands for a span that had not ended when the file was written
+
+ELSEWHERE = "parent not in this file"  # the name of what stands for any other span that is missing
+
+
+def _cut_out(children: dict[str | None, list[RawSpan]], members: dict[str, RawSpan]) -> RawSpan:
+    """Remove a span from a ring of parents: no sound trace has one, and what hangs in it must not be missing."""
+    place = next(iter(children))
+    seen: set[str | None] = set()
+    while place is not None and place not in seen:
+        seen.add(place)
+        place = members[place].parent_id
+    found = members[place or ""]
+    beside = children[found.parent_id]
+    beside.remove(found)
+    if not beside:
+        del children[found.parent_id]
+    return found
+
+
+def _hang(root: RawSpan, children: dict[str | None, list[RawSpan]], trace: Trace) -> None:
+    waiting: list[tuple[RawSpan, int]] = [(root, -1)]
+    while waiting:
+        raw, parent = waiting.pop()
+        above = trace.spans[parent] if parent >= 0 else None
+        if above is not None and above.depth >= DEEPEST:
+            parent, above = above.parent, trace.spans[above.parent]
+        place = len(trace.spans)
+        trace.spans.append(_placed(raw, parent, 0 if above is None else above.depth + 1, trace.start))
+        # Taken out, not looked up: an id that is its own ancestor must not be told twice.
+        waiting.extend((child, place) for child in reversed(children.pop(raw.span_id, [])))
+
+
+def _tell_children(trace: Trace) -> None:
+    below: dict[int, list[int]] = {}
+    for place, span in enumerate(trace.spans):
+        if span.parent >= 0:
+            below.setdefault(span.parent, []).append(place)
+    for place, children in below.items():
+        trace.spans[place].children = children
+
+
+def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
+    said = raw.attributes
+    start = max(0, (raw.start - origin) // 1000)
+    waited = said.get(semconv.TIME_TO_FIRST_CHUNK)
+    attempt = said.get(semconv.RUN_ATTEMPT)
+    return Span(
+        raw,
+        kind_of(raw),
+        parent,
+        depth,
+        start,
+        None if raw.end is None else max(0, (raw.end - origin) // 1000 - start),
+        first_token=_microseconds(waited),
+        outcome=text_in(said, semconv.RUN_OUTCOME),
+        attempt=attempt if type(attempt) is int and attempt > 1 else None,
+    )
+
+
+def _microseconds(seconds: Any) -> int | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return None
+    return int(seconds * 1_000_000) if 0 <= seconds < _LONG else None
+
+
+_LONG = 10**6  # seconds that nobody waits
+
+
+def text_in(said: dict[str, Any], name: str) -> str | None:
+    """Return an attribute that is a text, or None."""
+    value = said.get(name)
+    return value if isinstance(value, str) and value else None
