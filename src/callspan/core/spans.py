@@ -20,7 +20,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import errors, state
-from callspan.core.operations import SpanLink, Table
+from callspan.core.operations import Reader, SpanLink, Table
 from callspan.core.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_ids, short_texts
 
 TEXT_LIMIT = 65_536
@@ -90,6 +90,18 @@ _IDS = (semconv.RUN_ID, semconv.CONVERSATION_ID)
 """Attributes whose readers have made the value safe: in an id an e-mail address stays."""
 
 
+_row_by_row: dict[Any, Table] = {}
+
+
+def at_once(reader: Reader, *rows: tuple[str, Reader | str]) -> Table:
+    """Return a table whose reader returns all attributes at once, made safe.
+
+    Only if it raises the rows are read, so that an object that cannot be read costs one attribute.
+    """
+    _row_by_row[reader] = rows
+    return (("*", reader),)
+
+
 def read(table: Table, subject: Any, values: dict[str, AttributeValue] | None = None) -> dict[str, AttributeValue]:
     """Read a table of attributes into a dict; one that cannot be read is left out, the others stand."""
     if values is None:
@@ -112,7 +124,10 @@ def read(table: Table, subject: Any, values: dict[str, AttributeValue] | None = 
             elif (safe := _held(value, _safe_text)) is not None:
                 values[name] = safe
         except Exception as error:  # noqa: BLE001 - the user's objects: it costs the attribute
-            state.log_own_failure(f"the attribute {name}", error)
+            if reader in _row_by_row:
+                read(_row_by_row[reader], subject, values)
+            else:
+                state.log_own_failure(f"the attribute {name}", error)
     return values
 
 

@@ -13,14 +13,14 @@ from opentelemetry.util.types import AttributeValue
 from callspan import semconv
 from callspan.core.operations import Operation, Table
 from callspan.core.run import Run
-from callspan.core.spans import attempt
+from callspan.core.spans import at_once, attempt, safe_attributes
 from callspan.core.text import safe_name
 from callspan.core.usage import MODEL_CALLS
 from callspan.langchain.content import CHAIN_ANSWERED, CHAIN_ASKED, MODEL_ANSWERED, MODEL_ASKED
 from callspan.langchain.providers import provider_of, server
 from callspan.langchain.requests import request, requested_tier, schema
 from callspan.langchain.responses import RESPONSE, answer, counts, decision
-from callspan.langchain.runs import ALWAYS
+from callspan.langchain.runs import base_attributes
 from callspan.langchain.skip import chat_result
 
 
@@ -41,6 +41,20 @@ def _identity(run: Run) -> dict[str, AttributeValue]:
         found[semconv.PROVIDER] = provider
     if (model := safe_name(model)) is not None:
         found[semconv.REQUEST_MODEL] = model
+    return found
+
+
+def _attributes(run: Run) -> dict[str, AttributeValue]:
+    """Return the attributes of a model's call that are known at its start."""
+    found = base_attributes(run)
+    found[semconv.RUN_TYPE] = "llm"
+    if run.agent is not None:
+        found[semconv.AGENT_NAME] = run.agent
+    requested = request(run)
+    if (name := schema(run)) is not None:
+        requested[semconv.STRUCTURED_SCHEMA] = name
+    if requested:
+        found.update(safe_attributes(requested))
     return found
 
 
@@ -68,8 +82,9 @@ CHAT = Operation(
     depth=0,
     target=semconv.REQUEST_MODEL,
     identity=_table(semconv.CHAT),
-    start=(
-        *ALWAYS,
+    start=at_once(
+        _attributes,
+        ("*", base_attributes),
         (semconv.RUN_TYPE, "llm"),
         (semconv.AGENT_NAME, attrgetter("agent")),
         ("gen_ai.request.*", request),

@@ -121,6 +121,7 @@ _ROWS: dict[str, _Parameter | None] = {**dict.fromkeys(GROUPS), **PARAMETERS}
 
 # LangChain's own names for three of them, in the metadata
 _STANDARD = tuple((f"ls_{name}", PARAMETERS[name]) for name in ("temperature", "max_tokens", "stop"))
+_STANDARD_NAMES = frozenset(name for name, _ in _STANDARD)
 
 _OPENAI = (OPENAI, AZURE_OPENAI)
 _NOTHING: Mapping[str, Any] = {}
@@ -143,7 +144,7 @@ def request(run: Run) -> dict[str, object]:
         own = {name: settings[name] for name in names if settings.get(name) is not None}
         if own:
             _collect(own, found, frozenset(found))
-    for name, (attribute, read) in _STANDARD:
+    for name, (attribute, read) in () if _STANDARD_NAMES.isdisjoint(metadata) else _STANDARD:
         if name in metadata and attribute not in found and (known := read(metadata[name])) is not None:
             found[attribute] = known
     if semconv.OUTPUT_TYPE not in found and type(options) is dict and "ls_structured_output_format" in options:
@@ -224,11 +225,11 @@ class WantedSchema:
 def schema(run: Run) -> str | None:
     """Return the name of the schema that a model's answer must fit, from LangChain's options or the request."""
     options, params = run.extra.get("options"), run.extra.get("invocation_params")
-    found: Any = options.get("ls_structured_output_format") if type(options) is dict else None
-    if found is not None:
+    if type(options) is dict and (found := options.get("ls_structured_output_format")) is not None:
         return _name(_under("schema", found))
-    form: Any = params.get("response_format") if type(params) is dict else None
-    return None if form is None else _name(_under("json_schema", form))
+    if type(params) is dict and (form := params.get("response_format")) is not None:
+        return _name(_under("json_schema", form))
+    return None
 
 
 def _under(key: str, given: Any) -> Any:

@@ -10,9 +10,9 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import state
-from callspan.core.operations import Table
 from callspan.core.prices import tier_of
-from callspan.core.spans import safe_attributes
+from callspan.core.spans import TEXT_LIMIT, at_once, attribute_texts, safe_attributes
+from callspan.core.text import NAME_LIMIT, safe_text, short_texts
 from callspan.core.usage import TokenCounts, count
 from callspan.langchain.usage import (
     FOR_AN_HOUR,
@@ -29,49 +29,56 @@ _log = logging.getLogger("callspan")
 _EMPTY: Mapping[str, Any] = {}
 
 # What is read of an answer by one name, wherever it stands
-_SAID = (
-    *("model_name", "model", "model_id", "id", "model_provider"),
-    *("service_tier", "serviceTier", "system_fingerprint"),
+_SAID = frozenset(
+    {
+        *("model_name", "model", "model_id", "id", "model_provider"),
+        *("service_tier", "serviceTier", "system_fingerprint"),
+    }
 )
 
 # Where usage stands; `token_count` and `meta` are Cohere's
 _COUNTED_UNDER = ("token_usage", "usage", "usage_metadata", "amazon-bedrock-invocationMetrics", "token_count", "meta")
+_PLACES = frozenset(_COUNTED_UNDER)
 
 
 class Answer:
-    """A model's result, for one prompt.
+    """A model's result, for one prompt: LangChain's `LLMResult`, taken apart.
 
     Args:
-        generations: The choices, in order.
-        output: LangChain's `llm_output`: what stands beside the choices.
-        tokens: What it used, if that is known already.
+        result: The result; of anything else nothing is known.
     """
 
     __slots__ = ("_usages", "beside", "cached", "generations", "info", "message", "metadata", "output", "reported",
                  "tokens")  # fmt: skip
 
-    def __init__(
-        self, generations: Sequence[Any], output: Mapping[str, Any] = _EMPTY, tokens: TokenCounts | None = None
-    ) -> None:
-        self.generations, self.output, self.tokens = generations, output, tokens
+    def __init__(self, result: Any) -> None:
+        self.tokens: TokenCounts | None = None  # what it used, once that is known
+        self._usages: list[Mapping[str, Any]] | None = None
         self.beside = _EMPTY  # what the provider reported and the integration left out
-        first = generations[0] if generations else None
+        prompts: Any = getattr(result, "generations", None)
+        choices: Any = prompts[0] if prompts else ()
+        self.generations: Sequence[Any] = choices if isinstance(choices, (list, tuple)) else ()
+        first = self.generations[0] if self.generations else None
         message = self.message = getattr(first, "message", None)  # completion models have none
         metadata: Any = getattr(message, "response_metadata", None)
         info: Any = getattr(first, "generation_info", None)
+        output: Any = getattr(result, "llm_output", None)  # what stands beside the choices
         self.metadata = metadata if type(metadata) is dict else mapping(metadata)
         self.info = _EMPTY if info is None else mapping(info)
+        self.output = _EMPTY if output is None else mapping(output)
         # By name: what the provider reported of the message, of the choice, or beside them.
-        said: dict[str, Any] = {}
-        for source in (self.metadata, self.info, output):
-            for name in _SAID if source else ():
-                if name in source and said.get(name) is None:
-                    said[name] = source[name]
-        self.reported = said
+        self.reported = self.metadata
+        if self.info or self.output:
+            said: dict[str, Any] = {}
+            for source in (self.metadata, self.info, self.output):
+                for name in _SAID.intersection(source):
+                    if said.get(name) is None:
+                        said[name] = source[name]
+            self.reported = said
         # LangChain's cache sets the cost to 0, and nothing stands beside the choices.
         usage: Any = getattr(message, "usage_metadata", None)
-        self.cached = type(usage) is dict and usage.get("total_cost") == 0 and not output and not self.streamed
-        self._usages: list[Mapping[str, Any]] | None = None
+        is_free = type(usage) is dict and "total_cost" in usage and usage["total_cost"] == 0
+        self.cached = is_free and not self.output and not self.streamed
 
     @property
     def usages(self) -> Sequence[Mapping[str, Any]]:
@@ -79,9 +86,8 @@ class Answer:
         if self._usages is None:
             found = self._usages = [self.beside] if self.beside else []
             for source in (self.output, self.metadata, self.info, getattr(self.message, "additional_kwargs", None)):
-                if not source or (type(source) is not dict and not isinstance(source, Mapping)):
-                    continue
-                found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
+                if source and (type(source) is dict or isinstance(source, Mapping)) and not _PLACES.isdisjoint(source):
+                    found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
         return self._usages
 
     @property
@@ -90,19 +96,15 @@ class Answer:
         return type(self.message).__name__.endswith("Chunk")
 
 
-def answer(result: Any) -> Answer:
-    """Return a model's result, LangChain's `LLMResult`, taken apart."""
-    prompts: Any = getattr(result, "generations", None)
-    first: Any = prompts[0] if prompts else ()
-    output: Any = getattr(result, "llm_output", None)
-    choices = first if isinstance(first, (list, tuple)) else ()
-    return Answer(choices, output if type(output) is dict else mapping(output))
+answer = Answer
 
 
 def decision(result: Any) -> Answer:
     """Return a decision model's `ClassifierResponse`, which has the model's name and its usage."""
-    usage = from_usage_metadata(mapping(getattr(result, "usage", None)))
-    return Answer((), {"model_name": getattr(result, "model", None)}, usage)
+    made = Answer(None)
+    made.reported = {"model_name": getattr(result, "model", None)}
+    made.tokens = from_usage_metadata(mapping(getattr(result, "usage", None)))
+    return made
 
 
 def counts(answer: Answer) -> TokenCounts:
@@ -110,33 +112,25 @@ def counts(answer: Answer) -> TokenCounts:
 
     What comes out of LangChain's cache used nothing: its tokens were counted when it was made.
     """
-    if answer.tokens is None:
-        found = NOTHING_COUNTED if answer.cached else _reported(answer)
-        for usage in () if answer.cached else answer.usages:
-            if "iterations" in usage:
-                found = over_passes(found, usage)
-                break
-        answer.tokens = found
-    return answer.tokens
-
-
-def _reported(answer: Answer) -> TokenCounts:
-    usage: Any = getattr(answer.message, "usage_metadata", None)
-    if usage and (type(usage) is dict or isinstance(usage, Mapping)):
-        found = from_usage_metadata(usage)
-        if found.input_tokens is not None or found.output_tokens is not None:
-            return found
-    for usage in answer.usages:
-        if (said := from_provider(usage)) is not None:
-            return said
-    return from_provider(answer.metadata or answer.info) or NOTHING_COUNTED
+    if answer.tokens is not None:
+        return answer.tokens
+    found = NOTHING_COUNTED
+    if not answer.cached:
+        usages, usage = answer.usages, mapping(getattr(answer.message, "usage_metadata", None))
+        found = from_usage_metadata(usage) if usage else NOTHING_COUNTED
+        if found.input_tokens is None and found.output_tokens is None:
+            given = (from_provider(one) for one in (*usages, answer.metadata or answer.info))
+            found = next((one for one in given if one is not None), NOTHING_COUNTED)
+        repeated = next((one for one in usages if "iterations" in one), None) if usages else None
+        if repeated is not None:
+            found = over_passes(found, repeated)
+    answer.tokens = found
+    return found
 
 
 def tokens(answer: Answer) -> dict[str, AttributeValue]:
     """Return the attributes of what an answer used: the totals, and what of them is not nothing."""
     used = counts(answer)
-    if used is NOTHING_COUNTED:
-        return {}
     found: dict[str, AttributeValue] = {}
     if used.input_tokens is not None:
         found[semconv.INPUT_TOKENS] = used.input_tokens
@@ -157,25 +151,37 @@ _DETAILS = (
 def response(answer: Answer) -> dict[str, AttributeValue]:
     """Return what the provider reports of its response: model, id, finish reasons, and what only OpenAI has."""
     said = answer.reported
-    found: dict[str, Any] = {
-        semconv.RESPONSE_MODEL: (once(said.get("model_name")) or once(said.get("model")) or once(said.get("model_id"))),
-        semconv.RESPONSE_ID: (once(said["id"]) if "id" in said else None) or _other_id(answer),
-        semconv.FINISH_REASONS: finish_reasons(answer),
-    }
+    found: dict[str, AttributeValue] = {}
+    model = once(said.get("model_name")) or once(said.get("model")) or once(said.get("model_id"))
+    if model is not None:
+        found[semconv.RESPONSE_MODEL] = _safe(model)
+    made = once(said["id"]) if "id" in said else None
+    if made is None:
+        made = _other_id(answer)
+    if made is not None:
+        found[semconv.RESPONSE_ID] = _safe(made)
+    reasons = finish_reasons(answer)
+    if reasons is not None:
+        safe = [_safe(reasons[0])] if len(answer.generations) == 1 else attribute_texts(reasons)
+        found.update({} if safe is None else {semconv.FINISH_REASONS: safe})
     if "service_tier" in said or "system_fingerprint" in said:
-        found.update(openai(answer) or {})
+        found.update(safe_attributes(openai(answer) or {}))
     if answer.cached:
         found[semconv.CACHE_HIT] = True
-    return safe_attributes(found)
+    return found
+
+
+def _safe(text: str) -> str:
+    return short_texts[text] if len(text) <= NAME_LIMIT else safe_text(text, TEXT_LIMIT)
 
 
 def _other_id(answer: Answer) -> str | None:
     """Return the id of a response that does not call it `id`; LangChain's own ids are none."""
-    request = answer.metadata.get("ResponseMetadata")  # Bedrock's
-    if isinstance(request, Mapping):
-        return once(request.get("RequestId"))
+    if "ResponseMetadata" in answer.metadata:  # Bedrock's
+        return once(mapping(answer.metadata["ResponseMetadata"]).get("RequestId"))
     made: Any = getattr(answer.message, "id", None)
-    return made if isinstance(made, str) and not made.startswith(("lc_", "run-")) else None
+    is_theirs = isinstance(made, str) and not made.startswith(("lc_", "run-"))
+    return str.__str__(made) if is_theirs and made else None
 
 
 # The finish reason of a choice without one, beside choices that have one
@@ -204,14 +210,18 @@ def reason_of(message: Any) -> str | None:
 
 def _finish_reason(message: Any, *sources: Mapping[str, Any]) -> str | None:
     for source in sources:
-        if not source:
+        if not source or _REASONS.isdisjoint(source):
             continue
-        for name in ("finish_reason", "stop_reason", "stopReason", "done_reason"):
+        for name in _REASON_NAMES:
             if name in source and (reason := once(source[name])) is not None:
                 return reason
         if source.get("object") == "response":
             return _of_status(source, message)
     return None
+
+
+_REASON_NAMES = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+_REASONS = frozenset({*_REASON_NAMES, "object"})
 
 
 def _of_status(said: Mapping[str, Any], message: Any) -> str | None:
@@ -242,7 +252,9 @@ _SHORTEST = 4
 
 def once(text: object) -> str | None:
     """Return a text once: LangChain joins the texts that the chunks of a stream repeat (`stopstop`)."""
-    if not isinstance(text, str) or not text:
+    if type(text) is not str:
+        text = str.__str__(text) if isinstance(text, str) else ""  # a subclass may have methods of its own
+    if not text:
         return None
     period = (text + text).find(text, 1)
     return text[:period] if period >= _SHORTEST else text
@@ -330,5 +342,13 @@ def _is_incomplete(answer: Answer, raw: Sequence[Mapping[str, Any]]) -> bool:
     )
 
 
-# Each row is read on its own, so that an object that cannot be read costs the attributes of one.
-RESPONSE: Table = (("*", response), ("*", tokens), ("langchain.usage.*", price_terms))
+def response_attributes(answer: Answer) -> dict[str, AttributeValue]:
+    """Return all attributes of a response, made safe."""
+    found = {**response(answer), **tokens(answer)}
+    terms = price_terms(answer)
+    if terms is not None:
+        found.update(safe_attributes(terms))
+    return found
+
+
+RESPONSE = at_once(response_attributes, ("*", response), ("*", tokens), ("langchain.usage.*", price_terms))

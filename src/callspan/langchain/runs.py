@@ -18,7 +18,6 @@ from callspan.capture.secret_values import REDACTED
 from callspan.capture.secrets import SMALLEST_CARD, is_card
 from callspan.core import identity
 from callspan.core.keys import BAGGAGE, IDENTITY, RUN
-from callspan.core.operations import Table
 from callspan.core.registry import OWNER, find
 from callspan.core.run import Run
 from callspan.core.spans import attempt, attribute_texts, safe_attributes
@@ -162,6 +161,8 @@ def _metadata_attributes(run: Run) -> dict[str, AttributeValue]:
     Left out is what has attributes of its own, what is private, and what the settings leave out.
     """
     metadata, conversation = run.metadata, run.conversation
+    if _SAID_ELSEWHERE.issuperset(metadata) and "langgraph_step" not in metadata:  # most models have LangChain's only
+        return {}
     private = run.given.private if run.given else ()
     wanted, denied = run.active.settings.metadata, run.active.denied
     found: dict[str, Any] = {}
@@ -217,6 +218,3 @@ def base_attributes(run: Run) -> dict[str, AttributeValue]:
 
 def _text_id(run_id: Any) -> str | None:
     return safe_name(str(run_id))
-
-
-ALWAYS: Table = (("*", base_attributes),)

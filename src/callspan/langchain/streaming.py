@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from time import time_ns
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 from callspan.core import state
 from callspan.core.dispatch import Notification, call_chunk_hooks, payload_for
@@ -27,43 +28,46 @@ TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 METHODS = (TOKEN, EVENT)
 
 
+class Watched(NamedTuple):
+    """Whose chunks are watched."""
+
+    run: Callable[[], Run | None]  # a weak reference
+    run_manager: Callable[[], Any]  # a weak reference: the run manager holds what stands in the place of its methods
+    type: Any  # of the run manager
+    state: dict[str, Any]  # what it consists of, for one that is gone while its method is called
+
+
 class FirstChunk:
     """Stands on one run manager, in the place of a method, for one call of it.
 
     Args:
-        run: The run whose chunks are told.
-        run_manager: The run manager.
-        kept: What it consists of, for one that is gone while its method is called.
+        watched: The run and its run manager.
         method: The name of the method.
     """
 
-    __slots__ = ("_class", "_method", "_run", "_run_manager", "_state")
+    __slots__ = ("_method", "_watched")
 
-    def __init__(self, run: Run, run_manager: Any, kept: dict[str, Any], method: str) -> None:
-        self._run: Any = run.ref
-        self._run_manager: Any = weakref.ref(run_manager)  # not itself: the run manager holds us
-        self._class: Any = type(run_manager)
-        self._state = kept
-        self._method = method
+    def __init__(self, watched: Watched, method: str) -> None:
+        self._watched, self._method = watched, method
 
     def _target(self) -> Any:
-        run_manager = self._run_manager()
+        run_manager = self._watched.run_manager()
         if run_manager is None:
-            run_manager = object.__new__(self._class)
-            run_manager.__dict__.update(self._state)
+            run_manager = object.__new__(self._watched.type)
+            run_manager.__dict__.update(self._watched.state)
         return run_manager
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        run, run_manager = self._run(), self._target()
+        run, run_manager = self._watched.run(), self._target()
         if run is not None:
             _note(run)
         leave(run_manager)
-        return getattr(self._class, self._method)(run_manager, *args, **kwargs)
+        return getattr(self._watched.type, self._method)(run_manager, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:  # __name__, __self__, __code__: is it a coroutine function?
         if name.startswith("_") and not name.startswith("__"):
             raise AttributeError(name)
-        return getattr(MethodType(getattr(self._class, self._method), self._target()), name)
+        return getattr(MethodType(getattr(self._watched.type, self._method), self._target()), name)
 
     # A run manager is copied and pickled with its `__dict__`; a copy calls only LangChain's own method.
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -80,14 +84,13 @@ class EveryChunk(FirstChunk):
     No context is attached: the body of a model is in its span already. What can be looked up once is, in `__init__`.
     """
 
-    __slots__ = ("_function", "_hooks")
+    __slots__ = ("_function", "_hooks", "_run", "_run_manager")
 
-    def __init__(
-        self, run: Run, run_manager: Any, kept: dict[str, Any], method: str, listeners: list[Subscriber]
-    ) -> None:
-        super().__init__(run, run_manager, kept, method)
+    def __init__(self, watched: Watched, method: str, listeners: list[Subscriber]) -> None:
+        super().__init__(watched, method)
+        self._run, self._run_manager = watched.run, watched.run_manager
         self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in listeners]
-        self._function: Any = getattr(self._class, method)
+        self._function: Any = getattr(watched.type, method)
 
     def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
         hook: Any = getattr(subscriber, self._method)
@@ -168,23 +171,24 @@ class _Own:
 
 def watch(run: Run, run_manager: Any) -> None:
     """Watch the chunks of a run, if anybody wants to know of all or when the first one came."""
-    first = run.first_chunk is None and (
-        bool(run.subscribers) or run.span.is_recording() or state.instruments() is not None
-    )
-    if not first and not run.subscribers:
+    listens = run.subscribers
+    first = run.first_chunk is None and (bool(listens) or run.span.is_recording() or state.instruments() is not None)
+    if not first and not listens:
         return
-    told = run_manager.__dict__
-    kept = dict(told)
-    kept.pop(OWNER, None)
-    for method in METHODS:
-        listeners = [one for one in run.subscribers if method in one.callspan_heard] if run.subscribers else None
-        if not (first or listeners) or not hasattr(run_manager, method):
-            continue
-        if listeners:
-            every = EveryToken if method == TOKEN else EveryChunk
-            told[method] = every(run, run_manager, kept, method, listeners)
-        else:
-            told[method] = FirstChunk(run, run_manager, kept, method)
+    methods = run_manager.__dict__
+    cls: Any = type(run_manager)
+    watched = Watched(run.ref, weakref.ref(run_manager), cls, {**methods, OWNER: None})
+    for method in _methods_of(cls):
+        heard = [one for one in listens if method in one.callspan_heard] if listens else None
+        if heard:
+            methods[method] = (EveryToken if method == TOKEN else EveryChunk)(watched, method, heard)
+        elif first:
+            methods[method] = FirstChunk(watched, method)
+
+
+@lru_cache(maxsize=64)
+def _methods_of(cls: Any) -> tuple[str, ...]:
+    return tuple(method for method in METHODS if hasattr(cls, method))
 
 
 def leave(run_manager: Any) -> None:
