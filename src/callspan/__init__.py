@@ -6,74 +6,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from callspan.callback.callback import Callback
-    from callspan.callback.forward import Forward
-    from callspan.callback.scope import add_callback, callbacks
-    from callspan.callback.session import session
-    from callspan.capture.content import content
-    from callspan.capture.redact import Place, redact_secrets
-    from callspan.core.dispatch import Stop
-    from callspan.core.errors import ToolError
-    from callspan.core.run import Run, current_run
-    from callspan.core.usage import TokenCounts
-    from callspan.handlers.approval import Approval
-    from callspan.handlers.budget import Budget
-    from callspan.handlers.collect import Collect
-    from callspan.handlers.console import Console
-    from callspan.handlers.evaluate import Evaluate, Score
-    from callspan.handlers.from_langchain import FromLangChain
-    from callspan.handlers.guard import Guard
-    from callspan.handlers.latency import Latency
-    from callspan.handlers.limits import OverBudget
-    from callspan.handlers.listen import Listen
-    from callspan.handlers.logs import Logs
-    from callspan.handlers.recorder import Recorder
-    from callspan.handlers.token_stream import TokenStream
-    from callspan.handlers.usage import Usage
-    from callspan.instrumentor import CallspanInstrumentor, flush, instrument, uninstrument
-    from callspan.langchain.workflows import workflow
-    from callspan.version import __version__
-    from callspan.viewer.notebook import show
+    from callspan.callback.callback import Callback as Callback
+    from callspan.callback.forward import Forward as Forward
+    from callspan.callback.scope import add_callback as add_callback
+    from callspan.callback.scope import callbacks as callbacks
+    from callspan.callback.session import session as session
+    from callspan.capture.content import content as content
+    from callspan.capture.redact import Place as Place
+    from callspan.capture.redact import redact_secrets as redact_secrets
+    from callspan.core.dispatch import Stop as Stop
+    from callspan.core.errors import ToolError as ToolError
+    from callspan.core.run import Run as Run
+    from callspan.core.run import current_run as current_run
+    from callspan.core.usage import TokenCounts as TokenCounts
+    from callspan.handlers.approval import Approval as Approval
+    from callspan.handlers.budget import Budget as Budget
+    from callspan.handlers.collect import Collect as Collect
+    from callspan.handlers.console import Console as Console
+    from callspan.handlers.evaluate import Evaluate as Evaluate
+    from callspan.handlers.evaluate import Score as Score
+    from callspan.handlers.from_langchain import FromLangChain as FromLangChain
+    from callspan.handlers.guard import Guard as Guard
+    from callspan.handlers.latency import Latency as Latency
+    from callspan.handlers.limits import OverBudget as OverBudget
+    from callspan.handlers.listen import Listen as Listen
+    from callspan.handlers.logs import Logs as Logs
+    from callspan.handlers.recorder import Recorder as Recorder
+    from callspan.handlers.token_stream import TokenStream as TokenStream
+    from callspan.handlers.usage import Usage as Usage
+    from callspan.instrumentor import CallspanInstrumentor as CallspanInstrumentor
+    from callspan.instrumentor import flush as flush
+    from callspan.instrumentor import instrument as instrument
+    from callspan.instrumentor import uninstrument as uninstrument
+    from callspan.langchain.workflows import workflow as workflow
+    from callspan.version import __version__ as __version__
+    from callspan.viewer.notebook import show as show
 
-__all__ = [
-    "Approval",
-    "Budget",
-    "Callback",
-    "CallspanInstrumentor",
-    "Collect",
-    "Console",
-    "Evaluate",
-    "Forward",
-    "FromLangChain",
-    "Guard",
-    "Latency",
-    "Listen",
-    "Logs",
-    "OverBudget",
-    "Place",
-    "Recorder",
-    "Run",
-    "Score",
-    "Stop",
-    "TokenCounts",
-    "TokenStream",
-    "ToolError",
-    "Usage",
-    "__version__",
-    "add_callback",
-    "callbacks",
-    "content",
-    "current_run",
-    "flush",
-    "instrument",
-    "redact_secrets",
-    "session",
-    "show",
-    "uninstrument",
-    "workflow",
-]
-
-_HOME = {
+# The same for run time: a module is imported when one of its names is first used (PEP 562)
+_MODULES = {
     "Approval": "handlers.approval",
     "Budget": "handlers.budget",
     "Callback": "callback.callback",
@@ -111,13 +81,13 @@ _HOME = {
     "workflow": "langchain.workflows",
 }
 
+if not TYPE_CHECKING:  # type checkers have the imports above, and report every other name
+    __all__ = sorted(_MODULES)  # noqa: PLE0605
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for (PEP 562): `import callspan` alone imports nothing."""
-    if name in _HOME:
-        return getattr(import_module(f"callspan.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'callspan' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return getattr(import_module(f"callspan.{_MODULES[name]}"), name)
+        raise AttributeError(f"module 'callspan' has no attribute {name!r}")
 
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    def __dir__() -> list[str]:
+        return __all__

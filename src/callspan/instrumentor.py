@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("callspan")
 
-
-_KEYWORDS = ("callbacks", "tracer_provider", "meter_provider", "logger_provider", *KEYWORDS)
+# The keywords of `instrument()` besides `tracer_provider`
+OPTIONS = ("callbacks", "meter_provider", "logger_provider", *KEYWORDS)
 
 _CALLBACKS = "CALLSPAN_CALLBACKS"
 
@@ -66,7 +66,7 @@ class CallspanInstrumentor(BaseInstrumentor):
         state.activate(active)
         self._undo.extend(_let_in(heard_by))
         identity.watcher.prepare = _identify
-        CallspanInstrumentor.options = {name: kwargs.get(name) for name in _KEYWORDS}
+        CallspanInstrumentor.options = {name: kwargs.get(name) for name in ("tracer_provider", *OPTIONS)}
         self._undo.append(install_all())
 
     def _uninstrument(self, **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """Every row of a table stands for something that is there: LangChain's methods, and the files CONTRIBUTING names."""
 
+import ast
 import re
 from importlib import import_module
 from importlib.metadata import version
@@ -87,3 +88,14 @@ def test_contributing_names_files_that_are_there():
         r"`((?:core|capture|callback|langchain|handlers|cli|viewer|runner|testing)/[a-z_/]+(?:\.py)?)`", text
     )
     assert [name for name in named if not (PACKAGE / name).exists() and not (PACKAGE / f"{name}.py").exists()] == []
+
+
+@pytest.mark.parametrize("package", ["callspan", "callspan.testing"])
+def test_type_checkers_see_the_names_that_are_imported_late(package):
+    found = import_module(package)
+    tree = ast.parse(Path(found.__file__).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    imported = {
+        alias.asname: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert imported == {name: f"callspan.{module}" for name, module in found._MODULES.items()}

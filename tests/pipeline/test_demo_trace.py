@@ -14,7 +14,7 @@ from tests.pipeline.otlp_json import spans_in_full
 from tests.pipeline.servers import ROOT, get, wait_until
 
 from callspan.testing import read_trace_file, span_tree
-from callspan.testing.span_record import SpanRecord
+from callspan.testing.tree import SpanRecord
 
 RUN = {"langchain.run.id", "langchain.run.type", "langchain.run.name"}
 IN_GRAPH = {"langchain.run.tags", "langgraph.step", "langgraph.checkpoint.ns", "langgraph.task.id"}

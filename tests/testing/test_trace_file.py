@@ -8,8 +8,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Status, StatusCode
 
-from callspan.testing.span_record import span_record
 from callspan.testing.trace_file import TraceFileError, read_trace_file
+from callspan.testing.tree import span_record
 
 ATTRIBUTES = {
     "text": "é\n\u2028",
@@ -19,7 +19,6 @@ ATTRIBUTES = {
     "texts": ("a", "b"),
     "numbers": (1, 2),
     "empty": (),
-    "infinite": float("inf"),
 }
 
 
@@ -93,18 +92,18 @@ def test_empty_lines_and_files_are_sound(trace_file):
 def test_a_cut_line_costs_itself_only(trace_file):
     """A file cut in mid-line, even within a letter, names file and line, and has every span before it."""
     path = trace_file(line("a"), line("b"), line("\u00e9").encode()[:-20])
-    with pytest.raises(ValueError, match=r"trace\.jsonl, line 3: not JSON, and the line has no end") as caught:
+    with pytest.raises(ValueError, match=r"trace\.jsonl, line 3: cut short: the line has no end") as caught:
         read_trace_file(path)
     assert [span.name for span in caught.value.spans] == ["a", "b"]
     half = json.dumps({"resourceSpans": "\u00e9"}, ensure_ascii=False).encode()[:-3]
-    with pytest.raises(TraceFileError, match="line 2: not JSON"):
+    with pytest.raises(TraceFileError, match="line 2: no text: it is not in UTF-8"):
         read_trace_file(trace_file(line("a"), half))
 
 
 def test_spans_after_a_bad_line_are_read(trace_file):
     """Spans after a bad line are there too, and each bad line is a fault of its own."""
     path = trace_file(line("a"), "garbage\n", line("b"), '{"resourceLogs": []}\n', line("c"))
-    with pytest.raises(TraceFileError, match=r"line 2: not JSON.*\(and 1 more\)") as caught:
+    with pytest.raises(TraceFileError, match=r"line 2: no JSON.*\(and 1 more\)") as caught:
         read_trace_file(path)
     assert [span.name for span in caught.value.spans] == ["a", "b", "c"]
     assert [fault.split(": ", 1)[1] for fault in caught.value.faults][1] == (
@@ -116,19 +115,15 @@ def test_spans_after_a_bad_line_are_read(trace_file):
     ("foreign", "said"),
     [
         ("[]", "no export of spans"),
-        ("[" * 100_000, "not JSON"),
-        ('{"resourceSpans": 1}', "'resourceSpans' is not a list of objects"),
-        ('{"resourceSpans": [{"scopeSpans": [1]}]}', "'scopeSpans' is not a list of objects"),
-        (line("a", name=1), "'name' is not a text: 1"),
-        (line("a", traceId="12"), "'traceId' is not 32 hex digits: '12'"),
+        ("[" * 100_000, "nested too deep"),
+        ('{"resourceSpans": 1}', "'resourceSpans' has something that is no object"),
+        ('{"resourceSpans": [{"scopeSpans": [1]}]}', "'scopeSpans' has something that is no object"),
+        (line("a", name=1), "'name' is not a text"),
+        (line("a", traceId="12"), "'traceId' is not 32 hex digits"),
         (line("a", spanId="x" * 16), "'spanId' is not 16 hex digits"),
-        (line("a", startTimeUnixNano="soon"), "invalid literal for int"),
-        (line("a", endTimeUnixNano=True), "not a whole number: True"),
-        (line("a", status=1), "'status' is not an object"),
-        (line("a", attributes=[{"key": "k"}]), "an attribute has no typed value: None"),
-        (line("a", attributes=[{"key": "k", "value": {"odd": 1}}]), "unknown type: 'odd'"),
-        (line("a", attributes=[{"key": "k", "value": {"doubleValue": "much"}}]), "not a number: 'much'"),
-        (line("a", attributes=[{"key": "k", "value": {"arrayValue": 1}}]), "not an array: 1"),
+        (line("a", startTimeUnixNano="soon"), "'startTimeUnixNano' is no time"),
+        (line("a", endTimeUnixNano=True), "'endTimeUnixNano' is no time"),
+        (line("a", attributes=[1]), "'attributes' is not a list of objects"),
     ],
 )
 def test_says_what_is_wrong(trace_file, foreign, said):

@@ -6,8 +6,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Status, StatusCode
 
-from callspan.testing.span_record import SpanRecord
-from callspan.testing.tree import span_record, span_tree
+from callspan.testing.tree import SpanRecord, span_record, span_tree
 
 
 def span(name, span_id, parent_id=None, *, start=0, end=None, failed=False, trace_id="t", **attributes):

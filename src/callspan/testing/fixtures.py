@@ -1,4 +1,4 @@
-"""Fixtures for pytest, for whoever asks for them: `pytest_plugins = ["callspan.testing.fixtures"]` in a conftest.py."""
+"""Fixtures for pytest: `pytest_plugins = ["callspan.testing.fixtures"]` in a conftest.py."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from callspan.testing.recording import Recording, record
-from callspan.testing.tree_text import TreeText
+from callspan.testing.tree import TreeText
 
 
 @pytest.fixture
 def spans(request: pytest.FixtureRequest) -> Iterator[Recording]:
-    """LangChain is instrumented for the test, and its spans are recorded; a failed test shows their tree.
+    """Instrument LangChain for the test and record its spans; a failed test shows their tree.
 
-    The marker `callspan` has the options, which are those of `record`.
+    The marker `callspan` takes the options of `record`.
     """
     marker = request.node.get_closest_marker("callspan")
     with record(**({} if marker is None else marker.kwargs)) as recording:
@@ -30,22 +30,12 @@ def span_tree(spans: Recording) -> Callable[..., TreeText]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known.
-
-    Args:
-        config: pytest's.
-    """
+    """Register the marker."""
     config.addinivalue_line("markers", "callspan(**options): how the spans of the test are recorded")
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """Explain two trees that are not the same by the lines that differ.
-
-    Args:
-        op: The operator of the assertion.
-        left: Its left side.
-        right: Its right side.
-    """
+    """Explain two trees that are not the same by the lines that differ."""
     if op != "==" or not isinstance(left, str) or not isinstance(right, str):
         return None
     recorded, expected = (left, right) if isinstance(left, TreeText) else (right, left)

@@ -8,11 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from callspan.testing.openai_embeddings import embeddings
-from callspan.testing.openai_replies import Answer, CallTools, Fail, Reply, Say, ToolCall, as_reply, echo, error_body
+from callspan.testing.openai_api import Answer, echo, embeddings, error_body
+from callspan.testing.replies import CallTools, Fail, Reply, Say, ToolCall, as_reply
 
 __all__ = ["CallTools", "Fail", "OpenAIServer", "Reply", "Request", "Say", "Script", "ToolCall"]
 
@@ -82,11 +83,7 @@ class OpenAIServer:
         self.close()
 
     def next_reply(self, request: Request) -> tuple[int, Reply]:
-        """Take the script's next reply, and say which it is.
-
-        Args:
-            request: The chat completion to reply to.
-        """
+        """Return the script's next reply, with its number."""
         with self._lock:
             number = self._answered
             self._answered += 1
@@ -138,50 +135,34 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: the requests are kept in `requests`."""
 
     def do_GET(self) -> None:
-        """Answer the list of models."""
-        request = self._received()
-        if request is None:
-            return
-        if request.path == "/v1/models":
-            models = [{"id": name, "object": "model", "created": 0, "owned_by": "callspan"} for name in _MODELS]
-            self._answer(200, {"object": "list", "data": models})
-        else:
-            self._no_such_path(request.path)
-
-    def do_POST(self) -> None:
-        """Answer chat completions and embeddings."""
-        request = self._received()
-        if request is None:
-            return
-        if request.path == "/v1/chat/completions":
-            self._chat(request)
-        elif request.path == "/v1/embeddings":
-            self._embeddings(request)
-        else:
-            self._no_such_path(request.path)
-
-    @property
-    def _openai(self) -> OpenAIServer:
-        assert isinstance(self.server, _LocalHTTP)
-        return self.server.openai
-
-    def _received(self) -> Request | None:
-        """Read and keep the request; an unreadable one is answered here."""
+        """Answer a request."""
         # Read whatever the path is: bytes left over would be taken for the next request of the connection.
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             request = Request(self.path.partition("?")[0], json.loads(text) if text else None)
         except ValueError:
             self._error(400, "the body is not JSON")
-            return None
-        self._openai.requests.append(request)
-        return request
+            return
+        assert isinstance(self.server, _LocalHTTP)
+        self.server.openai.requests.append(request)
+        match f"{self.command} {request.path}":
+            case "GET /v1/models":
+                models = [{"id": name, "object": "model", "created": 0, "owned_by": "callspan"} for name in _MODELS]
+                self._answer(200, {"object": "list", "data": models})
+            case "POST /v1/chat/completions":
+                self._chat(request, self.server.openai)
+            case "POST /v1/embeddings":
+                self._embeddings(request)
+            case unknown:
+                self._error(404, f"Invalid URL ({unknown})")
 
-    def _chat(self, request: Request) -> None:
+    do_POST = do_GET  # noqa: N815 - the name is the standard library's
+
+    def _chat(self, request: Request, openai: OpenAIServer) -> None:
         if not _is_chat(request.body):
             self._error(400, "'messages' is missing or is no list of messages")
             return
-        number, reply = self._openai.next_reply(request)
+        number, reply = openai.next_reply(request)
         if isinstance(reply, Fail):
             self._answer(reply.status, error_body(reply.status, reply.message), reply.headers)
             return
@@ -199,30 +180,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, body)
 
-    def _no_such_path(self, path: str) -> None:
-        self._error(404, f"Invalid URL ({self.command} {path})")
-
     def _error(self, status: int, message: str) -> None:
         self._answer(status, error_body(status, message))
 
     def _answer(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         payload = json.dumps(body).encode()
-        self._head(
-            status,
-            {"Content-Type": "application/json", "Content-Length": str(len(payload)), **(headers or {})},
-        )
+        self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(payload)), **(headers or {})})
         self.wfile.write(payload)
 
     def _stream(self, chunks: Iterator[Mapping[str, Any]]) -> None:
         self._head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
-        for chunk in chunks:
-            self._event(json.dumps(chunk))
-        self._event("[DONE]")
+        for data in chain(map(json.dumps, chunks), ["[DONE]"]):
+            payload = f"data: {data}\n\n".encode()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(payload), payload))
         self.wfile.write(b"0\r\n\r\n")
-
-    def _event(self, data: str) -> None:
-        payload = f"data: {data}\n\n".encode()
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(payload), payload))
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)

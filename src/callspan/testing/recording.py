@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry._logs import LoggerProvider
-from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-from callspan.capture.redact import Redact
 from callspan.core.lifecycle import end_abandoned
-from callspan.instrumentor import CallspanInstrumentor, instrument, uninstrument
-from callspan.testing.tree import span_tree
-from callspan.testing.tree_text import TreeText
+from callspan.instrumentor import OPTIONS, CallspanInstrumentor, instrument, uninstrument
+from callspan.testing.tree import TreeText, span_tree
 
 
 class Recording:
@@ -67,54 +63,17 @@ class Recording:
 
 
 @contextmanager
-def record(
-    *,
-    callbacks: Sequence[SpanProcessor] = (),
-    detail: str | None = None,
-    metadata: str | Sequence[str] | None = None,
-    meter_provider: MeterProvider | None = None,
-    logger_provider: LoggerProvider | None = None,
-    content: str | None = None,
-    content_limit: int | None = None,
-    redact: str | Redact | None = None,
-    redact_keys: str | Sequence[str] | None = None,
-    compat: str | Sequence[str] | None = None,
-    prices: str | None = None,
-    **provider: Any,
-) -> Generator[Recording]:
+def record(**options: Any) -> Generator[Recording]:
     """Instrument LangChain for the block, and record its spans; what was instrumented before is so again after it.
 
     Args:
-        callbacks: As for `callspan.instrument`.
-        detail: Likewise.
-        metadata: Likewise.
-        meter_provider: Likewise.
-        logger_provider: Likewise.
-        content: Likewise.
-        content_limit: Likewise.
-        redact: Likewise.
-        redact_keys: Likewise.
-        compat: Likewise.
-        prices: Likewise.
-        **provider: Passed on to the SDK's `TracerProvider`.
+        **options: Keywords of `callspan.instrument`, except `tracer_provider`, and of the SDK's `TracerProvider`.
     """
-    recording = Recording(**provider)
+    ours = {name: options.pop(name) for name in OPTIONS if name in options}
+    recording = Recording(**options)
     before = dict(CallspanInstrumentor.options)  # empty if nothing was instrumented
     uninstrument()
-    instrument(
-        callbacks=callbacks,
-        tracer_provider=recording.provider,
-        meter_provider=meter_provider,
-        detail=detail,
-        metadata=metadata,
-        logger_provider=logger_provider,
-        content=content,
-        content_limit=content_limit,
-        redact=redact,
-        redact_keys=redact_keys,
-        compat=compat,
-        prices=prices,
-    )
+    instrument(tracer_provider=recording.provider, **ours)
     try:
         yield recording
     finally:

@@ -1,10 +1,9 @@
-"""A chat model that says the replies of a script: without a network, and the same each time."""
+"""A chat model that gives the replies of a script: without a network, and the same each time."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -13,14 +12,11 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 
-from callspan.testing.openai_replies import CallTools, Say, ToolCall
-from callspan.testing.openai_tokens import count
-
-_ARGUMENT_PIECE = 8
+from callspan.testing.replies import CallTools, Say, ToolCall, count_tokens, pieces, words
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Write the replies of a script, one for each call, invoked or streamed.
+    """Give the replies of a script, one for each call, invoked or streamed.
 
     A reply is a text, `Say`, `CallTools` or one `ToolCall`; a list of texts: the pieces of a streamed answer; an
     exception, which is raised, within a list between the pieces; or an `AIMessage`, as it is. Instead of all replies
@@ -28,9 +24,9 @@ class ScriptedChatModel(BaseChatModel):
 
     Args:
         replies: The replies.
-        model: What the model is called.
-        counts: Whether it says how many tokens were used.
-        asked: What it was asked: the messages of each call.
+        model: The name of the model.
+        counts: Whether its answers have token counts.
+        asked: The messages of each call so far.
     """
 
     replies: list[Any]
@@ -50,12 +46,7 @@ class ScriptedChatModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
-        """Return the model with tools, which it is told of and does not look at.
-
-        Args:
-            tools: The tools.
-            **kwargs: What else is bound to its calls.
-        """
+        """Return the model with tools bound to its calls; the script decides whether they are called."""
         return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
 
     def _reply(self, messages: list[BaseMessage]) -> Any:
@@ -104,9 +95,9 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=piece)
 
     def _pieces(self, reply: Any, messages: list[BaseMessage]) -> Iterator[AIMessageChunk]:
-        """Write a reply bit by bit, the last with what the provider says of it."""
+        """Return the chunks of a reply, the last with finish reason and token counts."""
         if isinstance(reply, AIMessage):
-            yield _in_one_piece(reply)
+            yield _as_one_chunk(reply)
             return
         said = ""
         for text in _texts(reply):
@@ -116,18 +107,20 @@ class ScriptedChatModel(BaseChatModel):
             yield AIMessageChunk(content=text)
         calls = [reply] if isinstance(reply, ToolCall) else list(reply.calls) if isinstance(reply, CallTools) else []
         for index, call in enumerate(calls):
-            yield from _call(index, call, f"call_{len(self.asked)}_{index}")
+            # Like a provider: name and id come first, then the arguments in pieces
+            yield _call_chunk(index, name=call.name, id=call.id or f"call_{len(self.asked)}_{index}")
+            for piece in pieces(call.arguments):
+                yield _call_chunk(index, args=piece)
         reason = reply.finish_reason if isinstance(reply, Say) else "tool_calls" if calls else "stop"
-        used = [str(message.content) for message in messages], said + "".join(json.dumps(dict(c.args)) for c in calls)
         yield AIMessageChunk(
             content="",
             response_metadata={"model_name": self.model, "finish_reason": reason},
-            usage_metadata=_usage(*used) if self.counts else None,
+            usage_metadata=_usage(messages, said + "".join(call.arguments for call in calls)) if self.counts else None,
         )
 
 
 def _texts(reply: Any) -> list[Any]:
-    """Return the pieces of the words of a reply, with what is raised between them."""
+    """Return the pieces of the text of a reply, with the exceptions that are raised between them."""
     if isinstance(reply, (list, tuple)):
         return list(reply)
     if isinstance(reply, BaseException) or (isinstance(reply, type) and issubclass(reply, BaseException)):
@@ -137,10 +130,10 @@ def _texts(reply: Any) -> list[Any]:
     text: Any = reply if isinstance(reply, str) else getattr(reply, "text", None)
     if not isinstance(text, str):
         raise TypeError(f"no reply of a script: {reply!r}")
-    return re.findall(r"\s*\S+|\s+$", text)
+    return words(text)
 
 
-def _in_one_piece(message: AIMessage) -> AIMessageChunk:
+def _as_one_chunk(message: AIMessage) -> AIMessageChunk:
     calls: Any = [
         {"name": call["name"], "args": json.dumps(call["args"]), "id": call["id"], "index": index}
         for index, call in enumerate(message.tool_calls)
@@ -149,20 +142,11 @@ def _in_one_piece(message: AIMessage) -> AIMessageChunk:
     return AIMessageChunk(**fields, tool_call_chunks=calls)
 
 
-def _call(index: int, call: ToolCall, made: str) -> Iterator[AIMessageChunk]:
-    """Ask for a tool, as models stream that: name and id first, then the arguments in pieces."""
-    yield _call_piece(index, name=call.name, id=call.id or made)
-    arguments = json.dumps(dict(call.args))
-    for start in range(0, len(arguments), _ARGUMENT_PIECE):
-        yield _call_piece(index, args=arguments[start : start + _ARGUMENT_PIECE])
-
-
-def _call_piece(index: int, **said: str) -> AIMessageChunk:
-    empty: Mapping[str, Any] = {"name": None, "args": "", "id": None, "type": "tool_call_chunk"}
-    chunk: Any = {**empty, **said, "index": index}
+def _call_chunk(index: int, **fields: str) -> AIMessageChunk:
+    chunk: Any = {"name": None, "args": "", "id": None, "type": "tool_call_chunk", **fields, "index": index}
     return AIMessageChunk(content="", tool_call_chunks=[chunk])
 
 
-def _usage(asked: list[str], said: str) -> Any:
-    prompt, answer = sum(map(count, asked)), count(said)
+def _usage(asked: list[BaseMessage], said: str) -> Any:
+    prompt, answer = sum(count_tokens(str(message.content)) for message in asked), count_tokens(said)
     return {"input_tokens": prompt, "output_tokens": answer, "total_tokens": prompt + answer}

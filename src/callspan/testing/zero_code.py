@@ -16,7 +16,7 @@ _EXPORT = b'{"resourceSpans":['
 
 
 def run_instrumented(
-    program: Sequence[str],
+    command: Sequence[str],
     trace_file: str | PathLike[str],
     *,
     exporters: Sequence[str] = (),
@@ -26,7 +26,7 @@ def run_instrumented(
     """Run a Python program in a process of its own, with every instrumentation installed in this Python.
 
     Args:
-        program: The script and its arguments.
+        command: The script and its arguments; or another command that starts a Python program, and its arguments.
         trace_file: Where its spans go, as OTLP JSON lines; what was in the file is replaced.
         exporters: Where its spans go besides, in OpenTelemetry's names, such as `otlp`.
         environment: Variables to set for it, on top of this process's.
@@ -38,39 +38,17 @@ def run_instrumented(
     Raises:
         FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
     """
-    return run_command([sys.executable, *program], trace_file, exporters=exporters, environment=environment, show=show)
-
-
-def run_command(
-    command: Sequence[str],
-    trace_file: str | PathLike[str],
-    *,
-    exporters: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-    show: Callable[[bytes], object] | None = None,
-) -> int:
-    """Run a command that starts a Python program, with every instrumentation installed in this Python.
-
-    Args:
-        command: The command and its arguments.
-        trace_file: As for `run_instrumented`.
-        exporters: Likewise.
-        environment: Likewise.
-        show: Likewise.
-
-    Returns:
-        The command's exit code.
-
-    Raises:
-        FileNotFoundError: `opentelemetry-instrument` is not installed beside this Python.
-    """
     # The exporter takes no path from the environment, it writes to stdout: its lines are sorted out of there.
     traces = ",".join(("otlp_json_file", *exporters))
     options = ["--traces_exporter", traces, "--metrics_exporter", "none", "--logs_exporter", "none"]
-    whole = [_instrument(), *options, *command]
+    python = [sys.executable] if command[0].endswith(".py") else []
     with (
         Path(trace_file).open("wb") as kept,
-        subprocess.Popen(whole, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}) as process,
+        subprocess.Popen(
+            [_instrument(), *options, *python, *command],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+        ) as process,
     ):
         assert process.stdout is not None
         _sort_out(process.stdout, show or _print, kept)
@@ -92,31 +70,27 @@ def _print(piece: bytes) -> None:
 
 
 def _sort_out(stdout: IO[bytes], show: Callable[[bytes], object], kept: IO[bytes]) -> None:
-    """Return exports to the file and the rest to `show`, at once: a streamed answer is seen as it streams."""
+    """Write exports to the file and pass the rest to `show`, at once: a streamed answer is seen as it streams."""
+
+    def pass_on(piece: bytes) -> None:
+        if piece:
+            show(piece)
+
     held = b""
     while piece := os.read(stdout.fileno(), 65536):
         held += piece
         # An export may stand behind half a line of the program's, but always ends with a line of its own.
         while (start := held.find(_EXPORT)) >= 0 and (end := held.find(b"\n", start)) >= 0:
-            _give(show, held[:start])
+            pass_on(held[:start])
             kept.write(held[start : end + 1])
             held = held[end + 1 :]
-        if start < 0:
-            start = len(held) - _begun(held)
-        _give(show, held[:start])
+        if start < 0:  # the last bytes may be the beginning of an export
+            begun = next((size for size in range(len(_EXPORT) - 1, 0, -1) if held.endswith(_EXPORT[:size])), 0)
+            start = len(held) - begun
+        pass_on(held[:start])
         held = held[start:]
-    # The program ended within an export, or its last words look like the beginning of one.
+    # The program ended within an export, or its last output looks like the beginning of one.
     if held.startswith(_EXPORT):
         kept.write(held)
     else:
-        _give(show, held)
-
-
-def _give(show: Callable[[bytes], object], piece: bytes) -> None:
-    if piece:
-        show(piece)
-
-
-def _begun(text: bytes) -> int:
-    """Count the bytes at the end that may be the beginning of an export."""
-    return next((size for size in range(len(_EXPORT) - 1, 0, -1) if text.endswith(_EXPORT[:size])), 0)
+        pass_on(held)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from callspan.cli.checks.run_counter import NAME, VARIABLE, Heard
-from callspan.testing.zero_code import run_command
+from callspan.testing.zero_code import run_instrumented
 from callspan.viewer.analyze import read_traces
 from callspan.viewer.trace import Trace
 
@@ -55,7 +55,7 @@ def run(command: Sequence[str]) -> Ran:
             "CALLSPAN_CALLBACKS": f"{others},{NAME}" if others else NAME,
             "OTEL_CONFIG_FILE": "",  # it would say where spans go; here they go into our file
         }
-        code = run_command(words, trace_file, environment=environment, show=_show)
+        code = run_instrumented(words, trace_file, environment=environment, show=_show)
         traces, _ = read_traces([trace_file])
         return Ran(tuple(words), code, traces, Heard(witness), _other_python(words[0]))
 
