@@ -144,7 +144,7 @@ def test_a_server_that_is_not_there_is_given_up(file, server):
     checkpoint = Checkpoint(file, url)
     with pytest.raises(SendError, match="refused"):
         send_file(file, checkpoint, Sender(url, patience=0.2), SendResult())
-    assert checkpoint.state.pending == 0  # nothing is on the way
+    assert checkpoint.pending == 0  # nothing is on the way
 
 
 def test_one_span_that_is_refused_costs_no_other(file, server):

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import click
+from opentelemetry.util.re import parse_env_headers
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -97,9 +98,10 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
     result, failed = SendResult(), ""
     try:
         checkpoint = Checkpoint(file, sender.url, from_start=since_start)
-        before, pending = checkpoint.state.sent, checkpoint.state.pending
-        if pending:
-            say(f"{many_text(pending, 'span')} of {file} were on the way when it ended: they are sent again")
+        before = checkpoint.sent
+        if checkpoint.pending:
+            on_the_way = many_text(checkpoint.pending, "span")
+            say(f"{on_the_way} of {file} were on the way when it ended: they are sent again")
         try:
             with _progress(file, sender) as moved:
                 send_file(file, checkpoint, sender, result, moved)
@@ -193,11 +195,7 @@ def _url(endpoint: str) -> str:
 def _headers(given: Sequence[str]) -> dict[str, str]:
     """Return the headers of OpenTelemetry's variable, replaced by those of the command line."""
     variable = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_HEADERS") or os.environ.get("OTEL_EXPORTER_OTLP_HEADERS")
-    found: dict[str, str] = {}
-    for pair in (variable or "").split(","):
-        name, _, value = pair.partition("=")
-        if name.strip():
-            found[unquote(name).strip().lower()] = unquote(value).strip()
+    found = dict(parse_env_headers(variable or "", liberal=True))
     for pair in given:
         name, sign, value = pair.partition("=")
         if not sign or not name.strip() or "\n" in pair or "\r" in pair:

@@ -32,6 +32,17 @@ def json_safe(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line fo
     return [json_safe(one, depth + 1) for one in value] if isinstance(value, (list, tuple)) else str(value)
 
 
+def finite(value: Any) -> Any:
+    """Return a value with OTLP's texts for NaN and the infinities, which JSON has no numbers for."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
 def as_text(value: Any) -> str:
     """Return a value as text: a text as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

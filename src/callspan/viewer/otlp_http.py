@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
-from ipaddress import ip_address
 from threading import Event
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -22,11 +21,18 @@ from callspan.version import __version__
 
 _LATER = (429, 502, 503, 504)  # the same request may pass later (OTLP specification, "Retryable Response Codes")
 _REFUSED = (400, 413)  # something in the request is wrong, or it is too large: a smaller one may pass
+_HINTS = {
+    401: " (give a key with --header)",
+    403: " (give a key with --header)",
+    415: " (try the other --protocol, http/json or http/protobuf)",
+}
 
 _ANSWER = 30.0  # seconds that an answer may take
 _LONGEST_WAIT = 30.0  # seconds between two tries, unless the server asks for more
 _LONGEST_ASKED = 24 * 3600.0  # seconds: a server that asks for more is ignored
 _BYTES = 64 * 1024  # bytes of an answer that are read
+
+_IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}  # hex digits; protobuf's own JSON has base64
 
 
 class SendError(Exception):
@@ -43,35 +49,23 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Sender:
-    """Sends to one server.
+    """Sends to one server."""
 
-    Args:
-        url: The whole address, path included.
-        headers: Headers besides the content's type.
-        protobuf: Whether it wants protobuf.
-        patience: Seconds in which it must accept something.
-        stop: Ends the waiting when it is set.
-        on_retry: Receives why something is tried again, and in how many seconds.
-        unsure: Whether the server may have accepted the last request although no answer came.
-        gave_up: Whether the server accepted nothing for `patience` seconds.
-        name: The address without password and query, for messages.
-    """
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    url: str  # the whole address, path included
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])  # besides the content's type
     protobuf: bool = False
-    patience: float = 60.0
-    stop: Event = field(default_factory=Event)
+    patience: float = 60.0  # seconds in which the server must accept something
+    stop: Event = field(default_factory=Event)  # ends the waiting when it is set
     on_retry: Callable[[str, float], None] = lambda why, seconds: None
-    unsure: bool = False
-    gave_up: bool = False
-    name: str = field(init=False)
+    unsure: bool = False  # whether the server may have accepted the last request although no answer came
+    gave_up: bool = False  # whether the server accepted nothing for `patience` seconds
+    name: str = field(init=False)  # the address for messages
     _opener: OpenerDirector = field(init=False)
 
     def __post_init__(self) -> None:
-        # A proxy cannot know what "localhost" is here.
         self.name = address(self.url)
-        proxies = [ProxyHandler({})] if _is_here(self.url) else []
+        # A proxy cannot know what "localhost" is here.
+        proxies = [ProxyHandler({})] if urlsplit(self.url).hostname in ("localhost", "127.0.0.1", "::1") else []
         self._opener = build_opener(_NoRedirect, *proxies)
 
     def send(self, export: str) -> tuple[int, str]:
@@ -85,83 +79,52 @@ class Sender:
             Stopped: `stop` was set while it waited for another try.
             SendError: It was not accepted, and nothing else would be.
         """
-        body, kind = self._body(export)
-        request = Request(self.url, body, {"User-Agent": f"callspan/{__version__}", **self.headers, **kind})
+        body = _as_protobuf(export) if self.protobuf else export.encode()
+        kind = "application/x-protobuf" if self.protobuf else "application/json"
+        headers = {"User-Agent": f"callspan/{__version__}", **self.headers, "Content-Type": kind}
+        request = Request(self.url, body, headers)
         self.unsure = False
         deadline = time.monotonic() + self.patience
         tries = 0
         while True:
-            why, after = self._once(request)
+            answer, after = self._try_once(request)
             if after is None:
-                return self._rejected(why)
+                return _rejected_in_protobuf(answer) if self.protobuf else _rejected_in_json(answer)
             tries += 1
+            why = _message_in(answer)
             wait = max(after, min(_LONGEST_WAIT, 0.25 * 2**tries) * random.uniform(0.5, 1))
             if time.monotonic() + wait > deadline:
                 self.gave_up = True
-                raise SendError(f"{self.name} accepted nothing for {self.patience:.0f} s: {_text(why)}")
-            self.on_retry(_text(why), wait)
+                raise SendError(f"{self.name} accepted nothing for {self.patience:.0f} s: {why}")
+            self.on_retry(why, wait)
             if self.stop.wait(wait):
                 raise Stopped
 
-    def _body(self, export: str) -> tuple[bytes, dict[str, str]]:
-        if self.protobuf:
-            return encoded(export), {"Content-Type": "application/x-protobuf"}
-        return export.encode(), {"Content-Type": "application/json"}
-
-    def _once(self, request: Request) -> tuple[bytes, float | None]:
-        """Try once.
-
-        Returns:
-            The answer and None; or why it must be tried again, and the seconds before that, at least.
-        """
+    def _try_once(self, request: Request) -> tuple[bytes, float | None]:
+        """Return the answer and None; or why to try again, and the seconds to wait before that, at least."""
         try:
             with self._opener.open(request, timeout=_ANSWER) as answer:
-                kind = answer.headers.get_content_type()
-                if kind == "text/html":  # a web page answers everything with itself
-                    raise SendError(
-                        f"{self.name} answers with a web page: it is no OTLP endpoint, which is often :4318"
-                    )
+                if answer.headers.get_content_type() == "text/html":  # a web page answers everything with itself
+                    raise SendError(f"{self.name} answers with a web page, not as an OTLP endpoint (often port 4318)")
                 return answer.read(_BYTES), None
         except HTTPError as error:
-            with error:
-                body = _body_of(error)
+            status = f"{error.code} {error.reason}"
             if error.code in _LATER:
-                return f"{error.code} {error.reason}".encode(), _retry_after(error.headers.get("Retry-After"))
-            said = f"{error.code} {error.reason}: {_text(body)}".rstrip(": ")
+                error.close()
+                return status.encode(), _retry_after(error.headers.get("Retry-After") or "0")
+            text = f"{status}: {_body_of(error)}".rstrip(": ")
             if error.code in _REFUSED:
-                raise Refused(said) from error
-            raise SendError(f"{self.name} answers {said}{self._hint(error.code)}") from error
+                raise Refused(text) from error
+            raise SendError(f"{self.name} answers {text}{_HINTS.get(error.code, '')}") from error
         except URLError as error:
             return str(error.reason).encode(), 0.0
         except (HTTPException, OSError) as error:  # the request was sent, and an answer did not come
             self.unsure = True
             return (str(error) or type(error).__name__).encode(), 0.0
 
-    def _hint(self, status: int) -> str:
-        if status == 415:  # noqa: PLR2004 - unsupported media type
-            return f" (try --protocol {'http/json' if self.protobuf else 'http/protobuf'})"
-        if status in (401, 403):
-            return " (what it asks for can be given with --header)"
-        return ""
-
-    def _rejected(self, answer: bytes) -> tuple[int, str]:
-        if self.protobuf:
-            return rejected(answer)
-        try:
-            partial = json.loads(answer or b"{}")["partialSuccess"]
-            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return 0, ""  # nothing was rejected, or an answer that says nothing
-
-
-def address(url: str) -> str:
-    """Return an address as it may be told: without name, password and query, in which there may be keys."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Follows nowhere: a redirected POST becomes a GET, and would succeed with nothing sent."""
+    """Follows no redirect: a redirected POST becomes a GET, and would succeed with nothing sent."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
@@ -169,68 +132,53 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def address(url: str) -> str:
+    """Return an address without name, password and query, in which there may be keys."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
-def _body_of(error: HTTPError) -> bytes:
+def _body_of(error: HTTPError) -> str:
     try:
-        return error.read(_BYTES)
+        with error:
+            return _message_in(error.read(_BYTES))
     except (HTTPException, OSError):
-        return b""
+        return ""
 
 
-def _text(body: bytes) -> str:
-    """Return what a server said in words: its message, if its answer is JSON with one."""
+def _message_in(body: bytes) -> str:
+    """Return the message in a server's answer, on one line: a field of it if the answer is JSON."""
     text = body.decode("utf-8", "replace")
     try:
-        told = json.loads(text, strict=False)
-        text = str(told["message"]) if isinstance(told, dict) and told.get("message") else text
+        content = json.loads(text, strict=False)
+        text = str(content["message"]) if isinstance(content, dict) and content.get("message") else text
     except (ValueError, RecursionError):
         pass
     return "".join(letter if letter.isprintable() else " " for letter in text[:300]).strip()
 
 
-def _retry_after(told: str | None) -> float:
-    """Return the seconds a server asks for: it names them, or a date."""
-    told = told or "0"
+def _retry_after(header: str) -> float:
+    """Return the seconds a server asks to wait: it names them, or a date."""
     try:
-        seconds = float(told)
+        seconds = float(header)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(told).timestamp() - time.time()
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
     return seconds if 0 <= seconds < _LONGEST_ASKED else 0.0
 
 
-_IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
-
-
-def encoded(export: str) -> bytes:
-    """Return an export as protobuf.
-
-    Raises:
-        Refused: Something in it is no OTLP.
-    """
-    from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped]
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    message = ExportTraceServiceRequest()
-    try:
-        ParseDict(json.loads(export, object_pairs_hook=_object), message, ignore_unknown_fields=True)
-        return bytes(message.SerializeToString())
-    # The last two are what protobuf makes of numbers and texts that are none.
-    except (ParseError, ValueError, TypeError, AttributeError, RecursionError, OverflowError, SystemError) as error:
-        raise Refused(f"it is no OTLP: {error}") from error
-
-
-def rejected(answer: bytes) -> tuple[int, str]:
+def _rejected_in_json(answer: bytes) -> tuple[int, str]:
     """Return how many spans an answer rejects, and why."""
+    try:
+        partial = json.loads(answer)["partialSuccess"]
+        return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return 0, ""  # nothing was rejected, or the answer does not say
+
+
+def _rejected_in_protobuf(answer: bytes) -> tuple[int, str]:
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -241,10 +189,31 @@ def rejected(answer: bytes) -> tuple[int, str]:
     return partial.rejected_spans, partial.error_message
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object with ids as protobuf's own JSON has them, base64 where OTLP has hex, and texts in UTF-8."""
-    return {encodable(name): _value(name, value) if isinstance(value, str) else value for name, value in pairs}
+def _as_protobuf(export: str) -> bytes:
+    """Return an export as protobuf.
+
+    Raises:
+        Refused: Something in it is no OTLP.
+    """
+    from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped]
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    message = ExportTraceServiceRequest()
+    try:
+        ParseDict(json.loads(export, object_pairs_hook=_with_base64_ids), message, ignore_unknown_fields=True)
+        return bytes(message.SerializeToString())
+    # The last two are what protobuf makes of numbers and texts that are none.
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError, OverflowError, SystemError) as error:
+        raise Refused(f"it is no OTLP: {error}") from error
 
 
-def _value(name: str, value: str) -> str:
-    return base64.b64encode(bytes.fromhex(value)).decode() if len(value) == _IDS.get(name) else encodable(value)
+def _with_base64_ids(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object as protobuf's own JSON has it: ids in base64, texts that UTF-8 can carry."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if isinstance(value, str):
+            is_id = len(value) == _IDS.get(name)
+            found[encodable(name)] = base64.b64encode(bytes.fromhex(value)).decode() if is_id else encodable(value)
+        else:
+            found[encodable(name)] = value
+    return found

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Final
+
+from callspan.viewer.json_safe import finite
 
 # The files of the style, in their order: later ones win
 _STYLES: Final = (
@@ -76,24 +77,13 @@ def script_json(data: Mapping[str, Any]) -> str:
     try:
         text = _dump(data)
     except ValueError:
-        text = _dump(_finite(data))
+        text = _dump(finite(data))
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _dump(data: object) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _finite(value: Any) -> Any:
-    """Copy what JSON can hold, with names in place of `nan` and `inf`."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
 
 
 @cache

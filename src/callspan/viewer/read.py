@@ -26,12 +26,7 @@ Skip = Callable[[int, str], Any]  # receives the number of a line, from 1, and w
 
 
 class Exports:
-    """The exports of one file.
-
-    Args:
-        file: The file, in bytes: only a line feed ends a line, and a file may be cut within a character.
-        skip: Receives the line number, from 1, and the reason of what cannot be read.
-    """
+    """The exports of one file of bytes: only a line feed ends a line, and a file may be cut within a character."""
 
     def __init__(self, file: IO[bytes], skip: Skip) -> None:
         self._file, self._skip = file, skip
@@ -40,6 +35,12 @@ class Exports:
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Return each export, with the number of its line."""
+        try:
+            yield from self._exports()
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self._skip(self._number + 1, f"damaged, and cannot be unpacked further: {error}")
+
+    def _exports(self) -> Iterator[tuple[int, Any]]:
         number, line = self._next()
         line = line.removeprefix(_BOM)
         if line.lstrip()[:1] in (b"{", b"[") and _is_whole(line) and parsed(line)[1]:
@@ -88,12 +89,7 @@ class Exports:
 
 
 class _Document:
-    """The spans of a JSON text that may be damaged, or several documents in a row.
-
-    Args:
-        content: The text, in UTF-8.
-        skip: Receives how many lines come before what cannot be read, and the reason.
-    """
+    """The spans of a JSON text that may be damaged or several documents; `skip` receives the lines before a fault."""
 
     # What comes before a value that matters. Within a JSON string each of these quotes has a backslash before it.
     _NEXT = re.compile(r'"(resource|scope|spans)"\s*:\s*(?=[\[{])')
@@ -193,13 +189,7 @@ _SAID = 100  # skipped lines that are reported one by one
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A line of which something could not be read.
-
-    Args:
-        file: The file.
-        line: The line's number, from 1.
-        why: What is wrong with it.
-    """
+    """A line, from 1, of which something could not be read."""
 
     file: str
     line: int
@@ -211,21 +201,13 @@ class Skipped:
 
 @dataclass(slots=True)
 class Source:
-    """What was read.
+    """What was read."""
 
-    Args:
-        files: The files, as they were named.
-        lines: Their lines, without empty ones.
-        spans: Their spans.
-        skipped: The first lines that could not be read, or not wholly.
-        skips: How many there are.
-    """
-
-    files: list[str] = field(default_factory=list[str])
-    lines: int = 0
+    files: list[str] = field(default_factory=list[str])  # as they were named
+    lines: int = 0  # without empty ones
     spans: int = 0
-    skipped: list[Skipped] = field(default_factory=list[Skipped])
-    skips: int = 0
+    skipped: list[Skipped] = field(default_factory=list[Skipped])  # the first lines that could not be read, or in part
+    skips: int = 0  # how many there are
 
     def skip(self, file: str, line: int, why: str) -> None:
         """Note a line that could not be read."""
@@ -276,11 +258,8 @@ def _spans(file: IO[bytes], name: str, source: Source, without: frozenset[str]) 
     def refuse(why: str) -> None:
         source.skip(name, line, why)
 
-    try:
-        for line, export in exports:  # noqa: B007 - `refuse` tells it
-            for span in spans_of(export, refuse, without):
-                source.spans += 1
-                yield span
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        source.skip(name, line + 1, f"damaged, and cannot be unpacked further: {error}")
+    for line, export in exports:  # noqa: B007 - `refuse` reports it
+        for span in spans_of(export, refuse, without):
+            source.spans += 1
+            yield span
     source.lines += exports.lines

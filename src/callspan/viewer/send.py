@@ -1,49 +1,37 @@
-"""Send a trace file to a server: each span once and as it was written, after an interruption from where it was."""
+"""Send a trace file to a server: each span once and as it was written, after an interruption from where it stopped."""
 
 from __future__ import annotations
 
 import errno
-import gzip
 import json
-import math
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
+from callspan.viewer.json_safe import finite
 from callspan.viewer.otlp import Refuse, is_export, members_of, spans_of
 from callspan.viewer.otlp_http import Refused, Sender, SendError, Stopped
 from callspan.viewer.private import NotAFile, open_private
 from callspan.viewer.read import CUT, Exports, Source, opened
 
-_VERSION = 1
+_SPANS = 1000  # spans of a batch
+_BYTES = 1024 * 1024  # bytes of a batch: servers take 4 MB by default, some less; a larger span is sent alone
+_SHOWN = 20  # refusals that are reported; if as many spans were refused and none accepted, the rest is not sent
+_VERSION = 1  # of the file that counts the spans sent
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class SendStateError(Exception):
     """It is not known what has been sent; the text says why."""
 
 
-@dataclass(slots=True)
-class SendState:
-    """How much of a file one endpoint has.
-
-    Args:
-        sent: How many spans from the beginning it has answered for.
-        pending: How many spans were on the way, without an answer.
-        size: How many bytes the file had; one that has fewer now is another one.
-    """
-
-    sent: int = 0
-    pending: int = 0
-    size: int = 0
-
-
 class Checkpoint:
-    """Keeps how much of a file an endpoint has.
+    """Counts in a small file beside a trace file how many of its spans each endpoint has.
 
     Args:
         file: The trace file.
@@ -51,16 +39,20 @@ class Checkpoint:
         from_start: Whether to forget what was sent before.
 
     Raises:
-        SendStateError: The file beside it cannot be read, or is that of another trace file.
+        SendStateError: The file beside it cannot be read, or the trace file has shrunk: it is another one.
         OSError: The trace file or the file beside it cannot be opened.
     """
 
     def __init__(self, file: Path, endpoint: str, *, from_start: bool = False) -> None:
-        self.path = file.with_name(file.name + ".sent")
+        self._path = file.with_name(file.name + ".sent")
         self._file, self._endpoint = file, endpoint
         self._known = self._read().get(endpoint)
-        self.state = SendState() if from_start else self._state()
-        if file.stat().st_size < self.state.size:
+        known = {} if from_start or self._known is None else self._known
+        counts = [known.get(name, 0) if isinstance(known, dict) else -1 for name in ("sent", "pending", "size")]
+        if any(type(count) is not int or count < 0 for count in counts):
+            raise self._unreadable("it has no counts")
+        self.sent, self.pending, self._size = counts  # spans answered for, spans without an answer yet, bytes
+        if file.stat().st_size < self._size:
             raise SendStateError(f"{file} is smaller than when it was sent; --since-start sends all of it")
 
     def write_pending(self, spans: int) -> None:
@@ -70,84 +62,59 @@ class Checkpoint:
             OSError: It cannot be written.
             SendStateError: Another process sends the file to the same endpoint.
         """
-        self.state.pending = spans
+        self.pending = spans
         self._write()
 
     def write_answered(self, spans: int) -> None:
         """Write that the server answered for spans; raises what `write_pending` does."""
-        self.state.sent += spans
-        self.state.size = self._file.stat().st_size
+        self.sent += spans
+        self._size = self._file.stat().st_size
         self.write_pending(0)
 
-    def _unreadable(self, why: object = "") -> SendStateError:
-        reason = f": {why}" if why else ""
-        return SendStateError(f"{self.path} cannot be read{reason}; remove it to send from the start")
+    def _unreadable(self, why: object) -> SendStateError:
+        return SendStateError(f"{self._path} cannot be read: {why}; remove it to send from the start")
 
     def _read(self) -> dict[str, Any]:
+        """Return what is known of each endpoint."""
         try:
-            content = json.loads(self.path.read_bytes())
+            content = json.loads(self._path.read_bytes())
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError) as error:
             raise self._unreadable(error) from error
-        states = content.get("endpoints") if isinstance(content, dict) and content.get("version") == _VERSION else None
-        if not isinstance(states, dict):
-            raise self._unreadable()
-        return states
-
-    def _state(self) -> SendState:
-        known: Any = {} if self._known is None else self._known
-        if not isinstance(known, dict):
-            raise self._unreadable()
-        numbers = [known.get(name, 0) for name in ("sent", "pending", "size")]
-        if not all(type(number) is int and number >= 0 for number in numbers):
-            raise self._unreadable()
-        return SendState(*numbers)
+        endpoints = content.get("endpoints") if isinstance(content, dict) else None
+        if not isinstance(endpoints, dict) or content.get("version") != _VERSION:
+            raise self._unreadable("it is of another version")
+        return endpoints
 
     def _write(self) -> None:
         """Replace the file at once: a kill leaves the old text or the new one."""
-        states = self._read()  # again: another process may send the same file to another endpoint
-        if states.get(self._endpoint) != self._known:
+        endpoints = self._read()  # again: another process may send the same file to another endpoint
+        if endpoints.get(self._endpoint) != self._known:
             raise SendStateError(f"another process sends {self._file} to {self._endpoint}")
-        states[self._endpoint] = self._known = asdict(self.state)
-        new = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        self._known = {"sent": self.sent, "pending": self.pending, "size": self._size}
+        endpoints[self._endpoint] = self._known
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         with open(new, "w", encoding="utf-8", opener=open_private) as written:
-            json.dump({"version": _VERSION, "endpoints": states}, written)
+            json.dump({"version": _VERSION, "endpoints": endpoints}, written)
             written.flush()
             os.fsync(written.fileno())
-        new.replace(self.path)
-
-
-_SPANS = 1000  # spans of a batch
-_BYTES = 1024 * 1024  # bytes of a batch: servers take 4 MB by default, some less; a larger span is one of its own
-_SHOWN = 20  # refusals that are reported; if as many spans were refused and none accepted, the rest is not sent
-
-_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+        new.replace(self._path)
 
 
 @dataclass(slots=True)
 class SendResult:
-    """What became of a file.
+    """What happened to the spans of a file."""
 
-    Args:
-        source: What could not be read of it.
-        sent: How many spans the server answered for this time.
-        rejected: How many of them it did not accept.
-        why: Why not, for the first of them.
-        cut: Whether its last line is not whole yet; its other spans are sent another time.
-        stopped: Whether it was stopped before the end.
-    """
-
-    source: Source = field(default_factory=Source)
-    sent: int = 0
-    rejected: int = 0
-    why: list[str] = field(default_factory=list[str])
-    cut: bool = False
-    stopped: bool = False
+    source: Source = field(default_factory=Source)  # what could not be read
+    sent: int = 0  # spans that the server answered for this time
+    rejected: int = 0  # how many of them it did not accept
+    why: list[str] = field(default_factory=list[str])  # why not, for the first of them
+    cut: bool = False  # whether the last line has no end yet; its spans are sent another time
+    stopped: bool = False  # whether the user stopped it before the end
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class _Item(NamedTuple):
     """A span as JSON in ASCII, with the scope and the resource around it, and its line in the file, from 1."""
 
     line: int
@@ -163,11 +130,11 @@ def send_file(
     result: SendResult,
     moved: Callable[[int], None] = lambda offset: None,
 ) -> None:
-    """Send what of a file has not been sent.
+    """Send those spans of a file that have not been sent.
 
     Args:
         file: The file.
-        checkpoint: Keeps how much of it has been sent.
+        checkpoint: Counts what has been sent.
         sender: Sends.
         result: Is filled while it happens.
         moved: Receives how many bytes of the file have been read, after each batch.
@@ -178,37 +145,28 @@ def send_file(
     """
     if stat.S_ISFIFO(file.stat().st_mode):
         raise NotAFile(errno.ESPIPE, "it is a pipe; write it into a file first", str(file))
+
+    def skip(line: int, why: str) -> None:
+        if why == CUT:  # the file is still being written
+            result.cut = True
+        else:
+            result.source.skip(str(file), line, why)
+
     with opened(file) as stream:
         result.source.files.append(str(file))
+        items = (item for line, export in Exports(stream, skip) for item in _items_in(export, line, skip))
         try:
-            for batch in batches_of(islice(items_of(stream, str(file), result), checkpoint.state.sent, None)):
+            for batch in _batches_of(islice(items, checkpoint.sent, None)):
                 _send_batch(batch, checkpoint, sender, result)
                 moved(stream.tell())
         except Stopped:
             result.stopped = True
 
 
-def items_of(file: IO[bytes], name: str, result: SendResult) -> Iterator[Item]:
-    """Return all spans of a file; what is none is noted in the result."""
-    number = 0
-
-    def skip(line: int, why: str) -> None:
-        if why == CUT:  # it is no fault of a file that it is still being written
-            result.cut = True
-        else:
-            result.source.skip(name, line, why)
-
+def _items_in(export: Any, line: int, skip: Callable[[int, str], None]) -> Iterator[_Item]:
     def refuse(why: str) -> None:
-        skip(number, why)
+        skip(line, why)
 
-    try:
-        for number, export in Exports(file, skip):
-            yield from _items_in(export, number, refuse)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        skip(number + 1, f"damaged, and cannot be unpacked further: {error}")
-
-
-def _items_in(export: Any, line: int, refuse: Refuse) -> Iterator[Item]:
     if not is_export(export, refuse):
         return
     for resource in members_of(export, "resourceSpans", refuse):
@@ -219,7 +177,7 @@ def _items_in(export: Any, line: int, refuse: Refuse) -> Iterator[Item]:
                 alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
                 text = _text_of(span, "", refuse) if any(spans_of(alone, refuse)) else ""
                 if text and within and around:
-                    yield Item(line, text, within, around)
+                    yield _Item(line, text, within, around)
 
 
 def _text_of(owner: dict[str, Any], without: str, refuse: Refuse) -> str:
@@ -228,27 +186,16 @@ def _text_of(owner: dict[str, Any], without: str, refuse: Refuse) -> str:
     try:
         try:
             return _COMPACT.encode(content)
-        except ValueError:
-            return _COMPACT.encode(_finite(content))
+        except ValueError:  # Python reads NaN and the infinities; OTLP JSON has texts for them
+            return _COMPACT.encode(finite(content))
     except RecursionError:
         refuse("nested too deep")
         return ""
 
 
-def _finite(value: Any) -> Any:
-    """Return a value with texts for NaN and the infinities, as OTLP JSON has them: Python also reads them bare."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value
-
-
-def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _batches_of(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     """Return the spans in batches that a server accepts, in their order."""
-    batch: list[Item] = []
+    batch: list[_Item] = []
     size = 0
     for item in items:
         if batch and (len(batch) >= _SPANS or size + len(item.span) > _BYTES):
@@ -260,7 +207,7 @@ def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def export_of(batch: Iterable[Item]) -> str:
+def _export_of(batch: Iterable[_Item]) -> str:
     """Return a batch as one export request; neighbours with the same resource and scope share them."""
     resources: list[str] = []
     for resource, within in groupby(batch, lambda item: item.resource):
@@ -277,19 +224,24 @@ def _with_list(owner: str, key: str, members: Iterable[str]) -> str:
     return f'{owner[:-1]}{"," if owner != "{}" else ""}"{key}":[{",".join(members)}]}}'
 
 
-def _send_batch(batch: list[Item], checkpoint: Checkpoint, sender: Sender, result: SendResult) -> None:
+def _send_batch(batch: list[_Item], checkpoint: Checkpoint, sender: Sender, result: SendResult) -> None:
     """Send a batch; one that is refused is sent line by line, and a line that is refused is reported."""
+    if sender.stop.is_set():
+        raise Stopped
+    checkpoint.write_pending(len(batch))
     try:
-        rejected, why = _answer_to(batch, checkpoint, sender)
+        rejected, why = sender.send(_export_of(batch))
+    except (Stopped, SendError):
+        if not sender.unsure:
+            checkpoint.write_pending(0)
+        raise
     except Refused as refusal:
-        rejected, why = len(batch), str(refusal)
         lines = [list(items) for _, items in groupby(batch, lambda item: item.line)]
-    else:
-        lines = [batch]
-    if len(lines) > 1:
-        for line in lines:
-            _send_batch(line, checkpoint, sender, result)
-        return
+        if len(lines) > 1:
+            for line in lines:
+                _send_batch(line, checkpoint, sender, result)
+            return
+        rejected, why = len(batch), str(refusal)
     result.sent += len(batch)
     result.rejected += min(rejected, len(batch))
     if (rejected or why) and len(result.why) < _SHOWN:
@@ -299,16 +251,3 @@ def _send_batch(batch: list[Item], checkpoint: Checkpoint, sender: Sender, resul
     checkpoint.write_answered(len(batch))
     if result.rejected == result.sent >= _SHOWN:
         raise SendError(f"{sender.name} refuses every span: {result.why[0]}")
-
-
-def _answer_to(batch: list[Item], checkpoint: Checkpoint, sender: Sender) -> tuple[int, str]:
-    """Return how many spans the server rejected, and why; the checkpoint has those that are on the way."""
-    if sender.stop.is_set():
-        raise Stopped
-    checkpoint.write_pending(len(batch))
-    try:
-        return sender.send(export_of(batch))
-    except (Stopped, SendError):
-        if not sender.unsure:
-            checkpoint.write_pending(0)
-        raise
