@@ -12,7 +12,7 @@ from tests.local.spans import chat, refund, span, trace_of
 from callspan.viewer.formats import one_line
 from callspan.viewer.rows import plain_line, plain_root, sums_of
 from callspan.viewer.summary import Summary, names_to, path_text, place_in, summary_lines
-from callspan.viewer.terminal import ASCII, LEGACY, UNICODE, Look, cells, look_of
+from callspan.viewer.terminal import ASCII, UNICODE, Look, cells, look_of
 from callspan.viewer.tree import live_lines, tree_lines
 
 WIDE = Look(width=104)
@@ -47,7 +47,7 @@ def test_a_narrow_place_loses_numbers_then_words_but_never_structure(width, has,
 
 
 @pytest.mark.parametrize("width", [20, 37, 49, 50, 89, 90, 200])
-@pytest.mark.parametrize("signs", [UNICODE, LEGACY, ASCII])
+@pytest.mark.parametrize("signs", [UNICODE, ASCII])
 def test_no_line_is_wider_than_the_place(width, signs):
     wide = trace_of(*(span(n, "node " + "語" * 60, n, 900 - n, n - 1 if n > 1 else None) for n in range(1, 60)))
     for trace in (refund(), wide):

@@ -25,7 +25,7 @@ from callspan.runner.trace_file import TraceFile
 from callspan.settings import Settings
 from callspan.viewer.background import is_on_loop
 from callspan.viewer.live import Live
-from callspan.viewer.screen import Screen, share
+from callspan.viewer.screen import Screen
 from callspan.viewer.summary import summary_lines
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -120,7 +120,7 @@ class Session:
     def begin(self) -> None:
         """Instrument; from here on every span is written."""
         if self._is_main:
-            share(self._screen)
+            self._screen.share()
         self._early.install()
         instrument()
         self._unasked = state.active() if self._plan.content and state.is_active() else None

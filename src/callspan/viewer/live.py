@@ -59,7 +59,7 @@ class Live(SpanProcessor):
         self._over = True
         self._changed.set()
         if self.screen is not None:
-            self.screen.stop()
+            self.screen.withdraw()
         with self.lock:
             groups, self._groups = self._groups, {}
         for group in groups.values():

@@ -1,4 +1,4 @@
-"""What the line of a span says, in a tree and as a plain line."""
+"""What the line of a span shows, in a tree and as a plain line."""
 
 from __future__ import annotations
 
@@ -11,29 +11,24 @@ from typing import Any
 from callspan import semconv
 from callspan.viewer.analyze import HANDLED, ORIGIN
 from callspan.viewer.conversation import content_of
-from callspan.viewer.formats import count_text, money_text, one_line, running_text, time_text
+from callspan.viewer.formats import count_text, many_text, money_text, one_line, running_text, time_text
 from callspan.viewer.json_safe import value_of
 from callspan.viewer.terminal import AMBER, BAD, GREY, PLAIN, RED, Look, Piece, Row
 from callspan.viewer.trace import MISSING, Span, Trace, name_of
 
+# The kinds that get a plain line when they have ended; the others get one if they failed where it began, and roots do
+TOLD = ("llm", "tool", "retriever", "embedding")
+
 
 @dataclass(slots=True)
 class Sum:
-    """What a span and those below it used.
+    """What a span and those below it used."""
 
-    Args:
-        calls: Calls of models and embeddings that used tokens.
-        input: Tokens that went in.
-        output: Tokens that came out.
-        cost: What is known of their cost, in US dollars; None: nothing.
-        gaps: Whether the cost of some is not known.
-    """
-
-    calls: int = 0
-    input: int = 0
+    calls: int = 0  # of models and embeddings that used tokens
+    input: int = 0  # tokens
     output: int = 0
-    cost: float | None = None
-    gaps: bool = False
+    cost: float | None = None  # what is known of it, in US dollars
+    gaps: bool = False  # whether the cost of some calls is not known
 
     def add(self, other: Sum) -> None:
         """Add what others used."""
@@ -47,15 +42,18 @@ class Sum:
 
 def sums_of(trace: Trace) -> list[Sum]:
     """Add up, for each span, what it and those below it used."""
-    found = [
-        Sum() if span.usage is None else Sum(1, span.usage[0], span.usage[1], span.cost, gaps=span.cost is None)
-        for span in trace.spans
-    ]
+    found = [_used_by(span) for span in trace.spans]
     for place in range(len(found) - 1, -1, -1):  # children come first
         parent = trace.spans[place].parent
         if parent >= 0:
             found[parent].add(found[place])
     return found
+
+
+def _used_by(span: Span) -> Sum:
+    if span.usage is None:
+        return Sum()
+    return Sum(1, span.usage[0], span.usage[1], span.cost, gaps=span.cost is None)
 
 
 def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = None, *, priced: bool = True) -> Row:
@@ -64,17 +62,17 @@ def row_of(span: Span, guides: str, total: Sum, look: Look, now: int | None = No
     `priced` is whether any span of the trace has a cost: only then is a missing one shown.
     """
     running = span.duration is None and now is not None
-    preview, style = _preview(span, look)
+    tokens = f"{count_text(total.input)}{look.signs.to}{count_text(total.output)}"
     return Row(
         kind=span.kind,
         title=title_of(span, look),
         title_style=_title_style(span),
         guides=guides,
         tags=_tags(span, look),
-        preview=preview,
-        preview_style=style,
-        tokens=_tokens(span, total, look),
-        cost=_cost(span, total, look, priced=priced),
+        preview=_preview(span, look),
+        preview_style=RED if span.rank == ORIGIN else GREY,
+        tokens="" if not total.calls else tokens if span.usage is not None else look.signs.sum + tokens,
+        cost=_cost(span, total, look) if total.calls and priced else "",
         first="" if span.first_token is None else time_text(span.first_token),
         time=_time(span, now),
         running=(now or 0) // 125_000 if running else None,
@@ -115,39 +113,32 @@ def _tags(span: Span, look: Look) -> tuple[Piece, ...]:
         tags.append((look.signs.bad, RED))
     if span.outcome is not None:
         waits = look.shown(one_line(_waiting_for(span), 80)) if span.outcome == "paused" else ""
-        said = look.shown(one_line(span.outcome, 40))
-        tags.append((f"{said}: {waits}" if waits else said, AMBER))
+        outcome = look.shown(one_line(span.outcome, 40))
+        tags.append((f"{outcome}: {waits}" if waits else outcome, AMBER))
     return tuple(tags)
 
 
 def _waiting_for(span: Span) -> str:
-    for said in (span.raw.attributes, *(event.attributes for event in span.raw.events)):
-        if semconv.INTERRUPT_VALUE in said:
-            return _short(value_of(said[semconv.INTERRUPT_VALUE]))
+    for attributes in (span.raw.attributes, *(event.attributes for event in span.raw.events)):
+        if semconv.INTERRUPT_VALUE in attributes:
+            return _short(value_of(attributes[semconv.INTERRUPT_VALUE]))
     return ""
 
 
-def _preview(span: Span, look: Look) -> tuple[str, str]:
+def _preview(span: Span, look: Look) -> str:
+    """Return why a span failed, or its content in a few words."""
     if span.failure is not None:
-        if span.rank in (ORIGIN, HANDLED):
-            return failure_of(span, look), RED if span.rank == ORIGIN else GREY
-        return "", GREY
+        return failure_of(span, look) if span.rank in (ORIGIN, HANDLED) else ""
     if span.raw.name is MISSING or span.kind not in ("llm", "tool", "retriever"):
-        return "", GREY
-    return look.shown(one_line(_said(span, look))), GREY
-
-
-def _said(span: Span, look: Look) -> str:
-    """Return what was said in a call, in a few words."""
-    said = content_of(span.raw)
+        return ""
+    content = content_of(span.raw)
     if span.kind == "llm":
-        return _answer(said.outputs or (), look)
-    if span.kind == "tool":
-        return _short(said.arguments)
-    if said.documents is not None:
-        number = len(said.documents)
-        return f"{number} document{'' if number == 1 else 's'}"
-    return said.query or ""
+        text = _answer(content.outputs or (), look)
+    elif span.kind == "tool":
+        text = _short(content.arguments)
+    else:
+        text = many_text(len(content.documents), "document") if content.documents is not None else content.query or ""
+    return look.shown(one_line(text))
 
 
 def _answer(messages: Any, look: Look) -> str:
@@ -174,16 +165,7 @@ def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _tokens(span: Span, total: Sum, look: Look) -> str:
-    if not total.calls:
-        return ""
-    numbers = f"{count_text(total.input)}{look.signs.to}{count_text(total.output)}"
-    return numbers if span.usage is not None else look.signs.sum + numbers
-
-
-def _cost(span: Span, total: Sum, look: Look, *, priced: bool) -> str:
-    if not total.calls or not priced:
-        return ""
+def _cost(span: Span, total: Sum, look: Look) -> str:
     if total.cost is None:
         return look.signs.unknown
     return (look.signs.least if total.gaps and span.usage is None else "") + money_text(total.cost)
@@ -195,20 +177,15 @@ def _time(span: Span, now: int | None) -> str:
     return "" if now is None else running_text(now - span.start)
 
 
-# The kinds that get a line when they have ended; the others get one if they failed where it began, and roots do
-TOLD = ("llm", "tool", "retriever", "embedding")
-
-
 def plain_line(span: Span, above: Sequence[str], look: Look, total: Sum | None = None) -> str:
-    """Return the line of a span that has ended."""
+    """Return the line of a span that has ended: in ASCII, with a path in place of guides."""
     path = look.signs.under.join([*above, title_of(span, look)])
     if span.attempt is not None:
         path += f" (try {span.attempt})"
     parts = [f"{_clock(span)} {path}", time_text(span.duration or 0)]
-    if (
-        span.failure is None and span.outcome is None
-    ) or span.usage is not None:  # a call that broke off used tokens too
-        parts += _numbers(span, total, look)
+    ended_well = span.failure is None and span.outcome is None
+    if ended_well or span.usage is not None:  # a call that broke off used tokens too
+        parts += _numbers(span, total or _used_by(span), look)
     if span.failure is not None:
         parts.append(f"ERROR {failure_of(span, look)}")
     elif span.outcome is not None:
@@ -222,15 +199,14 @@ def plain_root(trace: Trace, root: Span, look: Look, total: Sum) -> str:
         return plain_line(root, (), look, total)
     origins = [span for span in trace.spans if span.rank == ORIGIN]
     origin = origins[-1] if origins else root
-    tried = "" if origin.attempt is None else f", try {origin.attempt}"
-    where = "" if origin is root else f" ({title_of(origin, look)}{tried})"
+    attempt = "" if origin.attempt is None else f", try {origin.attempt}"
+    where = "" if origin is root else f" ({title_of(origin, look)}{attempt})"
     failed = f"FAILED {failure_of(origin, look, whole=True)}{where}"
     return "  ".join((f"{_clock(root)} {title_of(root, look)}", time_text(root.duration or 0), failed))
 
 
-def _numbers(span: Span, total: Sum | None, look: Look) -> list[str]:
+def _numbers(span: Span, used: Sum, look: Look) -> list[str]:
     found = [] if span.first_token is None else [f"first {time_text(span.first_token)}"]
-    used = total or (Sum() if span.usage is None else Sum(1, span.usage[0], span.usage[1], span.cost))
     if used.calls:
         found.append(f"{count_text(used.input)}{look.signs.to}{count_text(used.output)}")
     if used.cost is not None:
@@ -239,6 +215,6 @@ def _numbers(span: Span, total: Sum | None, look: Look) -> list[str]:
 
 
 def _clock(span: Span) -> str:
-    """Return when a span ended, by the clock on the wall."""
+    """Return when a span ended, in local time."""
     at = (span.raw.end or span.raw.start) / 1_000_000_000
     return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S.%f")[:-3]

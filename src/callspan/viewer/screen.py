@@ -5,8 +5,7 @@ from __future__ import annotations
 import builtins
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import wraps
 from threading import RLock
 from typing import IO, Any
@@ -16,9 +15,12 @@ from callspan.viewer.terminal import Look, cells, is_terminal, look_of, size_of
 
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
 
+# Audit events of processes that write to the same terminal, past us
+_OTHERS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
+
 
 class Screen:
-    """Where lines are shown.
+    """Shows lines in a stream; those that are drawn make way for what the program writes there.
 
     Args:
         stream: Where they go.
@@ -31,14 +33,14 @@ class Screen:
         self._ascii, self._plain = ascii, plain
         self._drawn: list[str] = []
         self._within_line = False  # the program has begun a line: nothing may be drawn behind it
-        self.lock = RLock()  # a generator that ends while we write may have something to say itself
+        self.lock = RLock()  # a generator that ends while we write may write a line itself
         self._typing = 0
-        self._stopped = self._withdrawn = False
+        self._withdrawn = False
         self.when_cleared: Callable[[], None] | None = None
         self._later: Background[tuple[IO[str], str]] = Background(_write_texts, "callspan-screen", pause=0)
-        self.look = self._look()
+        self.look = self._current_look()
 
-    def _look(self) -> Look:
+    def _current_look(self) -> Look:
         look = look_of(self._stream, ascii=self._ascii, plain=self._plain)
         # Where nothing can be drawn again there are plain lines, which somebody's `grep` may read.
         return look if look.moving else look_of(self._stream, plain=True)
@@ -54,9 +56,9 @@ class Screen:
         return self.look.moving
 
     def measure(self) -> Look:
-        """Return how lines look now: somebody may have pulled at the window."""
+        """Return how lines look now: the window may have been resized."""
         if self.is_moving and size_of(self._stream) != (self.look.width, self.look.height):
-            self.look = self._look()
+            self.look = self._current_look()
         return self.look
 
     def say(self, lines: Sequence[str]) -> None:
@@ -69,60 +71,71 @@ class Screen:
             self._drawn = drawn
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Put lines where those stand that were drawn before; they are drawn when the program is at a line's begin."""
+        """Replace the lines that were drawn before, unless the program is in the middle of a line of its own."""
         with self.lock:
-            held = self._within_line or self._typing or self._stopped or self._withdrawn
+            held = self._within_line or self._typing or self._withdrawn
             if held or not self.is_moving or list(lines) == self._drawn:
                 return
             self._write(self._erasure() + "".join(f"{line}\n" for line in lines))
             self._drawn = list(lines)
 
     def write_for(self, write: Callable[[Any], int], text: Any) -> int:
-        """Allow the program to write: what is drawn makes way."""
+        """Call the program's own `write`, after the drawn lines are erased."""
         with self.lock:
             if not text or not isinstance(text, str):
-                return write(text)  # which says what is wrong with it
+                return write(text)  # which raises for what is no text
             if self._drawn:
                 self._write(self._erasure())
                 if self.when_cleared is not None:
                     self.when_cleared()
-            seen = _CODES.sub("", text) if "\x1b" in text else text
-            if seen:
-                self._within_line = not seen.endswith("\n")
+            visible = _CODES.sub("", text) if "\x1b" in text else text
+            if visible:
+                self._within_line = not visible.endswith("\n")
             return write(text)
 
-    @contextmanager
-    def typing(self) -> Generator[None]:
-        """Draw nothing in this block: somebody types, and ends it with a line's end."""
-        with self.lock:
-            self._write(self._erasure())
-            self._typing += 1
-        try:
-            yield
-        finally:
+    def while_typing(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that reads from the keyboard such that nothing is drawn until it returns."""
+
+        @wraps(read)
+        def reading(*args: Any, **kwargs: Any) -> Any:
             with self.lock:
-                self._typing -= 1
-                self._within_line = False
+                self._write(self._erasure())
+                self._typing += 1
+            try:
+                return read(*args, **kwargs)
+            finally:
+                with self.lock:
+                    self._typing -= 1
+                    self._within_line = False
+
+        return reading
 
     def withdraw(self) -> None:
-        """Move no more: others write here too, whose lines would be taken away with ours. What is said still is."""
+        """Erase what is drawn and draw no more; lines that stay are still written."""
         with self.lock:
             self._write(self._erasure())
             self._withdrawn = True
 
-    def stop(self) -> None:
-        """Erase what is drawn, and draw no more."""
-        with self.lock:
-            self._write(self._erasure())
-            self._stopped = True
-
     def forget(self) -> None:
-        """Stop drawing, in a process of its own: what is drawn is another's."""
+        """Stop drawing, in a forked process: what is drawn belongs to its parent."""
         self.lock = RLock()
         self._drawn = []
 
+    def share(self) -> None:
+        """Replace the program's streams on this terminal by ones that make it give way."""
+        if not self.is_moving:
+            return
+        streams: Any = sys  # whatever has the methods is a stream
+        streams.stderr = _Output(sys.stderr, self)
+        if is_terminal(sys.stdout):
+            streams.stdout = _Output(sys.stdout, self)
+        if is_terminal(sys.stdin):
+            streams.stdin = _Input(sys.stdin, self)
+            builtins.input = self.while_typing(builtins.input)  # it writes its prompt past `sys.stdout`
+        sys.addaudithook(lambda event, args: self.withdraw() if event in _OTHERS else None)
+
     def _erasure(self) -> str:
-        """Return what takes away that which is drawn; it counts as taken away."""
+        """Return the codes that erase what is drawn, which counts as erased from here on."""
         if not self._drawn:
             return ""
         width, _ = size_of(self._stream)
@@ -154,13 +167,8 @@ def _write_texts(texts: Sequence[tuple[IO[str], str]]) -> None:
             return
 
 
-class Stand:
-    """Stands for a stream on the same terminal; what it does not do itself is the stream's own.
-
-    Args:
-        stream: The stream.
-        screen: The terminal.
-    """
+class _Stream:
+    """Stands in for a stream of the program's; what it does not do itself, the stream does."""
 
     def __init__(self, stream: Any, screen: Screen) -> None:
         self._stream = stream
@@ -169,106 +177,50 @@ class Stand:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    def __enter__(self) -> Any:
+        self._stream.__enter__()
+        return self
 
-class Bytes(Stand):
-    """Stands for the stream of bytes below the program's own."""
-
-    def write(self, data: Any, /) -> int:
-        """Write, when what is drawn has made way; where its lines end we do not know."""
-        self._screen.withdraw()
-        written: int = self._stream.write(data)
-        self._stream.flush()
-        return written
+    def __exit__(self, *error: object) -> None:
+        self._stream.__exit__(*error)
 
 
-class Proxy(Stand):
-    """Stands for a stream that the program writes."""
+class _Output(_Stream):
+    """Stands in for stdout or stderr."""
 
     def write(self, text: str, /) -> int:
-        """Write, when what is drawn has made way."""
         written = self._screen.write_for(self._stream.write, text)
         self._stream.flush()  # else what we write would come before it
         return written
 
     def writelines(self, lines: Any) -> None:
-        """Write several texts."""
         for text in lines:
             self.write(text)
 
     @property
     def buffer(self) -> Any:
-        """The stream below, for bytes."""
-        return Bytes(self._stream.buffer, self._screen)
+        return _Bytes(self._stream.buffer, self._screen)
+
+
+class _Bytes(_Stream):
+    """Stands in for the bytes below stdout or stderr."""
+
+    def write(self, data: Any, /) -> int:
+        self._screen.withdraw()  # nobody knows where the lines of bytes end
+        written: int = self._stream.write(data)
+        self._stream.flush()
+        return written
+
+
+class _Input(_Stream):
+    """Stands in for stdin: what is typed is seen on the terminal too."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._stream, name)
+        return self._screen.while_typing(found) if name in ("read", "readline", "readlines") else found
 
     def __iter__(self) -> Any:
-        return iter(self._stream)
-
-    def __enter__(self) -> Any:
-        self._stream.__enter__()
-        return self
-
-    def __exit__(self, *said: object) -> None:
-        self._stream.__exit__(*said)
-
-
-class Keyboard(Stand):
-    """Stands for the program's stdin."""
-
-    def read(self, *size: Any) -> Any:
-        """Read all, or so much."""
-        with self._screen.typing():
-            return self._stream.read(*size)
-
-    def readline(self, *size: Any) -> Any:
-        """Read a line."""
-        with self._screen.typing():
-            return self._stream.readline(*size)
-
-    def readlines(self, *size: Any) -> Any:
-        """Read lines."""
-        with self._screen.typing():
-            return self._stream.readlines(*size)
-
-    def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        with self._screen.typing():
-            return next(self._stream)
-
-
-def asking(screen: Screen, ask: Callable[..., str]) -> Callable[..., str]:
-    """Return `input` such that nothing is drawn until it is answered; it writes its prompt past `sys.stdout`."""
-
-    @wraps(ask)
-    def asked(*prompt: Any) -> str:
-        with screen.typing():
-            return ask(*prompt)
-
-    return asked
-
-
-# What Python tells of processes that write to the same terminal, past us
-_OTHERS = frozenset({"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn"})
-
-
-def _listener(screen: Screen) -> Callable[[str, Any], None]:
-    def heard(event: str, told: Any) -> None:
-        if event in _OTHERS:
-            screen.withdraw()
-
-    return heard
-
-
-def share(screen: Screen) -> None:
-    """Notify the program's streams of the terminal that is drawn on, as far as they are on it."""
-    if not screen.is_moving:
-        return
-    streams: Any = sys  # whatever has the methods is a stream
-    streams.stderr = Proxy(sys.stderr, screen)
-    if is_terminal(sys.stdout):
-        streams.stdout = Proxy(sys.stdout, screen)
-    sys.addaudithook(_listener(screen))
-    if is_terminal(sys.stdin):
-        streams.stdin = Keyboard(sys.stdin, screen)
-        builtins.input = asking(screen, builtins.input)
+        return self._screen.while_typing(next)(self._stream)
