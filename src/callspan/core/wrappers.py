@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
-from callspan.core.context import current
+from callspan.core.context import current, restore
 from callspan.core.dispatch import Notification
 from callspan.core.drivers import AsyncGeneratorDriver, CoroutineDriver, drive_generator
 from callspan.core.event_loops import Pending, StartsBeforeCancel, run_sync
 from callspan.core.frames import Frame, Opener, PatchGuard
-from callspan.core.skip import SkipSignal
+from callspan.core.skip import SkipResult, SkipSignal
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 """What wrapt calls: `wrapper(wrapped, instance, args, kwargs)`."""
@@ -234,6 +234,54 @@ def _function(opener: Opener, guard: PatchGuard, code: CodeType | None) -> Plain
 
     ours: Any = function
     return PlainFunction(function)
+
+
+def wrap_function(
+    enter: Callable[..., Any], leave: Callable[[Any, Any, BaseException | None], Notification | None]
+) -> WrapperFactory:
+    """Enter the body of a plain function with `enter(args, kwargs)`, and leave it with what that returned.
+
+    `enter` puts the context of the body in place; it returns None where there is nothing to do, and a `SkipResult` if
+    the call is answered without being made. `leave(entered, result, error)` returns the hooks to call. After an
+    interrupt it is called again.
+    """
+
+    def factory(original: Callable[..., Any], guard: PatchGuard) -> PlainFunction:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            before, entered, hooks, is_inside = current(), None, None, False
+            try:
+                try:  # no further `try` inside, as above
+                    entered = guard.call_safely(enter, args, kwargs)
+                    is_inside = True
+                    if type(entered) is SkipResult:
+                        return entered.report()
+                    result = ours.__wrapped__(*args, **kwargs)
+                    if entered is not None:
+                        restore(before)
+                        hooks = guard.call_safely(leave, entered, result, None)
+                except BaseException as error:
+                    if entered is not None:
+                        restore(before)
+                        hooks = guard.call_safely(leave, entered, None, error)
+                        if hooks is not None:
+                            run_sync(hooks.call_hooks())
+                    raise
+                if hooks is not None:
+                    run_sync(hooks.call_hooks())
+            except BaseException as error:
+                if entered is not None or not is_inside:
+                    restore(before)
+                if entered is not None and hooks is None:
+                    hooks = guard.call_safely(leave, entered, None, error)
+                if hooks is not None:
+                    hooks.call_rest_quietly()
+                raise
+            return result
+
+        ours: Any = function
+        return PlainFunction(function)
+
+    return factory
 
 
 def _suspended(

@@ -84,13 +84,13 @@ def is_event_stream() -> bool:
 
 def calling_config(near: int) -> Any:
     """Return the config of the `invoke` or `batch` that called us, or a list of them, or None."""
-    frame = _caller()
-    for _ in range(near):
-        if frame is None:
-            return None
+    frame: FrameType | None = sys._getframe(3)  # the first three are always ours
+    while frame is not None and near:
         module = str(frame.f_globals.get("__name__"))
-        if frame.f_code.co_name in _CALLED and module.startswith(("langchain", "langgraph")):
-            return frame.f_locals.get("config")
+        if not module.startswith("callspan."):
+            if frame.f_code.co_name in _CALLED and module.startswith(("langchain", "langgraph")):
+                return frame.f_locals.get("config")
+            near -= 1
         frame = frame.f_back
     return None
 

@@ -7,14 +7,23 @@ inside themselves.
 from __future__ import annotations
 
 from callspan.core.patching import Patch, Undo, install, undo_all, when_imported
-from callspan.core.wrappers import WrapperFactory, call_after, call_before, wrap_body
+from callspan.core.wrappers import WrapperFactory, call_after, call_before, wrap_body, wrap_function
 from callspan.langchain import stores
 from callspan.langchain.announce import ENDS, STARTS, ended, failed, interrupted, watch_sync_copy
-from callspan.langchain.bodies import batch_frame, enter_config_body, event_stream_frame, model_frame, run_frame
+from callspan.langchain.bodies import enter_config_body, run_frame
 from callspan.langchain.callers import loop_noted
 from callspan.langchain.configurable import configured
 from callspan.langchain.events import ACTION, FINISH, RETRY, TEXT, custom_event, event_hook
 from callspan.langchain.failures import handled, step_timed_out, timed_attempt
+from callspan.langchain.model_bodies import (
+    Prompts,
+    batch_frame,
+    enter_body,
+    enter_prompts,
+    event_stream_frame,
+    leave_body,
+    model_frame,
+)
 from callspan.langchain.partial import passes_reported
 from callspan.langchain.pauses import graph_paused, graph_resumed
 from callspan.langchain.retrievers import watch_rerankers
@@ -101,19 +110,19 @@ _CONFIGURED = [
     for function in ("get_callback_manager_for_config", "get_async_callback_manager_for_config")
 ]
 
-_RUN_MANAGER = wrap_body(model_frame(3, "run_manager"))
+_PROMPTS = wrap_function(enter_prompts, Prompts.leave)
 _RUN_MANAGERS = wrap_body(model_frame(3, "run_managers"))
 
 _MODEL_BODIES = [
-    Patch(_CHAT, "BaseChatModel._generate_with_cache", _RUN_MANAGER),
-    Patch(_CHAT, "BaseChatModel._agenerate_with_cache", _RUN_MANAGER),
+    Patch(_CHAT, "BaseChatModel._generate_with_cache", wrap_function(enter_body, leave_body)),
+    Patch(_CHAT, "BaseChatModel._agenerate_with_cache", wrap_body(model_frame(3, "run_manager"))),
     Patch(_CHAT, "BaseChatModel._iter_v2_events", wrap_body(event_stream_frame)),
     Patch(_CHAT, "BaseChatModel._aiter_v2_events", wrap_body(event_stream_frame)),
-    Patch(_CHAT, "BaseChatModel.generate", wrap_body(batch_frame)),
+    Patch(_CHAT, "BaseChatModel.generate", _PROMPTS),
     Patch(_CHAT, "BaseChatModel.agenerate", wrap_body(batch_frame)),
     Patch(_LLM, "BaseLLM._generate_helper", _RUN_MANAGERS),
     Patch(_LLM, "BaseLLM._agenerate_helper", _RUN_MANAGERS),
-    Patch(_LLM, "BaseLLM.generate", wrap_body(batch_frame)),
+    Patch(_LLM, "BaseLLM.generate", _PROMPTS),
     Patch(_LLM, "BaseLLM.agenerate", wrap_body(batch_frame)),
 ]
 
