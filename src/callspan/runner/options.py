@@ -32,21 +32,13 @@ _ENDPOINTS = (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What is asked.
+    """What is asked."""
 
-    Args:
-        file: The trace file, absolute; `{pid}` in it is each process's own.
-        timeout: Seconds that the end may take.
-        plain: Whether lines are wanted instead of a tree that moves.
-        ascii: Whether only ASCII signs are wanted.
-        content: Whether content is on if nobody speaks of it, and spans stay on this machine.
-    """
-
-    file: str
-    timeout: float = TIMEOUT_DEFAULT
-    plain: bool = False
-    ascii: bool = False
-    content: bool = False
+    file: str  # the trace file, absolute; `{pid}` in it is each process's own
+    timeout: float = TIMEOUT_DEFAULT  # seconds that the end may take
+    plain: bool = False  # whether lines are wanted instead of a tree that moves
+    ascii: bool = False  # whether only ASCII signs are wanted
+    content: bool = False  # whether content is on if nobody speaks of it, and spans stay on this machine
 
     def text(self) -> str:
         """Return the plan as the variable carries it."""

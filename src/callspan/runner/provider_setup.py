@@ -32,19 +32,14 @@ _METRICS, _LOGS = "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"
 
 @dataclass(slots=True)
 class SpanTargets:
-    """Where spans go.
+    """Where spans go."""
 
-    Args:
-        programs: The provider that the program has set, and ends; None: it has set none.
-        providers: What was made because variables ask for it, and is to be flushed.
-        flushed: What was made though none ask for it, and is to be flushed too: the program may have added to it.
-        complaints: What OpenTelemetry's exporters complained of.
-    """
-
-    programs: Any = None
+    programs: Any = None  # the provider that the program has set, and ends; None: it has set none
+    # what was made because variables ask for it, and is to be flushed
     providers: list[Any] = field(default_factory=list[Any])
+    # what was made though none ask for it, and is to be flushed too: the program may have added to it
     flushed: list[Any] = field(default_factory=list[Any])
-    complaints: list[str] = field(default_factory=list[str])
+    complaints: list[str] = field(default_factory=list[str])  # what OpenTelemetry's exporters complained of
 
 
 def join(processors: Sequence[SpanProcessor]) -> SpanTargets:

@@ -79,25 +79,15 @@ CONTENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was said in a span; None: nothing is known of it.
+    """What was said in a span; None: nothing is known of it."""
 
-    Args:
-        inputs: The messages that went in, instructions before them.
-        outputs: Those that came out.
-        tools: The tools a model was told of.
-        arguments: What a tool or a chain was given.
-        result: What it gave back.
-        query: What a retriever was asked.
-        documents: What it found.
-    """
-
-    inputs: list[Message] | None = None
-    outputs: list[Message] | None = None
-    tools: list[dict[str, Any]] | None = None
-    arguments: Any = None
-    result: Any = None
-    query: str | None = None
-    documents: list[dict[str, Any]] | None = None
+    inputs: list[Message] | None = None  # the messages that went in, instructions before them
+    outputs: list[Message] | None = None  # those that came out
+    tools: list[dict[str, Any]] | None = None  # the tools a model was told of
+    arguments: Any = None  # what a tool or a chain was given
+    result: Any = None  # what it gave back
+    query: str | None = None  # what a retriever was asked
+    documents: list[dict[str, Any]] | None = None  # what it found
 
 
 def content_of(span: RawSpan) -> Content:
@@ -242,17 +232,11 @@ class MessageIndex:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a call was sent, beside the call before: messages as numbers, in their order.
+    """What a call was sent, beside the call before: messages as numbers, in their order."""
 
-    Args:
-        kept: What the call before was sent too, or answered.
-        new: What it did not know.
-        dropped: What it was sent, and this one no longer is.
-    """
-
-    kept: list[int]
-    new: list[int]
-    dropped: list[int]
+    kept: list[int]  # what the call before was sent too, or answered
+    new: list[int]  # what it did not know
+    dropped: list[int]  # what it was sent, and this one no longer is
 
 
 def difference(inputs: Sequence[int], before: Sequence[int] = (), answered: Sequence[int] = ()) -> Difference:

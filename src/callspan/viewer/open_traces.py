@@ -15,17 +15,15 @@ from callspan.viewer.conversation import CONTENT
 from callspan.viewer.otlp import Event, Link, RawSpan
 from callspan.viewer.trace import Trace, kind_of, name_of
 
-_SHOWN = frozenset(
-    {
-        *(semconv.OUTPUT_MESSAGES, semconv.TOOL_ARGUMENTS, semconv.QUERY_TEXT, semconv.DOCUMENTS),
-        semconv.INTERRUPT_VALUE,
-    }
-)
-_UNSEEN = CONTENT - _SHOWN  # what was said and no line shows: a long conversation is not kept for it
+# Content that no line shows: a long conversation is not kept for it
+_UNSEEN = CONTENT - {
+    *(semconv.OUTPUT_MESSAGES, semconv.TOOL_ARGUMENTS, semconv.QUERY_TEXT, semconv.DOCUMENTS),
+    semconv.INTERRUPT_VALUE,
+}
 
 
 def raw_of(span: ReadableSpan, *, whole: bool = False) -> RawSpan:
-    """Return a span of this process as a file would have it."""
+    """Return a span of this process as a file would have it; unless `whole`, only with what a line shows."""
     context: Any = span.context
     parent = span.parent
     service = span.resource.attributes.get("service.name") if whole else None
@@ -36,7 +34,11 @@ def raw_of(span: ReadableSpan, *, whole: bool = False) -> RawSpan:
         name=span.name,
         start=span.start_time or 0,
         end=span.end_time,
-        attributes=_said(span.attributes, _NONE if whole else _UNSEEN),
+        attributes={
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dict(span.attributes or {}).items()
+            if whole or name not in _UNSEEN
+        },
         failed=span.status.status_code is StatusCode.ERROR,
         message=span.status.description or "",
         events=[
@@ -54,32 +56,13 @@ def _link(link: Any) -> Link:
     return Link(format_trace_id(to.trace_id), format_span_id(to.span_id), dict(link.attributes or {}))
 
 
-_NONE: frozenset[str] = frozenset()
-
-
-def _said(attributes: Any, without: frozenset[str]) -> dict[str, Any]:
-    """Return attributes as a file would: its lists are no tuples."""
-    said = {name: value for name, value in dict(attributes or {}).items() if name not in without}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
-
-
-def is_ours(raw: RawSpan) -> bool:
-    """Return whether a span is of a call that this is about, and not one of a web server or a database."""
-    return kind_of(raw) not in ("http", "other")
-
-
 @dataclass(slots=True)
 class OpenTrace:
-    """The spans of one trace, from the first that is open to the last.
+    """The spans of one trace, from the first that is open to the last."""
 
-    Args:
-        open: Those that have not ended, by their ids.
-        ended: Those that have.
-        known: By the id of each span: the name of what it called, and its parent.
-    """
-
-    open: dict[str, ReadableSpan] = field(default_factory=dict[str, ReadableSpan])
+    open: dict[str, ReadableSpan] = field(default_factory=dict[str, ReadableSpan])  # by their ids
     ended: list[RawSpan] = field(default_factory=list[RawSpan])
+    # By the id of each span: the name of what it called, and its parent
     known: dict[str, tuple[str, str | None]] = field(default_factory=dict[str, "tuple[str, str | None]"])
 
     def start(self, raw: RawSpan, span: ReadableSpan) -> None:
@@ -110,17 +93,14 @@ class OpenTrace:
             yield name
 
     def trace(self) -> Trace | None:
-        """Return the trace so far, explained; None if it is not about calls of ours.
-
-        A parent in another process is no part of it.
-        """
+        """Return the trace so far, analyzed; None if it has only spans of web servers, databases and their like."""
         spans = [*list(self.ended), *(raw_of(span) for span in list(self.open.values()))]
-        if not any(is_ours(raw) for raw in spans):
+        if all(kind_of(raw) in ("http", "other") for raw in spans):
             return None
-        return alone(spans, self.known)
+        return trace_of(spans, self.known)
 
 
-def alone(spans: list[RawSpan], known: dict[str, Any]) -> Trace:
-    """Return the trace of some spans, where what is not known counts as not there."""
+def trace_of(spans: list[RawSpan], known: dict[str, Any]) -> Trace:
+    """Return the trace of some spans; a parent that is not known, as in another process, counts as not there."""
     (found,) = analyze(raw if raw.parent_id in known else replace(raw, parent_id=None) for raw in spans)
     return found

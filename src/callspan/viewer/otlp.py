@@ -132,69 +132,40 @@ _SINGLE: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(slots=True)
 class Event:
-    """An event of a span.
+    """An event of a span."""
 
-    Args:
-        name: Its name.
-        time: When it was, in nanoseconds since 1970.
-        attributes: Its attributes.
-    """
-
-    name: str
-    time: int
-    attributes: dict[str, Any]
+    name: str  # its name
+    time: int  # when it was, in nanoseconds since 1970
+    attributes: dict[str, Any]  # its attributes
 
 
 @dataclass(slots=True)
 class Link:
-    """A link of a span.
+    """A link of a span."""
 
-    Args:
-        trace_id: The other span's trace.
-        span_id: The other span.
-        attributes: What is said of the link.
-    """
-
-    trace_id: str
-    span_id: str
-    attributes: dict[str, Any]
+    trace_id: str  # the other span's trace
+    span_id: str  # the other span
+    attributes: dict[str, Any]  # what is said of the link
 
 
 @dataclass(slots=True)
 class RawSpan:
-    """A span as a file has it.
+    """A span as a file has it."""
 
-    Args:
-        trace_id: Its trace, as 32 hex digits.
-        span_id: Its id, as 16 hex digits.
-        parent_id: The id of its parent; None for a root.
-        name: Its name.
-        start: When it started, in nanoseconds since 1970.
-        end: When it ended, in nanoseconds since 1970; None if it did not.
-        attributes: Its attributes: texts, numbers, bools, lists, dicts and None.
-        failed: Whether its status is ERROR.
-        message: What its status says.
-        events: Its events.
-        links: Its links.
-        scope: Who wrote it.
-        service: What it runs in; None if nobody says.
-        is_remote: Whether its parent is in another process.
-    """
-
-    trace_id: str
-    span_id: str
-    parent_id: str | None
-    name: str
-    start: int
-    end: int | None
-    attributes: dict[str, Any]
-    failed: bool = False
-    message: str = ""
-    events: Sequence[Event] = ()
-    links: Sequence[Link] = ()
-    scope: str = ""
-    service: str | None = None
-    is_remote: bool = False
+    trace_id: str  # its trace, as 32 hex digits
+    span_id: str  # its id, as 16 hex digits
+    parent_id: str | None  # the id of its parent; None for a root
+    name: str  # its name
+    start: int  # when it started, in nanoseconds since 1970
+    end: int | None  # when it ended, in nanoseconds since 1970; None if it did not
+    attributes: dict[str, Any]  # its attributes: texts, numbers, bools, lists, dicts and None
+    failed: bool = False  # whether its status is ERROR
+    message: str = ""  # what its status says
+    events: Sequence[Event] = ()  # its events
+    links: Sequence[Link] = ()  # its links
+    scope: str = ""  # who wrote it
+    service: str | None = None  # what it runs in; None if nobody says
+    is_remote: bool = False  # whether its parent is in another process
 
 
 Refuse = Callable[[str], Any]  # receives the reason why something is no span

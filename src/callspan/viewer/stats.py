@@ -27,31 +27,19 @@ Key = tuple[str, str]  # what a row is known by: its kind, and what was called
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """What is known of all calls of one thing.
+    """What is known of all calls of one thing."""
 
-    Args:
-        kind: Its kind: `llm`, `embedding`, `tool`, `retriever`, `agent`, `workflow`; `run` for runs.
-        name: What was called.
-        calls: How often.
-        failed: How many of them failed.
-        times: How long those took that ended, in microseconds.
-        firsts: The times to the first token that are known, in microseconds.
-        tokens: Input, output, cache read, cache write, reasoning.
-        cost: What is known of the cost, in US dollars.
-        priced: How many calls have a cost.
-        unpriced: How many used tokens and have none.
-    """
-
-    kind: str
-    name: str
-    calls: int = 0
-    failed: int = 0
-    times: array[int] = field(default_factory=lambda: array("q"))
+    kind: str  # its kind: `llm`, `embedding`, `tool`, `retriever`, `agent`, `workflow`; `run` for runs
+    name: str  # what was called
+    calls: int = 0  # how often
+    failed: int = 0  # how many of them failed
+    times: array[int] = field(default_factory=lambda: array("q"))  # how long those took that ended, in microseconds
+    # the times to the first token that are known, in microseconds
     firsts: array[int] = field(default_factory=lambda: array("q"))
-    tokens: list[int] = field(default_factory=lambda: [0] * 5)
-    cost: float = 0.0
-    priced: int = 0
-    unpriced: int = 0
+    tokens: list[int] = field(default_factory=lambda: [0] * 5)  # input, output, cache read, cache write, reasoning
+    cost: float = 0.0  # what is known of the cost, in US dollars
+    priced: int = 0  # how many calls have a cost
+    unpriced: int = 0  # how many used tokens and have none
 
     @property
     def group(self) -> str:
@@ -81,23 +69,14 @@ class Row:
 
 @dataclass(slots=True)
 class Stats:
-    """What trace files add up to.
+    """What trace files add up to."""
 
-    Args:
-        source: What was read.
-        spans: How many spans there are, each once.
-        paused: How many runs paused.
-        unended: How many runs did not end.
-        rows: The rows, by kind and name.
-        total: All runs together.
-    """
-
-    source: Source = field(default_factory=Source)
-    spans: int = 0
-    paused: int = 0
-    unended: int = 0
-    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
-    total: Row = field(default_factory=lambda: Row(RUN, ""))
+    source: Source = field(default_factory=Source)  # what was read
+    spans: int = 0  # how many spans there are, each once
+    paused: int = 0  # how many runs paused
+    unended: int = 0  # how many runs did not end
+    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])  # the rows, by kind and name
+    total: Row = field(default_factory=lambda: Row(RUN, ""))  # all runs together
 
     def row(self, kind: str, name: str) -> Row:
         """Return a row, a new one where there is none."""
@@ -194,19 +173,12 @@ _SHARE, _TIME, _COST = 0.10, 50_000, 0.001
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a row differs from the same one on the other side.
+    """How a row differs from the same one on the other side."""
 
-    Args:
-        time: By what share the 95th percentile of its times grew; None: not known.
-        cost: By what share the cost of a call grew; None: not known.
-        slower: Whether it is worse in time.
-        dearer: Whether it is worse in cost.
-    """
-
-    time: float | None = None
-    cost: float | None = None
-    slower: bool = False
-    dearer: bool = False
+    time: float | None = None  # by what share the 95th percentile of its times grew; None: not known
+    cost: float | None = None  # by what share the cost of a call grew; None: not known
+    slower: bool = False  # whether it is worse in time
+    dearer: bool = False  # whether it is worse in cost
 
     @property
     def worse(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is said at the end: totals, where errors began, what was slowest. It is kept small, run by run."""
+"""The lines after the last run: totals, where errors began, the slowest path. They are kept small, run by run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from callspan.viewer.analyze import ORIGIN
 from callspan.viewer.formats import count_text, many_text, money_text, one_line, time_text
 from callspan.viewer.rows import Sum, failure_of, sums_of, title_of
-from callspan.viewer.terminal import BAD, GREY, PLAIN, Look, Piece, cells, cut, painted
+from callspan.viewer.terminal import BAD, GREY, PLAIN, Look, cells, cut, painted
 from callspan.viewer.trace import Span, Trace
 
-_ERRORS = 5  # how many errors are told one by one
+_ERRORS = 5  # errors that are shown one by one
+_ERRORS_KEPT = 500  # a server may fail all day
+_FEWEST = 4  # cells of the outermost name of a path, below which it means nothing
 
 _FRAME = re.compile(r'^ *File "([^"\n]{1,500})", line (\d{1,9})', re.MULTILINE)
 _OTHERS = ("site-packages", "dist-packages", "<frozen", "/lib/python")
@@ -38,7 +40,7 @@ class Summary:
     lasted: int = 0
     used: Sum = field(default_factory=Sum)
     errors: dict[tuple[str, str, str], _Error] = field(default_factory=dict[tuple[str, str, str], _Error])
-    slowest: tuple[int, int, list[str]] = (0, 0, [])
+    slowest: tuple[int, int, list[str]] = (0, 0, [])  # the time of the slowest span, of its trace, and its path
 
     def add(self, trace: Trace, look: Look) -> None:
         """Add a trace that has ended."""
@@ -53,24 +55,22 @@ class Summary:
             self.models += span.kind == "llm" and above != "llm"
             self.tools += span.kind == "tool"
             self.tools_failed += span.kind == "tool" and span.failure is not None
-            if span.rank == ORIGIN and span.failure is not None:
+            if span.rank == ORIGIN:
                 self._add_error(trace, span, look)
-        self._compare(trace, look)
+        if trace.duration > self.slowest[1]:
+            slowest = max(trace.spans, key=_own_time)
+            self.slowest = (_own_time(slowest), trace.duration, names_to(trace, slowest, look))
 
     def _add_error(self, trace: Trace, span: Span, look: Look) -> None:
+        if span.failure is None:
+            return
         names = names_to(trace, span, look)
-        key = (span.failure.type, span.failure.message[:200], names[-1]) if span.failure else ("", "", "")
+        key = (span.failure.type, span.failure.message[:200], names[-1])
         known = self.errors.get(key)
         if known is not None:
             known.times += 1
-        elif len(self.errors) < 100 * _ERRORS:  # a server that fails all day
+        elif len(self.errors) < _ERRORS_KEPT:
             self.errors[key] = _Error(span, names)
-
-    def _compare(self, trace: Trace, look: Look) -> None:
-        if trace.duration <= self.slowest[1]:
-            return
-        slowest = max(trace.spans, key=_own_time)
-        self.slowest = (_own_time(slowest), trace.duration, names_to(trace, slowest, look))
 
 
 def _own_time(span: Span) -> int:
@@ -96,8 +96,8 @@ def summary_lines(summary: Summary, look: Look) -> list[str]:
     own, whole, names = summary.slowest
     if names and own:
         path = path_text(names, max(20, look.width - 38), look)
-        said = f"{time_text(own)} of {time_text(whole)}" if len(names) > 1 else time_text(whole)
-        lines.append(painted([("slowest path  ", GREY), (path, PLAIN), (f"  {said}", PLAIN)], look))
+        took = f"{time_text(own)} of {time_text(whole)}" if len(names) > 1 else time_text(whole)
+        lines.append(painted([("slowest path  ", GREY), (path, PLAIN), (f"  {took}", PLAIN)], look))
     return lines
 
 
@@ -116,34 +116,36 @@ def path_text(names: Sequence[str], room: int, look: Look) -> str:
     return cut(above[0], left, look) + end if left >= _FEWEST else cut(last, room, look)
 
 
-_FEWEST = 4  # cells of the outermost name, below which it says nothing
-
-
 def _totals(summary: Summary, look: Look) -> str:
-    tools = many_text(summary.tools, "tool")
-    parts = [many_text(summary.runs, "run")]
-    if summary.failed:
-        parts[0] += f" ({summary.failed} failed)"
-    parts += [many_text(summary.models, "model call")] if summary.models else []
-    parts += [f"{tools} ({summary.tools_failed} failed)" if summary.tools_failed else tools] if summary.tools else []
     used = summary.used
-    parts += [f"{count_text(used.input)}{look.signs.to}{count_text(used.output)} tokens"] if used.calls else []
-    parts += [(look.signs.least if used.gaps else "") + money_text(used.cost)] if used.cost is not None else []
+    parts = [many_text(summary.runs, "run") + _failed(summary.failed)]
+    if summary.models:
+        parts.append(many_text(summary.models, "model call"))
+    if summary.tools:
+        parts.append(many_text(summary.tools, "tool") + _failed(summary.tools_failed))
+    if used.calls:
+        parts.append(f"{count_text(used.input)}{look.signs.to}{count_text(used.output)} tokens")
+    if used.cost is not None:
+        parts.append((look.signs.least if used.gaps else "") + money_text(used.cost))
     parts.append(time_text(summary.lasted))
     return look.signs.dot.join(parts)
+
+
+def _failed(count: int) -> str:
+    return f" ({count} failed)" if count else ""
 
 
 def _error_lines(error: _Error, look: Look) -> list[str]:
     span = error.origin
     kind, _, message = failure_of(span, look).partition(": ")
     times = f"  ({error.times} times)" if error.times > 1 else ""
-    said = cut(message, max(20, look.width - len(kind) - len(times) - 6), look)
-    tried = "" if span.attempt is None else f" (try {span.attempt})"
-    chain = path_text(error.names, max(20, look.width - 4), look) + tried
+    text = cut(message, max(20, look.width - len(kind) - len(times) - 6), look)
+    attempt = "" if span.attempt is None else f" (try {span.attempt})"
+    path = path_text(error.names, max(20, look.width - 4), look) + attempt
     place = place_in(span.failure.stack if span.failure else "")
-    first: list[Piece] = [(f"{look.signs.bad} {kind}", BAD), (f"  {said}" if said else "", PLAIN), (times, GREY)]
     where = f"   {look.shown(one_line(place))}" if place else ""
-    return [painted(first, look).rstrip(), painted([(f"  {chain}", PLAIN), (where, GREY)], look)]
+    first = painted([(f"{look.signs.bad} {kind}", BAD), (f"  {text}" if text else "", PLAIN), (times, GREY)], look)
+    return [first.rstrip(), painted([(f"  {path}", PLAIN), (where, GREY)], look)]
 
 
 def place_in(stack: str) -> str:

@@ -101,61 +101,36 @@ DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages
 
 @dataclass(slots=True)
 class Failure:
-    """How a span failed.
+    """How a span failed."""
 
-    Args:
-        type: The type of the exception, or what else names the failure.
-        message: What it says.
-        stack: Where it was raised.
-    """
-
-    type: str
-    message: str = ""
-    stack: str = ""
+    type: str  # the type of the exception, or what else names the failure
+    message: str = ""  # what it says
+    stack: str = ""  # where it was raised
 
 
 @dataclass(slots=True)
 class Span:
-    """A span in its place.
+    """A span in its place."""
 
-    Args:
-        raw: What the file has.
-        kind: `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
-        parent: The index of the span it hangs under; -1 for a root.
-        depth: How far down; 0 for a root.
-        start: When it started, in microseconds from the start of the trace.
-        duration: How long it took, in microseconds; None if it did not end.
-        children: The indexes of the spans under it, by their start.
-        first_token: When its first token came, in microseconds from its own start.
-        usage: The tokens that it owns: those that no other span counts too.
-        cost: What they cost, in US dollars; None if nobody knows.
-        failure: How it failed.
-        rank: Of a failure: `origin`, where it began; `passed`, what passed it on; `handled`, after which its caller
-            went on.
-        outcome: How it ended, where that is neither well nor a failure.
-        attempt: Which try at the same thing it is, from 1.
-        beside: How many spans ran at once in its place, itself among them, at most.
-        path: The parts of it that are on the critical path, in microseconds from the start of the trace.
-        before: Of a model's call: the call before in the same conversation, as an index, or as the ids of a trace and
-            a span.
-    """
-
-    raw: RawSpan
-    kind: str
-    parent: int = -1
-    depth: int = 0
-    start: int = 0
-    duration: int | None = None
-    children: Sequence[int] = ()
-    first_token: int | None = None
-    usage: Counts | None = None
-    cost: float | None = None
-    failure: Failure | None = None
+    raw: RawSpan  # what the file has
+    kind: str  # `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`
+    parent: int = -1  # the index of the span it hangs under; -1 for a root
+    depth: int = 0  # how far down; 0 for a root
+    start: int = 0  # when it started, in microseconds from the start of the trace
+    duration: int | None = None  # how long it took, in microseconds; None if it did not end
+    children: Sequence[int] = ()  # the indexes of the spans under it, by their start
+    first_token: int | None = None  # when its first token came, in microseconds from its own start
+    usage: Counts | None = None  # the tokens that it owns: those that no other span counts too
+    cost: float | None = None  # what they cost, in US dollars; None if nobody knows
+    failure: Failure | None = None  # how it failed
+    # of a failure: `origin`, where it began; `passed`, what passed it on; `handled`, after which its caller went on
     rank: str | None = None
-    outcome: str | None = None
-    attempt: int | None = None
-    beside: int = 1
+    outcome: str | None = None  # how it ended, where that is neither well nor a failure
+    attempt: int | None = None  # which try at the same thing it is, from 1
+    beside: int = 1  # how many spans ran at once in its place, itself among them, at most
+    # the parts of it that are on the critical path, in microseconds from the start of the trace
     path: Sequence[tuple[int, int]] = ()
+    # of a model's call: the call before in the same conversation, as an index, or as the ids of a trace and a span
     before: int | tuple[str, str] | None = None
 
     @property
@@ -166,21 +141,13 @@ class Span:
 
 @dataclass(slots=True)
 class Trace:
-    """The spans of one trace.
+    """The spans of one trace."""
 
-    Args:
-        id: Its id, as 32 hex digits.
-        start: When it started, in nanoseconds since 1970.
-        spans: Its spans: each before those under it, and those under it by their start.
-        service: What it ran in.
-        conversation: The conversation it belongs to.
-    """
-
-    id: str
-    start: int
-    spans: list[Span]
-    service: str | None = None
-    conversation: str | None = None
+    id: str  # its id, as 32 hex digits
+    start: int  # when it started, in nanoseconds since 1970
+    spans: list[Span]  # its spans: each before those under it, and those under it by their start
+    service: str | None = None  # what it ran in
+    conversation: str | None = None  # the conversation it belongs to
 
     @property
     def roots(self) -> Iterator[Span]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from callspan.viewer.analyze import ORIGIN, find_beside
+from callspan.viewer.formats import many_text
 from callspan.viewer.rows import Sum, row_of, sums_of
 from callspan.viewer.terminal import GREY, Look, Row, line
 from callspan.viewer.trace import Trace
@@ -13,19 +15,17 @@ MOST = 200  # lines of a tree that is printed because it has ended: nobody reads
 
 
 def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | None = None) -> list[str]:
-    """Return the tree of a trace, a span each line.
-
-    Requests that a model's call made are only shown where they failed: the call's own line says the rest.
+    """Return the tree of a trace, a span each line; requests of a model's call only where they failed.
 
     Args:
-        trace: The trace, explained.
+        trace: The trace, analyzed.
         look: How lines look: `look_of` finds it out.
         most: Lines at most; what failed and what was slow is kept. None: every span.
         now: The time, in microseconds from the trace's start, if spans without an end are still running.
     """
-    places = shown_places(trace)
+    places = _shown_places(trace)
     kept = places if most is None or len(places) <= most else _worth_showing(trace, places, most - 1)
-    lines = [line(row, look) for row in rows_of(trace, look, kept, now)]
+    lines = [line(row, look) for row in _rows_of(trace, look, kept, now)]
     if len(kept) < len(places):
         lines.append(f"{look.signs.more} {len(places) - len(kept):,} more spans")
     return lines
@@ -34,7 +34,7 @@ def tree_lines(trace: Trace, look: Look, *, most: int | None = None, now: int | 
 def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
     """Return a growing trace's tree in at most `most` lines: branches that have ended fold, oldest first."""
     find_beside(trace, now)
-    places = shown_places(trace)
+    places = _shown_places(trace)
     folded: set[int] = set()
     left_out = 0
     if len(places) > most:
@@ -42,26 +42,25 @@ def live_lines(trace: Trace, look: Look, now: int, most: int) -> list[str]:
     if len(places) > most:
         left_out = len(places) - max(1, most - 1)
         places = _without_oldest(trace, places, left_out)
-    rows = rows_of(trace, look, places, now, folded)
-    lines = [line(row, look) for row in rows]
+    lines = [line(row, look) for row in _rows_of(trace, look, places, now, folded)]
     if left_out:
         lines.insert(1, line(Row("other", f"{left_out:,} more spans", GREY, guides=look.signs.bar), look))
     return lines[:most]
 
 
-def shown_places(trace: Trace) -> list[int]:
+def _shown_places(trace: Trace) -> list[int]:
     """Return the places of the spans that are shown, in their order."""
     hidden: set[int] = set()
     for place, span in enumerate(trace.spans):
         above = trace.spans[span.parent] if span.parent >= 0 else None
-        calls = above is not None and above.kind in ("llm", "embedding")
-        if span.parent in hidden or (span.kind == "http" and calls and span.failure is None):
+        of_a_call = above is not None and above.kind in ("llm", "embedding")
+        if span.parent in hidden or (span.kind == "http" and of_a_call and span.failure is None):
             hidden.add(place)
     return [place for place in range(len(trace.spans)) if place not in hidden]
 
 
-def rows_of(
-    trace: Trace, look: Look, places: list[int], now: int | None = None, folded: set[int] | frozenset[int] = frozenset()
+def _rows_of(
+    trace: Trace, look: Look, places: list[int], now: int | None = None, folded: Collection[int] = ()
 ) -> list[Row]:
     """Return the rows of the spans at these places; a folded one stands for all spans below it."""
     sums = sums_of(trace)
@@ -75,17 +74,14 @@ def rows_of(
 
 
 def _folded(row: Row, trace: Trace, place: int, total: Sum, look: Look) -> Row:
-    inside = below(trace, place)
-    said = f"{total.calls} calls" if total.calls > 1 else f"{len(inside)} span{'s' if len(inside) > 1 else ''}"
+    inside = f"{total.calls} calls" if total.calls > 1 else many_text(len(_below(trace, place)), "span")
     sign = () if trace.spans[place].failure is not None else ((look.signs.good, GREY),)
-    return replace(row, tags=(*row.tags, *sign, (said, GREY)))
+    return replace(row, tags=(*row.tags, *sign, (inside, GREY)))
 
 
 def _guides(trace: Trace, places: list[int], look: Look) -> dict[int, str]:
     signs = look.signs
-    last: dict[int, int] = {}
-    for place in places:
-        last[trace.spans[place].parent] = place
+    last = {trace.spans[place].parent: place for place in places}  # by parent: its last child
     found: dict[int, str] = {}
     onward: dict[int, str] = {-1: ""}  # what leads on below a span
     for place in places:
@@ -93,17 +89,16 @@ def _guides(trace: Trace, places: list[int], look: Look) -> dict[int, str]:
         if span.parent < 0:
             found[place] = onward[place] = ""
             continue
-        beside, ends = span.beside > 1, last[span.parent] == place
-        if beside:
-            sign, on = (signs.beside_last, signs.blank) if ends else (signs.beside, signs.beside_bar)
+        if last[span.parent] == place:
+            sign, on = (signs.beside_last if span.beside > 1 else signs.last), signs.blank
         else:
-            sign, on = (signs.last, signs.blank) if ends else (signs.branch, signs.bar)
+            sign, on = (signs.beside, signs.beside_bar) if span.beside > 1 else (signs.branch, signs.bar)
         found[place] = onward[span.parent] + sign
         onward[place] = onward[span.parent] + on
     return found
 
 
-def below(trace: Trace, place: int) -> range:
+def _below(trace: Trace, place: int) -> range:
     """Return the places of the spans below one: they stand behind it."""
     depth, end = trace.spans[place].depth, place + 1
     while end < len(trace.spans) and trace.spans[end].depth > depth:
@@ -134,7 +129,7 @@ def _fold(trace: Trace, places: list[int], most: int) -> tuple[set[int], list[in
     outermost = [place for place in places if ended[place] and not ended[trace.spans[place].parent]]
     shown, folded = set(places), set[int]()
     for place in sorted(outermost, key=lambda one: trace.spans[one].stop):
-        inside = shown.intersection(below(trace, place))
+        inside = shown.intersection(_below(trace, place))
         if inside and len(shown) > most:
             shown -= inside
             folded.add(place)
@@ -142,7 +137,7 @@ def _fold(trace: Trace, places: list[int], most: int) -> tuple[set[int], list[in
 
 
 def _ended(trace: Trace) -> list[bool]:
-    """Return each span whether it and all below it have ended; the last item stands for what is above roots."""
+    """Return for each span whether it and all below it have ended; the last item stands for what is above roots."""
     found = [span.duration is not None for span in trace.spans]
     found.append(False)
     for place in range(len(trace.spans) - 1, -1, -1):  # children come first
