@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from callspan.cli.checks import command_report, exits, exporter, installed, others, patches, settings, zero_code
-from callspan.cli.checks.command import Ran
-from callspan.cli.checks.finding import Case, Finding
-from callspan.cli.checks.run_counter import Heard
+from callspan.cli.checks import exporting, others, setup
+from callspan.cli.checks.command import check_command
+from callspan.cli.checks.environment import CommandRun, Environment, Finding
 from callspan.viewer.analyze import analyze
 from callspan.viewer.otlp import RawSpan
 
@@ -23,14 +22,14 @@ SOUND = {
 }
 
 
-def ran(*command: str) -> Ran:
+def ran(*command: str) -> CommandRun:
     """Make a command that did nothing."""
-    return Ran(command, 0, [], Heard(Path("there-is-none")))
+    return CommandRun(command, 0, [])
 
 
 def of(check, level: str, **case) -> list[Finding]:
     """Give what a check finds, of one level."""
-    return [finding for finding in check(Case(**case)) if finding.level == level]
+    return [finding for finding in check(Environment(**case)) if finding.level == level]
 
 
 @pytest.mark.parametrize(
@@ -44,13 +43,13 @@ def of(check, level: str, **case) -> list[Finding]:
     ],
 )  # fmt: skip
 def test_a_version_that_is_not_supported_is_a_problem(versions, what, fix):
-    assert of(installed.check, "problem", installed={**SOUND, **versions}) == [Finding("problem", what, fix)]
+    assert of(setup.check_installed, "problem", installed={**SOUND, **versions}) == [Finding("problem", what, fix)]
 
 
 def test_without_langchain_there_is_nothing_to_load():
     """The environment is the wrong one, most likely."""
     without = {name: version for name, version in SOUND.items() if name != "langchain-core"}
-    (found,) = of(installed.check, "problem", installed=without)
+    (found,) = of(setup.check_installed, "problem", installed=without)
     assert "langchain-core is not installed" in found.what
 
 
@@ -58,7 +57,7 @@ def test_patches_that_did_not_take_are_named():
     """One that another library undid, a module of which nothing is known any more, one that cannot be imported."""
     states = {"a.b:C.d": "unpatched", "e:F.g": "absent", "e:F.h": "absent", "i:_set_config_context": "absent",
               "j:K.l": "patched", "j:K.m": "absent", "n:O.p": "waiting"}  # fmt: skip
-    found = list(patches.check(Case(probe={"patches": states, "broken": {"q": "TypeError: no"}})))
+    found = list(setup.check_patches(Environment(loading={"patches": states, "broken": {"q": "TypeError: no"}})))
     assert [(one.level, one.what) for one in found] == [
         ("problem", "q cannot be imported: TypeError: no"),
         ("problem", "1 callables could not be patched: a.b:C.d"),
@@ -71,22 +70,22 @@ def test_without_a_provider_nothing_is_recorded():
     """It is the provider that counts: a vendor's distro sets one too."""
     proxy = {"loaded": True, "provider": "opentelemetry.trace.ProxyTracerProvider"}
     names = {"callspan": ("callspan",)}
-    (found,) = of(zero_code.check, "problem", probe=proxy, instrumentors=names)
+    (found,) = of(setup.check_loading, "problem", loading=proxy, instrumentors=names)
     assert found.what.endswith("there is no distro")
     given = {**proxy, "provider": "opentelemetry.sdk.trace.TracerProvider"}
-    assert of(zero_code.check, "problem", probe=given, instrumentors=names) == []
+    assert of(setup.check_loading, "problem", loading=given, instrumentors=names) == []
 
 
 def test_instrumentations_of_clients_are_told_by_whether_they_leave_calls_to_us():
     """Those that agree on a key are well; those that look for nobody double models' spans, if they are loaded."""
     names = ("opentelemetry-instrumentation-genai-openai", "opentelemetry-instrumentation-anthropic",
              "openinference-instrumentation-openai", "opentelemetry-instrumentation-openai-v2")  # fmt: skip
-    case = Case(
+    environment = Environment(
         installed=dict.fromkeys(names, "1.0"),
         instrumentors={name: (name.rpartition("-")[2],) for name in names},
-        probe={"active": ["openinference.instrumentation.openai.OpenAIInstrumentor"]},
+        loading={"active": ["openinference.instrumentation.openai.OpenAIInstrumentor"]},
     )
-    found = list(others.check(case))
+    found = list(others.check_others(environment))
     assert [(one.level, one.what.partition(" writes")[0]) for one in found] == [
         ("problem", "openinference-instrumentation-openai"),
         ("note", "opentelemetry-instrumentation-openai-v2"),
@@ -97,12 +96,12 @@ def test_instrumentations_of_clients_are_told_by_whether_they_leave_calls_to_us(
 
 def test_what_is_unknown_and_calls_itself_langchain_is_told_too():
     """By its own name for `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS`."""
-    case = Case(
+    environment = Environment(
         installed={"acme": "1"},
         instrumentors={"acme": ("acme-langchain",), "callspan": ("callspan",)},
-        probe={"active": ["acme.LangChainInstrumentor", "callspan.instrumentor.CallspanInstrumentor"]},
+        loading={"active": ["acme.LangChainInstrumentor", "callspan.instrumentor.CallspanInstrumentor"]},
     )
-    (found,) = others.check(case)
+    (found,) = others.check_others(environment)
     assert found.what == "acme.LangChainInstrumentor is loaded too: each call has two spans"
     assert found.fix == "set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=acme-langchain"
 
@@ -110,10 +109,10 @@ def test_what_is_unknown_and_calls_itself_langchain_is_told_too():
 def test_content_says_where_it_goes_and_what_stands_in_its_way():
     """Over gRPC a batch may be too large, and events need an exporter."""
     probe = {"content": "span_and_event", "content_limit": 65536, "redact": "none"}
-    notes = of(settings.check_content, "note", probe=probe)
+    notes = of(setup.check_content, "note", loading=probe)
     assert "recorded on spans and in log events, at most 65536 bytes each; redacted: none" in notes[0].what
     assert [note.what.split(":")[0] for note in notes[1:]] == ["CALLSPAN_REDACT=none", "content goes over gRPC"]
-    (nowhere,) = of(settings.check_content, "problem", probe=probe, environment={"OTEL_LOGS_EXPORTER": "none"})
+    (nowhere,) = of(setup.check_content, "problem", loading=probe, variables={"OTEL_LOGS_EXPORTER": "none"})
     assert nowhere.what.endswith("the events go nowhere")
 
 
@@ -131,8 +130,8 @@ def test_content_says_where_it_goes_and_what_stands_in_its_way():
     ],
 )  # fmt: skip
 def test_an_error_of_sending_has_its_fix(said, variables, fix):
-    sent = {"exporters": [{"name": "otlp_proto_grpc", "installed": True, "sent": False, "said": [said]}]}
-    (found,) = exporter.check(Case(sent=sent, environment=variables))
+    sent = {"exporters": [{"name": "otlp_proto_grpc", "installed": True, "sent": False, "logged": [said]}]}
+    (found,) = exporting.check_exporter(Environment(sending=sent, variables=variables))
     assert found.level == ("problem" if variables else "note")
     assert found.fix.startswith(fix)
 
@@ -140,23 +139,25 @@ def test_an_error_of_sending_has_its_fix(said, variables, fix):
 def test_of_many_tries_the_last_cause_is_told():
     """An exporter says each try, and at last perhaps only that it gave up."""
     tried = "Transient error down encountered while exporting spans batch, retrying in 0.94s."
-    assert exporter.cause([tried, tried, "Failed to export spans batch due to timeout, max retries or shutdown."]) == (
-        "down"
-    )
-    assert exporter.cause([]) == "it gave up and does not say why"
+    assert exporting.last_cause(
+        [tried, tried, "Failed to export spans batch due to timeout, max retries or shutdown."]
+    ) == ("down")
+    assert exporting.last_cause([]) == "it gave up and does not say why"
 
 
 def test_an_exporter_that_is_missing_says_how_to_get_it():
-    sent = {"exporters": [{"name": "otlp_proto_http", "installed": False, "sent": False, "said": []}]}
-    (found,) = exporter.check(Case(sent=sent))
+    sent = {"exporters": [{"name": "otlp_proto_http", "installed": False, "sent": False, "logged": []}]}
+    (found,) = exporting.check_exporter(Environment(sending=sent))
     assert (found.what, found.fix) == ("the exporter otlp_proto_http is not installed", "pip install 'callspan[otlp]'")
 
 
 def test_workers_that_leave_without_a_word_are_noted():
     """By the command's words; without a command, by what is installed."""
-    assert of(exits.check, "note", ran=ran("celery", "worker"))[0].what.startswith("celery: what its workers")
-    assert of(exits.check, "note", installed={"uwsgi": "2"})[0].fix.startswith("start uWSGI with --enable-threads")
-    assert of(exits.check, "note", ran=ran("/bin/gunicorn")) == []
+    assert of(exporting.check_exit, "note", ran=ran("celery", "worker"))[0].what.startswith("celery: what its workers")
+    assert of(exporting.check_exit, "note", installed={"uwsgi": "2"})[0].fix.startswith(
+        "start uWSGI with --enable-threads"
+    )
+    assert of(exporting.check_exit, "note", ran=ran("/bin/gunicorn")) == []
 
 
 def test_a_call_that_somebody_else_tells_too_has_two_spans():
@@ -168,8 +169,8 @@ def test_a_call_that_somebody_else_tells_too_has_two_spans():
         return RawSpan("0" * 31 + "1", f"{number:016x}", above, operation, start * 1000, end * 1000, said, scope=scope)
 
     def others(*spans: RawSpan) -> list[str]:
-        whole = Ran(("app",), 0, analyze(spans), Heard(Path("there-is-none")))
-        return [one.what for one in command_report.check(Case(ran=whole)) if one.level == "problem"]
+        whole = CommandRun(("app",), 0, analyze(spans))
+        return [one.what for one in check_command(Environment(ran=whole)) if one.level == "problem"]
 
     root = span(1, 0, "callspan", "invoke_agent", 0, 90)
     ours = span(2, 1, "callspan", "chat")
@@ -188,7 +189,7 @@ def test_every_check_is_explained():
     checks = pytest.importorskip("callspan.cli.doctor", reason="needs the extra cli", exc_type=ImportError).CHECKS
     page = (Path(__file__).parents[2] / "docs/doctor.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
-    assert rows == [name for name, _ in checks]
+    assert rows == list(checks)
 
 
 def test_colours_are_for_terminals_that_want_them(monkeypatch):
@@ -217,6 +218,6 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch):
     ],
 )
 def test_langsmiths_mode_is_found_by_all_its_variables(variables, is_on):
-    environment = {"LANGSMITH_TRACING": "true", **variables}
-    found = [one.what for one in others._of_langsmith(Case(environment=environment))]
+    environment = Environment(variables={"LANGSMITH_TRACING": "true", **variables})
+    found = [one.what for one in others.of_langsmith(environment)]
     assert bool(found) is is_on

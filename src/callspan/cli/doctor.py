@@ -12,37 +12,30 @@ from importlib.metadata import distributions
 import click
 
 from callspan.cli import FINDING
-from callspan.cli.checks import (
-    command_report,
-    exits,
-    exporter,
-    exporter_trial,
-    installed,
-    others,
-    patches,
-    settings,
-    zero_code,
-)
-from callspan.cli.checks.child import report_of
-from callspan.cli.checks.command import Ran, run
-from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Check, Finding
-from callspan.cli.checks.probe import QUIET
+from callspan.cli.checks import setup
+from callspan.cli.checks.command import check_command, run_command
+from callspan.cli.checks.environment import NOTE, OK, PROBLEM, Check, CommandRun, Environment, Finding
+from callspan.cli.checks.exporting import TIMEOUTS, check_exit, check_exporter
+from callspan.cli.checks.others import check_others
+from callspan.cli.checks.probe import TRIAL_SECONDS, report_of
+from callspan.viewer.formats import fitting, many_text, one_line
 
-# By name, in the order in which they are told; each is one file of `cli/checks`
-# By name, in the order of the report; each is a function of a file of `cli/checks`.
-CHECKS: tuple[tuple[str, Check], ...] = (
-    ("installed", installed.check),
-    ("loading", zero_code.check),
-    ("patches", patches.check),
-    ("settings", settings.check),
-    ("content", settings.check_content),
-    ("others", others.check),
-    ("exporter", exporter.check),
-    ("exit", exits.check),
-    ("command", command_report.check),
-)
+# By name, in the order of the report
+CHECKS: dict[str, Check] = {
+    "installed": setup.check_installed,
+    "loading": setup.check_loading,
+    "patches": setup.check_patches,
+    "settings": setup.check_settings,
+    "content": setup.check_content,
+    "others": check_others,
+    "exporter": check_exporter,
+    "exit": check_exit,
+    "command": check_command,
+}
 
-_TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+_COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
+_WIDTH = max(map(len, _COLOURS)) + 2
+_LONGEST = 2000  # characters of a line
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "allow_interspersed_args": False})
@@ -51,8 +44,8 @@ _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
     """Find out why something is not traced.
 
-    Looks at what is installed and set, loads the instrumentations in a process of its own, and sends one real span
-    to where the OTEL_* variables say. With a COMMAND it runs that too, and judges its trace, which goes nowhere else.
+    Checks what is installed and set, loads the instrumentations in a process of its own, and sends one real span
+    to where the OTEL_* variables say. With a COMMAND it runs that too, and checks its trace, which goes nowhere else.
 
     \b
     callspan doctor
@@ -62,7 +55,7 @@ def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
     Exit codes: 0, 1 with a problem, 2 a wrong call.
     """  # noqa: D301 - click reads the backspace
     try:
-        ran = run(command) if command else None
+        ran = run_command(command) if command else None
     except FileNotFoundError as missing:
         raise click.UsageError(str(missing)) from None
     found = list(examine(ran))
@@ -70,23 +63,23 @@ def doctor(*, as_json: bool, command: tuple[str, ...]) -> None:
     sys.exit(FINDING if any(finding.level == PROBLEM for _, finding in found) else 0)
 
 
-def examine(ran: Ran | None = None) -> Iterator[tuple[str, Finding]]:
-    """Check this environment, check by check.
+def examine(ran: CommandRun | None = None) -> Iterator[tuple[str, Finding]]:
+    """Check this environment, and the command that was run in it.
 
     Returns:
         The findings, each with the name of its check.
     """
-    case = _case(ran)
-    for name, check in CHECKS:
-        for finding in check(case):
+    environment = _environment(ran)
+    for name, check in CHECKS.items():
+        for finding in check(environment):
             yield name, finding
 
 
-def _case(ran: Ran | None) -> Case:
+def _environment(ran: CommandRun | None) -> Environment:
+    no_exporters = {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     with ThreadPoolExecutor(2) as children:
-        probing = children.submit(report_of, "callspan.cli.checks.probe", QUIET)
-        sending = children.submit(report_of, "callspan.cli.checks.exporter_trial", _bounded())
-        (probe, broken), (sent, unsent) = probing.result(), sending.result()
+        loading = children.submit(report_of, "loading", no_exporters)
+        sending = children.submit(report_of, "sending", _short_timeouts())
     versions: dict[str, str] = {}
     instrumentors: dict[str, tuple[str, ...]] = {}
     for distribution in distributions():
@@ -95,24 +88,23 @@ def _case(ran: Ran | None) -> Case:
             continue
         name = name.lower().replace("_", "-")
         versions[name] = distribution.version
-        found = distribution.entry_points.select(group="opentelemetry_instrumentor")
-        if names := tuple(entry.name for entry in found):
-            instrumentors[name] = names
-    return Case(dict(os.environ), versions, instrumentors, probe, broken, sent, unsent, ran)
+        if entries := distribution.entry_points.select(group="opentelemetry_instrumentor"):
+            instrumentors[name] = tuple(entry.name for entry in entries)
+    return Environment(dict(os.environ), versions, instrumentors, *loading.result(), *sending.result(), ran)
 
 
-def _bounded() -> dict[str, str]:
-    """Keep an exporter that cannot send from trying for long."""
-    bounded = {_TIMEOUTS[0]: f"{exporter_trial.LONGEST:g}"}
-    for name in _TIMEOUTS:
+def _short_timeouts() -> dict[str, str]:
+    """Return variables that keep an exporter which cannot send from trying for long."""
+    timeouts = {TIMEOUTS[-1]: f"{TRIAL_SECONDS:g}"}
+    for name in TIMEOUTS:
         try:
-            bounded[name] = f"{min(float(os.environ[name]), exporter_trial.LONGEST):g}"
+            timeouts[name] = f"{min(float(os.environ[name]), TRIAL_SECONDS):g}"
         except (KeyError, ValueError):
             continue
-    return bounded
+    return timeouts
 
 
-def _as_json(found: Sequence[tuple[str, Finding]], ran: Ran | None) -> str:
+def _as_json(found: Sequence[tuple[str, Finding]], ran: CommandRun | None) -> str:
     findings = [
         {"check": name, "level": one.level, "what": one.what, **({"fix": one.fix} if one.fix else {})}
         for name, one in found
@@ -121,28 +113,19 @@ def _as_json(found: Sequence[tuple[str, Finding]], ran: Ran | None) -> str:
     return json.dumps({"findings": findings, **command}, indent=2)
 
 
-_COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
-_WIDTH = max(map(len, _COLOURS)) + 2
-
-
 def _as_text(found: Sequence[tuple[str, Finding]]) -> str:
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     lines: list[str] = []
     for _, one in found:
         mark = one.level.ljust(_WIDTH)
-        lines.append((click.style(mark, fg=_COLOURS[one.level]) if _is_coloured() else mark) + _safe(one.what))
+        lines.append((click.style(mark, fg=_COLOURS[one.level]) if is_coloured else mark) + _printable(one.what))
         if one.fix:
-            lines.append(f"{'':{_WIDTH}}fix: {_safe(one.fix)}")
+            lines.append(f"{'':{_WIDTH}}fix: {_printable(one.fix)}")
     count = {level: sum(one.level == level for _, one in found) for level in (PROBLEM, NOTE)}
-    said = [f"{number} {level}{'' if number == 1 else 's'}" for level, number in count.items() if number]
-    return "\n".join([*lines, "", ", ".join(said) or "all is well"])
+    total = ", ".join(many_text(number, level) for level, number in count.items() if number)
+    return "\n".join([*lines, "", total or "all is well"])
 
 
-def _is_coloured() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _safe(text: str) -> str:
-    """Write a text in one line that any terminal can show: what others say may have anything in it."""
-    encoding = sys.stdout.encoding or "ascii"
-    shown = "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+def _printable(text: str) -> str:
+    """Return a text as one line that the terminal can show: what others log may have anything in it."""
+    return fitting(one_line(text, _LONGEST), sys.stdout.encoding or "ascii")

@@ -1,4 +1,4 @@
-"""Run the user's command under every instrumentation that is installed, and keep what it tells."""
+"""Run the user's command under every installed instrumentation, and check its traces."""
 
 from __future__ import annotations
 
@@ -7,74 +7,72 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from callspan.cli.checks.run_counter import NAME, VARIABLE, Heard
+from callspan import semconv
+from callspan.cli.checks.environment import (
+    DISABLED,
+    NOTE,
+    PROBLEM,
+    CommandRun,
+    Environment,
+    Finding,
+    note,
+    ok,
+    problem,
+)
+from callspan.cli.checks.others import LANGCHAIN, LANGSMITH, Other
+from callspan.cli.checks.run_counter import VARIABLE, RunCounter, read_counts
 from callspan.testing.zero_code import run_instrumented
-from callspan.viewer.analyze import read_traces
-from callspan.viewer.trace import Trace
+from callspan.viewer.analyze import CALLS, HANDLED, ORIGIN, read_traces
+from callspan.viewer.formats import many_text
+from callspan.viewer.trace import MISSING, Span, Trace
+
+_OURS = "callspan"
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A command that was run.
-
-    Args:
-        command: The command.
-        code: Its exit code.
-        traces: What it exported.
-        heard: What callspan heard in it, exported or not.
-        python: The folder of the interpreter that it names, if it names one and that is not this one.
-    """
-
-    command: tuple[str, ...]
-    code: int
-    traces: list[Trace]
-    heard: Heard
-    python: str = ""
-
-
-def run(command: Sequence[str]) -> Ran:
+def run_command(command: Sequence[str]) -> CommandRun:
     """Run a command to its end; Ctrl-C ends it, and not us.
 
     Raises:
         FileNotFoundError: There is no such command.
     """
     words = [sys.executable, *command] if command[0].endswith(".py") else [*command]
-    if shutil.which(words[0]) is None:
+    found = shutil.which(words[0])
+    if found is None:
         raise FileNotFoundError(f"there is no command {words[0]!r}")
-    with tempfile.TemporaryDirectory(prefix="callspan-doctor-") as folder, _undisturbed():
-        trace_file, witness = Path(folder, "trace.jsonl"), Path(folder, "witness")
+    with tempfile.TemporaryDirectory(prefix="callspan-doctor-") as folder, _ctrl_c_ignored():
+        trace_file, runs = Path(folder, "trace.jsonl"), Path(folder, "runs")
+        callback = f"{RunCounter.__module__}:{RunCounter.__name__}"
         others = os.environ.get("CALLSPAN_CALLBACKS", "").strip()
-        environment = {
-            VARIABLE: str(witness),
-            "CALLSPAN_CALLBACKS": f"{others},{NAME}" if others else NAME,
-            "OTEL_CONFIG_FILE": "",  # it would say where spans go; here they go into our file
+        variables = {
+            VARIABLE: str(runs),
+            "CALLSPAN_CALLBACKS": f"{others},{callback}" if others else callback,
+            "OTEL_CONFIG_FILE": "",  # it would send the spans elsewhere; here they go into our file
         }
-        code = run_instrumented(words, trace_file, environment=environment, show=_show)
+        code = run_instrumented(words, trace_file, environment=variables, show=_show)
         traces, _ = read_traces([trace_file])
-        return Ran(tuple(words), code, traces, Heard(witness), _other_python(words[0]))
+        here, there = Path(sys.executable).absolute().parent, Path(found).absolute()
+        other_python = str(there.parent) if there.name.startswith("python") and there.parent != here else ""
+        return CommandRun(tuple(words), code, traces, read_counts(runs), other_python)
 
 
 def _show(piece: bytes) -> None:
-    """Show what the command prints; what we print is the findings alone."""
+    """Write the command's output to stderr; stdout has the findings alone."""
     sys.stderr.flush()
     sys.stderr.buffer.write(piece)
     sys.stderr.buffer.flush()
 
 
 @contextmanager
-def _undisturbed() -> Generator[None]:
-    """Leave Ctrl-C to the command, which is how a server is ended.
+def _ctrl_c_ignored() -> Generator[None]:
+    """Leave Ctrl-C to the command, which is how a server is stopped."""
 
-    Not ignored: the command would inherit that.
-    """
-
-    def nothing(signum: int, frame: FrameType | None) -> None: ...
+    def nothing(signum: int, frame: FrameType | None) -> None: ...  # not SIG_IGN: the command would inherit that
 
     before = signal.signal(signal.SIGINT, nothing)
     try:
@@ -83,10 +81,171 @@ def _undisturbed() -> Generator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _other_python(word: str) -> str:
-    """Return the folder of a command that is a Python other than this one."""
-    found = shutil.which(word)
-    if found is None or not Path(found).name.startswith("python"):
-        return ""
-    folder = Path(found).absolute().parent
-    return "" if folder == Path(sys.executable).absolute().parent else str(folder)
+def check_command(environment: Environment) -> Iterator[Finding]:
+    """Check the command's traces, and the runs that callspan counted in it."""
+    ran = environment.ran
+    if ran is None:
+        return
+    spans = [span for trace in ran.traces for span in trace.spans if span.raw.name != MISSING]
+    if ran.other_python:
+        yield problem(
+            f"the command's Python is in {ran.other_python}, and callspan is in another one",
+            "name the Python of the environment that callspan is installed in",
+        )
+    if ran.code:
+        yield note(f"the command ended with exit code {ran.code}", "see what it printed")
+    if not any(span.raw.scope == _OURS for span in spans):
+        yield from _no_spans(ran)
+    if spans:
+        processes = f" by {ran.counts.processes} processes" if ran.counts.processes > 1 else ""
+        made = f"{many_text(len(spans), 'span')} in {many_text(len(ran.traces), 'trace')}"
+        yield ok(f"the command made {made}{processes}")
+    yield from _lost(ran, spans)
+    yield from _alone(ran.traces)
+    yield from _doubled(ran.traces)
+    yield from _without_counts(spans)
+    yield from _failed(spans)
+
+
+def _no_spans(ran: CommandRun) -> Iterator[Finding]:
+    """Find out why there is no span of callspan's."""
+    if not ran.counts.processes:
+        yield problem(
+            "no spans: callspan was not loaded in the command",
+            "see the problems above; python -I, -E and -S keep opentelemetry-instrument out",
+        )
+    elif not ran.counts.started:
+        yield problem(
+            "no spans: the command did not run anything of LangChain's",
+            "run it so that it calls a model, a chain or a graph",
+        )
+    elif not ran.counts.recorded:
+        yield problem(
+            f"no spans: callspan heard {ran.counts.started} runs, and none was recorded",
+            "see the problems above: a sampler, OTEL_SDK_DISABLED or a missing provider",
+        )
+
+
+def _lost(ran: CommandRun, spans: list[Span]) -> Iterator[Finding]:
+    counts, written = ran.counts, sum(span.raw.scope == _OURS for span in spans)
+    lost, open_at_exit = counts.ended - written, counts.recorded - counts.ended
+    if counts.ended and not written:
+        yield problem(
+            f"the spans of {many_text(counts.ended, 'run')} are not in the trace: the program "
+            "sets a tracer provider of its own, to which they went, or it left by os._exit",
+            "that provider's exporter has them; else call callspan.flush(5) before, or end by sys.exit",
+        )
+    elif lost > 0:
+        yield problem(
+            f"{many_text(lost, 'span')} that had ended got lost at the exit: the process was killed, "
+            "or left by os._exit",
+            "call callspan.flush(5) before, or end by sys.exit",
+        )
+    if open_at_exit > 0:
+        yield problem(
+            f"{many_text(open_at_exit, 'run')} {'has' if open_at_exit == 1 else 'have'} no end: the process ended "
+            "within them",
+            "end by sys.exit, and on SIGTERM too: signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))",
+        )
+    missing = sum(span.raw.name == MISSING for trace in ran.traces for span in trace.spans)
+    if missing and counts.recorded == counts.ended <= written:
+        yield note(
+            f"{missing} spans are parents of others and did not come: they did not end, or went elsewhere",
+            "see whether the program makes spans of its own with another provider",
+        )
+
+
+def _alone(traces: list[Trace]) -> Iterator[Finding]:
+    """Find agents and graphs that have nothing below them: their calls lost their context, or are not LangChain's."""
+    names = [
+        root.raw.name
+        for trace in traces
+        for root in trace.roots
+        if root.kind in ("agent", "workflow") and root.raw.scope == _OURS
+        if not root.children and root.failure is None and root.outcome is None
+    ]
+    if names:
+        yield note(
+            f"{_those_of(names, 'root')} nothing below: {_most_common(names)}",
+            "if it calls models: through LangChain's objects, not the provider's client; and see docs/context.md",
+        )
+
+
+def _doubled(traces: list[Trace]) -> Iterator[Finding]:
+    """Find other instrumentations that write spans of the same calls."""
+    if not any(span.raw.scope == _OURS for trace in traces for span in trace.spans):
+        return
+    by_scope: Counter[str] = Counter(
+        span.raw.scope  # in every trace: an instrumentation that does not make its spans current has its own
+        for trace in traces
+        for span in trace.spans
+        if span.raw.scope != _OURS
+        if _known(span.raw.scope) is not None or (span.kind in CALLS and _is_doubled(trace, span))
+    )
+    for scope, count in by_scope.items():
+        title, off = scope or "a tracer without a name", f"switch that instrumentation off: {DISABLED}"
+        other = _known(scope) or Other(title, scope, off)
+        calls = "call has" if count == 1 else "calls have"
+        yield problem(f"{count} {calls} two spans: one is of {other.title}", other.off)
+
+
+def _known(scope: str) -> Other | None:
+    return next((one for one in (*LANGCHAIN.values(), LANGSMITH) if scope.startswith(one.scope)), None)
+
+
+def _is_doubled(trace: Trace, span: Span) -> bool:
+    """Return whether callspan has a span of the same call: of its kind, around it, in it, or at the same time."""
+    above = span
+    while above.parent >= 0:
+        above = trace.spans[above.parent]
+        if above.kind == span.kind:
+            return above.raw.scope == _OURS
+    beside = [*span.children, *(trace.spans[span.parent].children if span.parent >= 0 else ())]
+    return any(
+        one.raw.scope == _OURS and one.kind == span.kind and one.start < span.stop and span.start < one.stop
+        for one in (trace.spans[place] for place in beside)
+    )
+
+
+_NO_METADATA = "its integration gives no usage_metadata: use a newer one, or another"
+_NOT_ASKED = "ask for them: ChatOpenAI(..., stream_usage=True), which is not the default with a base_url of your own"
+_NOT_STREAMED = "its integration gives no usage_metadata in streams: see its options, or invoke it"
+
+
+def _without_counts(spans: list[Span]) -> Iterator[Finding]:
+    """Find model calls without token counts, and why."""
+    by_fix: dict[str, list[str]] = {}
+    for span in spans:
+        found = span.raw.attributes
+        is_counted = semconv.INPUT_TOKENS in found or semconv.OUTPUT_TOKENS in found
+        is_whole = span.failure is None and span.outcome is None and found.get(semconv.CACHE_HIT) is not True
+        if span.kind == "llm" and span.raw.scope == _OURS and is_whole and not is_counted:
+            fix = _NO_METADATA
+            if found.get(semconv.REQUEST_STREAM) is True or span.first_token is not None:
+                is_openai = str(found.get(semconv.PROVIDER, "")).startswith(("openai", "azure"))
+                fix = _NOT_ASKED if is_openai else _NOT_STREAMED
+            by_fix.setdefault(fix, []).append(span.raw.name)
+    for fix, names in by_fix.items():
+        calls = _those_of(names, "call" if fix == _NO_METADATA else "streamed call")
+        yield note(f"{calls} no token counts: {_most_common(names)}", fix)
+
+
+def _failed(spans: list[Span]) -> Iterator[Finding]:
+    for rank, level, what, fix in (
+        (ORIGIN, PROBLEM, "a call failed", "see the message; callspan view shows where"),
+        (HANDLED, NOTE, "a call failed, and the program went on", ""),
+    ):
+        found = [span for span in spans if span.rank == rank]
+        if found:
+            failure = found[0].failure
+            text = ": ".join(filter(None, (failure.type, failure.message))) if failure else ""
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            yield Finding(level, f"{what}: {found[0].raw.name}: {text}{more}", fix)
+
+
+def _those_of(names: list[str], what: str) -> str:
+    return f"{many_text(len(names), what)} {'has' if len(names) == 1 else 'have'}"
+
+
+def _most_common(names: list[str]) -> str:
+    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in Counter(names).most_common(3))

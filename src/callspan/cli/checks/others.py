@@ -1,21 +1,19 @@
-"""Other instrumentations of the same calls: who doubles spans, and who does not."""
+"""Check of other instrumentations: which of them write a second span for the same call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from callspan.cli.checks.finding import NOTE, OK, PROBLEM, Case, Finding
-
-_DISABLE = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+from callspan.cli.checks.environment import DISABLED, NOTE, PROBLEM, Environment, Finding, note, ok, problem
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """An instrumentation of LangChain that is not ours.
+    """Another instrumentation of LangChain.
 
     Args:
-        title: What people call it.
+        title: Its usual name.
         scope: How the names of its tracers and modules begin.
         off: How to switch it off.
     """
@@ -25,121 +23,102 @@ class Other:
     off: str
 
 
+_OFF = f"set {DISABLED}=langchain"
+
+# By distribution: those that write spans of LangChain's calls into the same traces
 LANGCHAIN: Mapping[str, Other] = {
-    "openinference-instrumentation-langchain": Other(
-        "OpenInference", "openinference.instrumentation.langchain", f"set {_DISABLE}=langchain"
-    ),
+    "openinference-instrumentation-langchain": Other("OpenInference", "openinference.instrumentation.langchain", _OFF),
     "opentelemetry-instrumentation-langchain": Other(
         "OpenLLMetry (Traceloop)",
         "opentelemetry.instrumentation.langchain",
-        f"set {_DISABLE}=langchain, or Traceloop.init(block_instruments={{Instruments.LANGCHAIN}})",
+        f"{_OFF}, or Traceloop.init(block_instruments={{Instruments.LANGCHAIN}})",
     ),
     "opentelemetry-instrumentation-genai-langchain": Other(
-        "OpenTelemetry's own for LangChain",
-        "opentelemetry.instrumentation.genai.langchain",
-        f"set {_DISABLE}=langchain",
+        "OpenTelemetry's own for LangChain", "opentelemetry.instrumentation.genai.langchain", _OFF
     ),
     "openlit": Other("OpenLIT", "openlit", "openlit.init(disabled_instrumentors=['langchain', 'langgraph'])"),
 }
-"""By distribution: who writes spans of LangChain's calls into the same traces."""
 
 LANGSMITH = Other("LangSmith's OpenTelemetry mode", "langsmith", "unset LANGSMITH_OTEL_ENABLED (or LANGSMITH_TRACING)")
 
+# By distribution: those that a program may switch on in its code, and how it leaves that
 _IN_CODE: Mapping[str, str] = {
     "traceloop-sdk": LANGCHAIN["opentelemetry-instrumentation-langchain"].off,
     "langfuse": "do not pass langfuse's CallbackHandler to the calls that callspan traces",
     "mlflow": "do not call mlflow.langchain.autolog()",
     "mlflow-skinny": "do not call mlflow.langchain.autolog()",
 }
-"""By distribution: what a program may switch on in its code, and how it leaves that."""
 
 _PROVIDERS = (
     *("openai", "anthropic", "bedrock", "cohere", "google-generativeai", "google-genai", "mistralai", "ollama"),
     *("groq", "together", "vertexai", "replicate", "watsonx", "sagemaker", "voyageai", "litellm"),
 )
 
+# OpenLLMetry's instrumentations of clients read the context key that callspan sets; OpenTelemetry's own do so too
+_SHARING = {f"opentelemetry-instrumentation-{name}" for name in _PROVIDERS}
 
-def check(case: Case) -> Iterable[Finding]:
-    """Check others."""
-    found = [*_of_langchain(case), *_of_langsmith(case), *_of_providers(case)]
+# These read no context key
+_DOUBLING = {
+    *(f"openinference-instrumentation-{name}" for name in _PROVIDERS),
+    *("opentelemetry-instrumentation-openai-v2", "opentelemetry-instrumentation-vertexai-v2"),
+}
+
+
+def check_others(environment: Environment) -> Iterable[Finding]:
+    """Check other instrumentations of the same calls."""
+    found = [*_of_langchain(environment), *of_langsmith(environment), *_of_clients(environment)]
     if not any(one.level == PROBLEM for one in found):
-        yield Finding(OK, "no other instrumentation of LangChain is loaded")
+        yield ok("no other instrumentation of LangChain is loaded")
     yield from found
 
 
-def _of_langchain(case: Case) -> Iterable[Finding]:
-    active = case.probe.get("active", ())
-    told: set[str] = set()
+def _of_langchain(environment: Environment) -> Iterable[Finding]:
+    reported: set[str] = set()
     for name, other in LANGCHAIN.items():
-        if name not in case.installed:
-            continue
-        version = case.installed[name]
-        if any(one.startswith(other.scope) for one in active):
-            told.add(other.scope)
-            yield Finding(
-                PROBLEM, f"{other.title} ({name} {version}) is loaded too: each call has two spans", other.off
-            )
-        elif name == "openlit" or name in case.instrumentors:
-            yield Finding(
-                NOTE, f"{other.title} ({name} {version}) is installed; it doubles spans if it is used", other.off
-            )
-    for one in active:
-        if "langchain" in one.lower() and not one.startswith(("callspan.", *told)):
-            yield Finding(PROBLEM, f"{one} is loaded too: each call has two spans", _off(case, one))
+        version = environment.installed.get(name)
+        if version is not None and environment.is_active(other.scope):
+            reported.add(other.scope)
+            yield problem(f"{other.title} ({name} {version}) is loaded too: each call has two spans", other.off)
+        elif version is not None and (name == "openlit" or name in environment.instrumentors):
+            yield note(f"{other.title} ({name} {version}) is installed; it doubles spans if it is used", other.off)
+    names = {name for names in environment.instrumentors.values() for name in names if "langchain" in name.lower()}
+    for one in environment.loading.get("active", ()):
+        if "langchain" in one.lower() and not one.startswith(("callspan.", *reported)):
+            fix = f"set {DISABLED}={','.join(sorted(names))}" if names else f"do not call {one}().instrument()"
+            yield problem(f"{one} is loaded too: each call has two spans", fix)
     for name, off in _IN_CODE.items():
-        if name in case.installed:
-            yield Finding(NOTE, f"{name} is installed: a program can have spans of LangChain from it too", off)
+        if name in environment.installed:
+            yield note(f"{name} is installed: a program can have spans of LangChain from it too", off)
 
 
-def _off(case: Case, active: str) -> str:
-    """Write how to switch off what nobody knows: by its name, where that is not ours."""
-    named = {name for names in case.instrumentors.values() for name in names if "langchain" in name.lower()}
-    return f"set {_DISABLE}={','.join(sorted(named))}" if named else f"do not call {active}().instrument()"
+def of_langsmith(environment: Environment) -> Iterable[Finding]:
+    """Check LangSmith's OpenTelemetry mode."""
+    is_traced = environment.is_on(
+        *("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+    )
+    if mode := environment.variable("LANGSMITH_TRACING_MODE", "LANGCHAIN_TRACING_MODE"):
+        is_otel = mode.lower() in ("otel", "hybrid")  # where it is set, the older variables do not count
+    else:
+        is_otel = environment.is_on(
+            *("LANGSMITH_OTEL_ENABLED", "LANGSMITH_OTEL_ONLY", "LANGCHAIN_OTEL_ENABLED", "LANGCHAIN_OTEL_ONLY"),
+            "OTEL_ENABLED",
+        )
+    if is_traced and is_otel:
+        yield problem(f"{LANGSMITH.title} is on: each call has two spans", LANGSMITH.off)
 
 
-def _of_langsmith(case: Case) -> Iterable[Finding]:
-    legacy = any(case.switched(name) for name in _LANGSMITHS_MODE)
-    mode = case.variable("LANGSMITH_TRACING_MODE") or case.variable("LANGCHAIN_TRACING_MODE")
-    on = mode.lower() in ("otel", "hybrid") if mode else legacy  # the mode decides where it is set
-    tracing = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
-    if on and any(case.switched(name) for name in tracing):
-        yield Finding(PROBLEM, f"{LANGSMITH.title} is on: each call has two spans", LANGSMITH.off)
-
-
-_LANGSMITHS_MODE = (
-    *("LANGSMITH_OTEL_ENABLED", "LANGSMITH_OTEL_ONLY", "LANGCHAIN_OTEL_ENABLED", "LANGCHAIN_OTEL_ONLY"),
-    "OTEL_ENABLED",
-)
-
-
-def _of_providers(case: Case) -> Iterable[Finding]:
-    sharing: list[str] = []
-    for name in case.installed:
-        if name in LANGCHAIN:
-            continue
-        if name.startswith("opentelemetry-instrumentation-genai-") or name in _SUPPRESSIBLE:
-            sharing.append(name)
-        elif name in _DOUBLING and name in case.instrumentors:
-            names = ",".join(case.instrumentors[name])
+def _of_clients(environment: Environment) -> Iterable[Finding]:
+    """Check instrumentations of providers' clients, which LangChain's integrations call."""
+    installed = [name for name in environment.installed if name not in LANGCHAIN]
+    for name in installed:
+        if name in _DOUBLING and name in environment.instrumentors:
+            scope = name.replace("-instrumentation-", ".instrumentation.").replace("-", "_")
             yield Finding(
-                PROBLEM if _is_loaded(case, name) else NOTE,
+                PROBLEM if environment.is_active(scope) else NOTE,
                 f"{name} writes spans of the model calls that callspan has already",
-                f"set {_DISABLE}={names}, unless the program also calls the client without LangChain",
+                f"set {DISABLED}={','.join(environment.instrumentors[name])}, unless the program also calls the client "
+                "without LangChain",
             )
-    if sharing:
-        yield Finding(OK, f"instrumentations that leave LangChain's calls to callspan: {', '.join(sorted(sharing))}")
-
-
-_SUPPRESSIBLE = {f"opentelemetry-instrumentation-{name}" for name in _PROVIDERS}
-"""OpenLLMetry's, which heed the key that callspan sets."""
-
-_DOUBLING = {f"openinference-instrumentation-{name}" for name in _PROVIDERS} | {
-    "opentelemetry-instrumentation-openai-v2",
-    "opentelemetry-instrumentation-vertexai-v2",
-}
-"""Those that look into the context for nobody."""
-
-
-def _is_loaded(case: Case, name: str) -> bool:
-    scope = name.replace("-instrumentation-", ".instrumentation.").replace("-", "_")
-    return any(one.startswith(scope) for one in case.probe.get("active", ()))
+    genai = "opentelemetry-instrumentation-genai-"
+    if sharing := sorted(name for name in installed if name.startswith(genai) or name in _SHARING):
+        yield ok(f"instrumentations that leave LangChain's calls to callspan: {', '.join(sharing)}")

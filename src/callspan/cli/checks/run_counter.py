@@ -1,42 +1,40 @@
-"""Hears the runs of a command while it runs, in each of its processes, and writes them down at once.
+"""Counts the runs of a command in each of its processes, and writes each down at once.
 
-What it has heard and no exporter has written was lost at the exit.
+A run that was counted and that no exporter has written was lost at the exit. The command's processes import this file.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from callspan.callback.callback import Callback
 from callspan.core.run import Run
 
-VARIABLE = "CALLSPAN_DOCTOR_WITNESS"
-"""Names its file."""
-
-NAME = f"{__name__}:Witness"
+VARIABLE = "CALLSPAN_DOCTOR_RUNS"  # names the file that the callback writes
 
 
-class Witness(Callback):
+class RunCounter(Callback):
     """Writes a line when it is made, when a run starts and when one ends: which, by which process, if recorded."""
 
     def __init__(self) -> None:
-        self._write("here", recorded=True)
+        self._write("process", recorded=True)
 
     def on_run_start(self, run: Run) -> None:
-        """Note a run that starts."""
-        self._note("start", run)
+        """Count a run that starts."""
+        self._count("start", run)
 
     def on_run_end(self, run: Run) -> None:
-        """Note a run that ends."""
-        self._note("end", run)
+        """Count a run that ends."""
+        self._count("end", run)
 
     def on_run_error(self, run: Run) -> None:
-        """Note a run that fails."""
-        self._note("end", run)
+        """Count a run that fails."""
+        self._count("end", run)
 
-    def _note(self, what: str, run: Run) -> None:
-        if not run.is_foreign:  # others' spans are theirs to lose
+    def _count(self, what: str, run: Run) -> None:
+        if not run.is_foreign:  # a lost span of another instrumentation is not ours to report
             self._write(what, recorded=run.span.is_recording())
 
     def _write(self, what: str, *, recorded: bool) -> None:
@@ -48,16 +46,22 @@ class Witness(Callback):
             os.close(file)
 
 
-class Heard:
-    """What a witness wrote.
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """The processes that loaded callspan, and the runs in them: started, started and recorded, recorded and ended."""
 
-    Args:
-        file: Its file; there is none if no witness was made.
-    """
+    processes: int = 0
+    started: int = 0
+    recorded: int = 0
+    ended: int = 0
 
-    def __init__(self, file: Path) -> None:
-        lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
-        self.processes: int = len({pid for _, pid, _ in lines})
-        self.started: int = sum(what == "start" for what, _, _ in lines)
-        self.recorded: int = sum(what == "start" and recorded == "1" for what, _, recorded in lines)
-        self.ended: int = sum(what == "end" and recorded == "1" for what, _, recorded in lines)
+
+def read_counts(file: Path) -> RunCounts:
+    """Return what the callback wrote into a file; there is none if no process loaded callspan."""
+    lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return RunCounts(
+        processes=len({pid for _, pid, _ in lines}),
+        started=sum(what == "start" for what, _, _ in lines),
+        recorded=sum(what == "start" and recorded == "1" for what, _, recorded in lines),
+        ended=sum(what == "end" and recorded == "1" for what, _, recorded in lines),
+    )
