@@ -79,7 +79,7 @@ class Sender:
             Stopped: `stop` was set while it waited for another try.
             SendError: It was not accepted, and nothing else would be.
         """
-        body = _as_protobuf(export) if self.protobuf else export.encode()
+        body = as_protobuf(export) if self.protobuf else export.encode()
         kind = "application/x-protobuf" if self.protobuf else "application/json"
         headers = {"User-Agent": f"callspan/{__version__}", **self.headers, "Content-Type": kind}
         request = Request(self.url, body, headers)
@@ -189,7 +189,7 @@ def _rejected_in_protobuf(answer: bytes) -> tuple[int, str]:
     return partial.rejected_spans, partial.error_message
 
 
-def _as_protobuf(export: str) -> bytes:
+def as_protobuf(export: str) -> bytes:
     """Return an export as protobuf.
 
     Raises:

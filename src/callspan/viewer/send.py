@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from callspan.viewer.json_safe import finite
 from callspan.viewer.otlp import Refuse, is_export, members_of, spans_of
@@ -114,7 +114,7 @@ class SendResult:
     stopped: bool = False  # whether the user stopped it before the end
 
 
-class _Item(NamedTuple):
+class Item(NamedTuple):
     """A span as JSON in ASCII, with the scope and the resource around it, and its line in the file, from 1."""
 
     line: int
@@ -146,24 +146,30 @@ def send_file(
     if stat.S_ISFIFO(file.stat().st_mode):
         raise NotAFile(errno.ESPIPE, "it is a pipe; write it into a file first", str(file))
 
-    def skip(line: int, why: str) -> None:
-        if why == CUT:  # the file is still being written
-            result.cut = True
-        else:
-            result.source.skip(str(file), line, why)
-
     with opened(file) as stream:
         result.source.files.append(str(file))
-        items = (item for line, export in Exports(stream, skip) for item in _items_in(export, line, skip))
         try:
-            for batch in _batches_of(islice(items, checkpoint.sent, None)):
+            for batch in batches_of(islice(items_of(stream, str(file), result), checkpoint.sent, None)):
                 _send_batch(batch, checkpoint, sender, result)
                 moved(stream.tell())
         except Stopped:
             result.stopped = True
 
 
-def _items_in(export: Any, line: int, skip: Callable[[int, str], None]) -> Iterator[_Item]:
+def items_of(file: IO[bytes], name: str, result: SendResult) -> Iterator[Item]:
+    """Return all spans of a file; what is none is noted in the result."""
+
+    def skip(line: int, why: str) -> None:
+        if why == CUT:  # the file is still being written
+            result.cut = True
+        else:
+            result.source.skip(name, line, why)
+
+    for line, export in Exports(file, skip):
+        yield from _items_in(export, line, skip)
+
+
+def _items_in(export: Any, line: int, skip: Callable[[int, str], None]) -> Iterator[Item]:
     def refuse(why: str) -> None:
         skip(line, why)
 
@@ -177,7 +183,7 @@ def _items_in(export: Any, line: int, skip: Callable[[int, str], None]) -> Itera
                 alone = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
                 text = _text_of(span, "", refuse) if any(spans_of(alone, refuse)) else ""
                 if text and within and around:
-                    yield _Item(line, text, within, around)
+                    yield Item(line, text, within, around)
 
 
 def _text_of(owner: dict[str, Any], without: str, refuse: Refuse) -> str:
@@ -193,9 +199,9 @@ def _text_of(owner: dict[str, Any], without: str, refuse: Refuse) -> str:
         return ""
 
 
-def _batches_of(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Return the spans in batches that a server accepts, in their order."""
-    batch: list[_Item] = []
+    batch: list[Item] = []
     size = 0
     for item in items:
         if batch and (len(batch) >= _SPANS or size + len(item.span) > _BYTES):
@@ -207,7 +213,7 @@ def _batches_of(items: Iterable[_Item]) -> Iterator[list[_Item]]:
         yield batch
 
 
-def _export_of(batch: Iterable[_Item]) -> str:
+def export_of(batch: Iterable[Item]) -> str:
     """Return a batch as one export request; neighbours with the same resource and scope share them."""
     resources: list[str] = []
     for resource, within in groupby(batch, lambda item: item.resource):
@@ -224,13 +230,13 @@ def _with_list(owner: str, key: str, members: Iterable[str]) -> str:
     return f'{owner[:-1]}{"," if owner != "{}" else ""}"{key}":[{",".join(members)}]}}'
 
 
-def _send_batch(batch: list[_Item], checkpoint: Checkpoint, sender: Sender, result: SendResult) -> None:
+def _send_batch(batch: list[Item], checkpoint: Checkpoint, sender: Sender, result: SendResult) -> None:
     """Send a batch; one that is refused is sent line by line, and a line that is refused is reported."""
     if sender.stop.is_set():
         raise Stopped
     checkpoint.write_pending(len(batch))
     try:
-        rejected, why = sender.send(_export_of(batch))
+        rejected, why = sender.send(export_of(batch))
     except (Stopped, SendError):
         if not sender.unsure:
             checkpoint.write_pending(0)
