@@ -106,18 +106,17 @@ def read(table: Table, subject: Any, values: dict[str, AttributeValue] | None = 
     """Read a table of attributes into a dict; one that cannot be read is left out, the others stand."""
     if values is None:
         values = {}
+    reader: Any
     for name, reader in table:
-        if isinstance(reader, str):
-            values[name] = reader
-            continue
         try:
-            value = reader(subject)
+            if name == "*":  # several attributes, made safe already
+                if known := reader(subject):
+                    values.update(known)
+                continue
+            value = reader if isinstance(reader, str) else reader(subject)
             if value is None:
                 continue
-            if name == "*":  # several attributes, made safe already
-                known: Any = value
-                values.update(known)
-            elif type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
+            if type(value) is str and len(value) <= NAME_LIMIT:  # nearly all of them
                 values[name] = value if name in _IDS else short_texts[value]
             elif type(value) is dict:
                 values.update(safe_attributes(value))

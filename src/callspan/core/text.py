@@ -41,12 +41,12 @@ def safe_text(text: str, limit: int, among: frozenset[str] | None = None) -> str
 
 def safe_name(name: object) -> str | None:
     """Return a name fit for a span, without secrets, or None where there is none."""
-    if not isinstance(name, str) or not name:
-        return None
     if type(name) is not str:
+        if not isinstance(name, str):
+            return None
         name = str.__str__(name)  # a subclass may have a hash of its own
     if len(name) <= NAME_LIMIT:
-        return _SAFE[name]
+        return _SAFE[name] if name else None
     return encodable(cut(without_secrets(cut(name, 4 * NAME_LIMIT), _SAFE.among), NAME_LIMIT))
 
 

@@ -36,8 +36,7 @@ def _identity(run: Run) -> dict[str, AttributeValue]:
         named = (params.get(name) for name in ("model", "model_name", "model_id"))
         model = next((name for name in named if isinstance(name, str) and name), None)
     found: dict[str, AttributeValue] = {}
-    provider = attempt("a model's provider", provider_of, vendor or None, subject, params)
-    if (provider := safe_name(provider)) is not None:
+    if (provider := safe_name(provider_of(vendor, subject, params))) is not None:
         found[semconv.PROVIDER] = provider
     if (model := safe_name(model)) is not None:
         found[semconv.REQUEST_MODEL] = model

@@ -228,9 +228,9 @@ def provider_of(name: object, subject: object, parameters: object = None) -> str
     """Return the conventions' name of the provider that an object asks."""
     cls: Any = type(subject)
     if is_litellm(cls):
-        return provider_behind(subject, parameters) or LIBRARY
+        return attempt("the provider behind LiteLLM", provider_behind, subject, parameters) or LIBRARY
     provider = PROVIDERS.get(name, name) if isinstance(name, str) else None
-    if provider == GOOGLE and (known := endpoint(subject)) is not None:
+    if provider == GOOGLE and (known := attempt("Google's server", endpoint, subject)) is not None:
         for domain, service in _GOOGLES.items():
             if known.address.endswith(domain):
                 return service

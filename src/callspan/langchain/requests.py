@@ -147,7 +147,7 @@ def request(run: Run) -> dict[str, object]:
     for name, (attribute, read) in () if _STANDARD_NAMES.isdisjoint(metadata) else _STANDARD:
         if name in metadata and attribute not in found and (known := read(metadata[name])) is not None:
             found[attribute] = known
-    if semconv.OUTPUT_TYPE not in found and type(options) is dict and "ls_structured_output_format" in options:
+    if type(options) is dict and "ls_structured_output_format" in options and semconv.OUTPUT_TYPE not in found:
         found[semconv.OUTPUT_TYPE] = JSON
     if run.identity.get(semconv.PROVIDER) in _OPENAI:
         if (interface := attempt("OpenAI's interface", _api_type, subject, params)) is not None:

@@ -86,7 +86,7 @@ class Answer:
         if self._usages is None:
             found = self._usages = [self.beside] if self.beside else []
             for source in (self.output, self.metadata, self.info, getattr(self.message, "additional_kwargs", None)):
-                if source and (type(source) is dict or isinstance(source, Mapping)) and not _PLACES.isdisjoint(source):
+                if source and not _PLACES.isdisjoint(source):
                     found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
         return self._usages
 
@@ -116,14 +116,15 @@ def counts(answer: Answer) -> TokenCounts:
         return answer.tokens
     found = NOTHING_COUNTED
     if not answer.cached:
-        usages, usage = answer.usages, mapping(getattr(answer.message, "usage_metadata", None))
-        found = from_usage_metadata(usage) if usage else NOTHING_COUNTED
+        usage: Any = getattr(answer.message, "usage_metadata", None)
+        found = from_usage_metadata(mapping(usage)) if usage else NOTHING_COUNTED
         if found.input_tokens is None and found.output_tokens is None:
-            given = (from_provider(one) for one in (*usages, answer.metadata or answer.info))
+            given = (from_provider(one) for one in (*answer.usages, answer.metadata or answer.info))
             found = next((one for one in given if one is not None), NOTHING_COUNTED)
-        repeated = next((one for one in usages if "iterations" in one), None) if usages else None
-        if repeated is not None:
-            found = over_passes(found, repeated)
+        for raw in answer.usages:
+            if "iterations" in raw:
+                found = over_passes(found, raw)
+                break
     answer.tokens = found
     return found
 
@@ -293,14 +294,15 @@ _PASSES = ("message", _COMPACTION)
 
 def price_terms(answer: Answer) -> dict[str, object] | None:
     """Return the attributes of what an answer is billed by; None where that is the standard price of its tokens."""
-    usage: Any = getattr(answer.message, "usage_metadata", None)
+    message, said, raw = answer.message, answer.reported, answer.usages
+    usage: Any = getattr(message, "usage_metadata", None)
     found: Any = usage.get("input_token_details") if type(usage) is dict else None
     details: Mapping[str, Any] = found if type(found) is dict else _EMPTY
-    raw, said = answer.usages, answer.reported
-    special = "service_tier" in said or "serviceTier" in said or not _IN_DETAILS.isdisjoint(details)
+    special = "service_tier" in said or "serviceTier" in said or type(getattr(message, "content", None)) is list
+    special = special or not _IN_DETAILS.isdisjoint(details)
     for counted in raw:
         special = special or not _IN_USAGE.isdisjoint(counted)
-    if not special and type(getattr(answer.message, "content", None)) is not list:
+    if not special:
         return None  # nearly always
     # OpenAI's tier has an attribute of its own.
     named = (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER) if "service_tier" in said else None

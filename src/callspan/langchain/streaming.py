@@ -179,8 +179,7 @@ def watch(run: Run, run_manager: Any) -> None:
     cls: Any = type(run_manager)
     watched = Watched(run.ref, weakref.ref(run_manager), cls, {**methods, OWNER: None})
     for method in _methods_of(cls):
-        heard = [one for one in listens if method in one.callspan_heard] if listens else None
-        if heard:
+        if listens and (heard := [one for one in listens if method in one.callspan_heard]):
             methods[method] = (EveryToken if method == TOKEN else EveryChunk)(watched, method, heard)
         elif first:
             methods[method] = FirstChunk(watched, method)
