@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import AsyncGeneratorType, CodeType, CoroutineType, GeneratorType
 from typing import Any
 
-from callspan.core.context import current, restore
+from callspan.core.context import current, put, restore
 from callspan.core.dispatch import Notification
 from callspan.core.drivers import AsyncGeneratorDriver, CoroutineDriver, drive_generator
 from callspan.core.event_loops import Pending, StartsBeforeCancel, run_sync
@@ -257,7 +257,8 @@ def wrap_function(
                         return entered.report()
                     result = ours.__wrapped__(*args, **kwargs)
                     if entered is not None:
-                        restore(before)
+                        if current() is not before:
+                            put(before)
                         hooks = guard.call_safely(leave, entered, result, None)
                 except BaseException as error:
                     if entered is not None:

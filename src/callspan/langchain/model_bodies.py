@@ -175,8 +175,12 @@ class Prompts:
 
     def leave(self, result: Any, error: BaseException | None) -> Notification | None:
         """End the runs that LangChain never reports: when one prompt fails, the others get no event."""
-        if error is None and all(run.ended for run, _ in self.runs):
-            return None
+        for run, _ in self.runs:
+            if not run.ended or error is not None:
+                return self._end_unreported(error)
+        return None
+
+    def _end_unreported(self, error: BaseException | None) -> Notification | None:
         is_cancelled = isinstance(error, CancelledError)
         outcome = CANCELLED if is_cancelled else UNREPORTED
         ends = [end_run(run, error=error if is_cancelled else None, outcome=outcome) for run, _ in self.runs]

@@ -48,12 +48,12 @@ class Answer:
         result: The result; of anything else nothing is known.
     """
 
-    __slots__ = ("_usages", "beside", "cached", "generations", "info", "message", "metadata", "output", "reported",
-                 "tokens")  # fmt: skip
+    __slots__ = ("beside", "cached", "generations", "info", "message", "metadata", "output", "reported", "tokens",
+                 "usages")  # fmt: skip
 
     def __init__(self, result: Any) -> None:
-        self.tokens: TokenCounts | None = None  # what it used, once that is known
-        self._usages: list[Mapping[str, Any]] | None = None
+        self.tokens: TokenCounts | None = None  # what it used, once that was read
+        self.usages: list[Mapping[str, Any]] | None = None  # what the provider itself reports of that, likewise
         self.beside = _EMPTY  # what the provider reported and the integration left out
         prompts: Any = getattr(result, "generations", None)
         choices: Any = prompts[0] if prompts else ()
@@ -81,22 +81,22 @@ class Answer:
         self.cached = is_free and not self.output and not self.streamed
 
     @property
-    def usages(self) -> Sequence[Mapping[str, Any]]:
-        """What the provider itself reports as used, wherever the integration puts it; looked for once."""
-        if self._usages is None:
-            found = self._usages = [self.beside] if self.beside else []
-            for source in (self.output, self.metadata, self.info, getattr(self.message, "additional_kwargs", None)):
-                if source and not _PLACES.isdisjoint(source):
-                    found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
-        return self._usages
-
-    @property
     def streamed(self) -> bool:
         """Whether it was put together from chunks. A stream inside an `invoke` does not show."""
         return type(self.message).__name__.endswith("Chunk")
 
 
 answer = Answer
+
+
+def _usages(answer: Answer) -> Sequence[Mapping[str, Any]]:
+    """Return what the provider itself reports as used, wherever the integration puts it; look for it once."""
+    found = answer.usages = [answer.beside] if answer.beside else []
+    more: Any = getattr(answer.message, "additional_kwargs", None)
+    for source in (answer.output, answer.metadata, answer.info, mapping(more) if more else None):
+        if source and not _PLACES.isdisjoint(source):
+            found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
+    return found
 
 
 def decision(result: Any) -> Answer:
@@ -117,11 +117,13 @@ def counts(answer: Answer) -> TokenCounts:
     found = NOTHING_COUNTED
     if not answer.cached:
         usage: Any = getattr(answer.message, "usage_metadata", None)
-        found = from_usage_metadata(mapping(usage)) if usage else NOTHING_COUNTED
+        usage = usage if type(usage) is dict else mapping(usage)
+        found = from_usage_metadata(usage) if usage else NOTHING_COUNTED
+        usages = _usages(answer) if answer.usages is None else answer.usages
         if found.input_tokens is None and found.output_tokens is None:
-            given = (from_provider(one) for one in (*answer.usages, answer.metadata or answer.info))
+            given = (from_provider(one) for one in (*usages, answer.metadata or answer.info))
             found = next((one for one in given if one is not None), NOTHING_COUNTED)
-        for raw in answer.usages:
+        for raw in usages:
             if "iterations" in raw:
                 found = over_passes(found, raw)
                 break
@@ -161,10 +163,12 @@ def response(answer: Answer) -> dict[str, AttributeValue]:
         made = _other_id(answer)
     if made is not None:
         found[semconv.RESPONSE_ID] = _safe(made)
-    reasons = finish_reasons(answer)
-    if reasons is not None:
-        safe = [_safe(reasons[0])] if len(answer.generations) == 1 else attribute_texts(reasons)
-        found.update({} if safe is None else {semconv.FINISH_REASONS: safe})
+    if len(answer.generations) == 1:
+        reason = _finish_reason(answer.message, answer.metadata, answer.info, answer.output)
+        if reason is not None:
+            found[semconv.FINISH_REASONS] = [_safe(reason)]
+    elif (texts := attribute_texts(finish_reasons(answer) or ())) is not None:
+        found[semconv.FINISH_REASONS] = texts
     if "service_tier" in said or "system_fingerprint" in said:
         found.update(safe_attributes(openai(answer) or {}))
     if answer.cached:
@@ -294,7 +298,8 @@ _PASSES = ("message", _COMPACTION)
 
 def price_terms(answer: Answer) -> dict[str, object] | None:
     """Return the attributes of what an answer is billed by; None where that is the standard price of its tokens."""
-    message, said, raw = answer.message, answer.reported, answer.usages
+    message, said = answer.message, answer.reported
+    raw = _usages(answer) if answer.usages is None else answer.usages
     usage: Any = getattr(message, "usage_metadata", None)
     found: Any = usage.get("input_token_details") if type(usage) is dict else None
     details: Mapping[str, Any] = found if type(found) is dict else _EMPTY

@@ -47,6 +47,7 @@ _SAID_ELSEWHERE = frozenset(
     }
 )
 
+_NEVER_WRITTEN = _SAID_ELSEWHERE - {"langgraph_step"}
 
 # Where OpenTelemetry's `suppress_instrumentation()` asks for no spans.
 SUPPRESSED, ALSO_SUPPRESSED = _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"
@@ -161,8 +162,6 @@ def _metadata_attributes(run: Run) -> dict[str, AttributeValue]:
     Left out is what has attributes of its own, what is private, and what the settings leave out.
     """
     metadata, conversation = run.metadata, run.conversation
-    if _SAID_ELSEWHERE.issuperset(metadata) and "langgraph_step" not in metadata:  # most models have LangChain's only
-        return {}
     private = run.given.private if run.given else ()
     wanted, denied = run.active.settings.metadata, run.active.denied
     found: dict[str, Any] = {}
@@ -211,7 +210,7 @@ def base_attributes(run: Run) -> dict[str, AttributeValue]:
         found[semconv.RUN_TAGS] = tags
     if run.conversation is not None:
         found[semconv.CONVERSATION_ID] = safe_id(run.conversation)
-    if run.metadata:
+    if run.metadata and not _NEVER_WRITTEN.issuperset(run.metadata):
         found.update(attempt("the metadata of a run", _metadata_attributes, run) or {})
     return found
 

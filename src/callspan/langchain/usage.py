@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from callspan.core.usage import TokenCounts, count
+from callspan.core.usage import MOST_TOKENS, TokenCounts, count
 
 NOTHING_COUNTED = TokenCounts()
 
@@ -21,7 +21,9 @@ _REASONING = ("reasoning", "priority_reasoning", "flex_reasoning")
 
 def from_usage_metadata(usage: Mapping[str, Any]) -> TokenCounts:
     """Return the counts of a message's `usage_metadata`."""
-    given, made = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
+    given, made = usage.get("input_tokens"), usage.get("output_tokens")
+    if type(given) is not int or type(made) is not int or not (0 <= given < MOST_TOKENS and 0 <= made < MOST_TOKENS):
+        given, made = count(given), count(made)
     inputs, outputs = usage.get("input_token_details"), usage.get("output_token_details")
     if not inputs and not outputs:
         return TokenCounts(given, made)
