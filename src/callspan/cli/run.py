@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from callspan.cli import USAGE
-from callspan.cli.saying import say
+from callspan.cli.shared import warn
 from callspan.runner.options import (
     BOOTSTRAP,
     CONTENT,
@@ -75,7 +75,7 @@ def run(
     environ.pop(MAIN, None)
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(BOOTSTRAP), environ.get("PYTHONPATH"))))
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        _warn("OTEL_SDK_DISABLED is set: nothing is traced")
+        warn("OTEL_SDK_DISABLED is set: nothing is traced")
     _become(_command(program, module=module), environ)
 
 
@@ -97,7 +97,7 @@ def _wants_content(environ: dict[str, str], *, wanted: bool) -> bool:
         return False
     if is_sent(environ):
         sent = "OTEL_* variables send spans elsewhere, so prompts and answers are left out"
-        _warn(f"{sent} ({CONTENT}=span_only: with them)")
+        warn(f"{sent} ({CONTENT}=span_only: with them)")
         return False
     return True
 
@@ -106,7 +106,7 @@ def _timeout(environ: dict[str, str]) -> float:
     text = environ.get(TIMEOUT, "")
     seconds = timeout_of(text) if text else TIMEOUT_DEFAULT
     if seconds is None:
-        _warn(f"{TIMEOUT}={text!r} is not allowed, the default is used; allowed: seconds")
+        warn(f"{TIMEOUT}={text!r} is not allowed, the default is used; allowed: seconds")
         return TIMEOUT_DEFAULT
     return seconds
 
@@ -121,7 +121,7 @@ def _command(program: Sequence[str], *, module: bool) -> list[str]:
     is_program = here.is_file() or (here / "__main__.py").is_file()
     found = None if is_program else shutil.which(program[0], path=_path())
     if found is None and not program[0].startswith("-") and not here.exists():
-        _warn(f"can't open file {program[0]!r}: it is not in this folder, and no command on PATH has this name")
+        warn(f"can't open file {program[0]!r}: it is not in this folder, and no command on PATH has this name")
         sys.exit(USAGE)
     return [sys.executable, *program] if found is None else [found, *program[1:]]
 
@@ -158,13 +158,5 @@ def _become(command: list[str], environ: dict[str, str]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's, which is in the same console
         sys.exit(subprocess.run(command, env=environ, check=False).returncode)
     except OSError as error:
-        _warn(f"{command[0]} cannot be run: {error.strerror}")
+        warn(f"{command[0]} cannot be run: {error.strerror}")
         sys.exit(USAGE)
-
-
-def _warn(text: str) -> None:
-    """Write a line to stderr; where that is closed or nobody reads it, the program starts all the same."""
-    try:
-        say(text)
-    except (OSError, ValueError):
-        pass

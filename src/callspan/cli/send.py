@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
-from callspan.cli.saying import say, tell_skipped
+from callspan.cli.shared import report_skipped, warn
 from callspan.viewer.formats import many_text, one_line
 from callspan.viewer.otlp_http import Sender, SendError
 from callspan.viewer.send import Checkpoint, SendResult, SendStateError, send_file
@@ -86,7 +86,7 @@ def send(
                 if stop.is_set():
                     sys.exit(_INTERRUPTED)
                 if sender.gave_up and files[place + 1 :]:
-                    say(f"not tried: {', '.join(map(str, files[place + 1 :]))}")
+                    warn(f"not tried: {', '.join(map(str, files[place + 1 :]))}")
                     break
     except KeyboardInterrupt:  # the second one
         sys.exit(_INTERRUPTED)
@@ -101,7 +101,7 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
         before = checkpoint.sent
         if checkpoint.pending:
             on_the_way = many_text(checkpoint.pending, "span")
-            say(f"{on_the_way} of {file} were on the way when it ended: they are sent again")
+            warn(f"{on_the_way} of {file} were on the way when it ended: they are sent again")
         try:
             with _progress(file, sender) as moved:
                 send_file(file, checkpoint, sender, result, moved)
@@ -111,7 +111,7 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
             if result.source.files:  # it was opened
                 _report(file, sender, result, before, failed)
     except OSError as error:
-        say(f"cannot read or write {error.filename or file}: {error.strerror or error}")
+        warn(f"cannot read or write {error.filename or file}: {error.strerror or error}")
         return UNREADABLE
     except SendStateError as error:
         raise click.UsageError(str(error)) from error
@@ -121,9 +121,9 @@ def _send(file: Path, sender: Sender, since_start: bool) -> int:
 
 
 def _report(file: Path, sender: Sender, result: SendResult, before: int, failed: str) -> None:
-    tell_skipped(result.source)
+    report_skipped(result.source)
     for why in result.why:
-        say(f"{file}, {why}")
+        warn(f"{file}, {why}")
     if before and not result.sent and not failed:
         click.echo(f"{file}: nothing new, {before:,} spans were sent to {sender.name} before", err=True)
     else:
@@ -131,13 +131,13 @@ def _report(file: Path, sender: Sender, result: SendResult, before: int, failed:
         accepted = many_text(result.sent - result.rejected, "span")
         click.echo(f"{file}: {accepted} sent to {sender.name}{earlier}", err=True)
     if result.rejected:
-        say(f"{many_text(result.rejected, 'span')} rejected")
+        warn(f"{many_text(result.rejected, 'span')} rejected")
     if result.cut:
-        say(f"the last line of {file} is not whole; the rest of it is sent when it is")
+        warn(f"the last line of {file} is not whole; the rest of it is sent when it is")
     if failed:
-        say(failed)
+        warn(failed)
     if failed or result.stopped:
-        say("not all spans were sent; run the same command again to send the rest")
+        warn("not all spans were sent; run the same command again to send the rest")
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def _url(endpoint: str) -> str:
     if parts.username is not None:
         raise click.UsageError("--endpoint must not have a name or password; give them with --header")
     if port == 4317:  # noqa: PLR2004 - the port that OTLP has for gRPC
-        say("port 4317 is gRPC's by custom; over HTTP it is 4318")
+        warn("port 4317 is gRPC's by custom; over HTTP it is 4318")
     path = parts.path.rstrip("/")
     return parts._replace(path=path if path.endswith(_TRACES) else path + _TRACES, fragment="").geturl()
 

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callspan.cli import FINDING, UNREADABLE
-from callspan.cli.pricing import prices_option
-from callspan.cli.saying import say, tell_skipped
+from callspan.cli.shared import exit_unreadable, prices_option, report_skipped
 from callspan.viewer.analyze import Price
 from callspan.viewer.formats import fitting, many_text, one_line
 from callspan.viewer.read import Source
@@ -71,14 +70,13 @@ def stats(
 
 
 def _read(files: Sequence[Path], price: Price | None) -> Stats:
-    """Read one side, saying what could not be read; ends the command where nothing could."""
+    """Read one side, and report what could not be read; end the command where nothing could."""
     found = Stats()
     try:
         stats_of(files, price, found)
     except OSError as error:
-        say(f"cannot read {error.filename or found.source.files[-1]}: {error.strerror or error}")
-        sys.exit(UNREADABLE)
-    tell_skipped(found.source)
+        exit_unreadable(error, found.source)
+    report_skipped(found.source)
     if not found.spans:
         sys.exit(UNREADABLE)
     return found

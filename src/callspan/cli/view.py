@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from callspan.cli import UNREADABLE
-from callspan.cli.pricing import prices_option
-from callspan.cli.saying import say, tell_skipped
+from callspan.cli.shared import exit_unreadable, prices_option, report_skipped, warn
 from callspan.viewer.analyze import ORIGIN, Price, analyze
 from callspan.viewer.page import write_page
 from callspan.viewer.page_data import page_data
@@ -54,27 +54,27 @@ def view(
     callspan view trace.jsonl --text --last 1
     callspan view trace.jsonl --serve
     """  # noqa: D301 - click reads the backspace
-    chosen = _Choice(files, ids, errors, last, price)
+    selection = _Selection(files, tuple(one.lower() for one in ids), errors, last, price)
     if serve:
         from callspan.viewer.serve import serve as serve_page
 
-        chosen.page()  # what is wrong with the files is said before
+        selection.page()  # what is wrong with the files is reported first
         try:
-            serve_page(chosen.page, [Path(file) for file in files], port, say=say)
+            serve_page(selection.page, [Path(file) for file in files], port, say=warn)
         except OSError as error:
             raise click.UsageError(f"port {port} cannot be had: {error.strerror or error}") from error
         return
     if text:
-        _print(chosen)
+        _print(selection)
     else:
         target = Path(output or f"{files[0]}.html")
-        page = chosen.page()
-        if chosen.shown:
+        page = selection.page()
+        if selection.shown:
             _write(target, page, files)
-    if not chosen.found:
+    if not selection.found:
         sys.exit(UNREADABLE)
-    if not chosen.shown:
-        say("no run matches the options; nothing is written")
+    if not selection.shown:
+        warn("no run matches the options; nothing is written")
 
 
 def _write(target: Path, page: str, files: Sequence[str]) -> None:
@@ -89,13 +89,13 @@ def _write(target: Path, page: str, files: Sequence[str]) -> None:
     click.echo(os.fspath(target))
 
 
-def _print(chosen: _Choice) -> None:
+def _print(selection: _Selection) -> None:
     """Print the trees, a summary below them."""
     from callspan.viewer.summary import Summary, summary_lines
     from callspan.viewer.terminal import look_of
     from callspan.viewer.tree import tree_lines
 
-    traces, source, dropped = chosen.read()
+    traces, source, dropped = selection.read()
     _report(source, dropped)
     look, summary = look_of(sys.stdout), Summary()
     for trace in traces:
@@ -108,48 +108,41 @@ def _print(chosen: _Choice) -> None:
 
 def _report(source: Source, dropped: dict[str, Any] | None) -> None:
     """Write to stderr what could not be read, and what is left out."""
-    tell_skipped(source)
+    report_skipped(source)
     if dropped:
-        say(f"{dropped['why']}; --trace and --errors choose others")
+        warn(f"{dropped['why']}; --trace and --errors choose others")
 
 
-class _Choice:
-    """What of which files is shown.
+@dataclass(slots=True)
+class _Selection:
+    """The runs that the options select, and how many spans were found and runs are shown."""
 
-    Args:
-        files: The files.
-        ids: The beginnings of the ids of traces; empty: all.
-        errors: Whether only what failed is shown.
-        last: How many of the last runs; None: all.
-        price: What calls cost that do not say so.
-    """
-
-    def __init__(
-        self, files: Sequence[str], ids: Sequence[str], errors: bool, last: int | None, price: Price | None
-    ) -> None:
-        self._price = price
-        self._files, self._ids, self._errors, self._last = files, tuple(one.lower() for one in ids), errors, last
-        self._complained = False
-        self.found = self.shown = 0
+    files: Sequence[str]
+    ids: tuple[str, ...]  # the first digits of the ids of traces; empty: all
+    errors: bool
+    last: int | None
+    price: Price | None
+    found: int = 0
+    shown: int = 0
+    is_reported: bool = False
 
     def read(self) -> tuple[list[Trace], Source, dict[str, Any] | None]:
-        source, limit = Source(), PageLimit(failed_first=self._errors)
-        spans = read(self._files, source)
+        source, limit = Source(), PageLimit(failed_first=self.errors)
+        spans = read(self.files, source)
         try:
-            limit.add(span for span in spans if not self._ids or span.trace_id.startswith(self._ids))
+            limit.add(span for span in spans if not self.ids or span.trace_id.startswith(self.ids))
         except OSError as error:
-            say(f"cannot read {error.filename or source.files[-1]}: {error.strerror or error}")
-            sys.exit(UNREADABLE)
-        traces = analyze(limit.kept(), self._price)
-        if self._errors:
+            exit_unreadable(error, source)
+        traces = analyze(limit.kept(), self.price)
+        if self.errors:
             traces = [trace for trace in traces if any(span.rank == ORIGIN for span in trace.spans)]
-        traces = traces[-self._last :] if self._last else traces
+        traces = traces[-self.last :] if self.last else traces
         self.found, self.shown = source.spans, len(traces)
         return traces, source, limit.left_out()
 
     def page(self) -> str:
         traces, source, dropped = self.read()
-        if not self._complained:
-            self._complained = True
+        if not self.is_reported:
+            self.is_reported = True
             _report(source, dropped)
         return write_page(page_data(traces, source, dropped))
