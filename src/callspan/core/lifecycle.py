@@ -121,13 +121,18 @@ def _start_span(
 ) -> None:
     """Start the run's span, with all attributes that are known at the start."""
     row = run.row
-    attributes = run.identity = spans.read(row.identity, run)
-    target: Any = name_without_ids(run.name) if row.target is None else attributes.get(row.target)
-    if row.target is not None and target is not None and (type(target) is not str or len(target) > NAME_LIMIT):
-        target = safe_name(target)
     # The SDK is fastest if it is given all attributes at once; if it keeps none, they were read in vain. Below a
     # run it is known which it will be. Otherwise it is taken to be as it was the last time.
     eager = active.roots.are_recorded if above is None else above.span.is_recording()
+    target: Any = None
+    attributes: dict[str, Any]
+    if eager or subscriptions.callback_class is not None or not spans.is_dropped(active.tracer, parent):
+        attributes = run.identity = spans.read(row.identity, run)
+        target = name_without_ids(run.name) if row.target is None else attributes.get(row.target)
+        if row.target is not None and target is not None and (type(target) is not str or len(target) > NAME_LIMIT):
+            target = safe_name(target)
+    else:  # nobody asks who it is
+        attributes = run.identity = {}
     if eager:
         attributes = spans.read(row.start, run, {**attributes})
     if run.who is not None:

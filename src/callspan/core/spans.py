@@ -13,6 +13,7 @@ from opentelemetry.trace import (
     Span,
     Status,
     StatusCode,
+    Tracer,
     format_span_id,
     get_current_span,
 )
@@ -180,6 +181,25 @@ def end_half_started(started: int, error: BaseException) -> None:
                 if isinstance(value, Span) and getattr(value, "start_time", None) == started and value.is_recording():
                     value.end()
         trace = trace.tb_next
+
+
+def is_dropped(tracer: Tracer, parent: Context) -> bool:
+    """Return whether the SDK's own samplers drop any span that starts here, whatever its name and attributes are."""
+    sampler: Any = getattr(tracer, "sampler", None)
+    if type(sampler).__name__ == "ParentBased" and type(sampler).__module__ == _SAMPLERS:
+        above = get_current_span(parent).get_span_context()
+        if above.trace_flags.sampled:
+            return False
+        if not above.is_valid:
+            sampler = sampler._root
+        else:
+            sampler = sampler._remote_parent_not_sampled if above.is_remote else sampler._local_parent_not_sampled
+    if type(sampler).__name__ != "StaticSampler" or type(sampler).__module__ != _SAMPLERS:
+        return False
+    return not sampler._decision.is_recording()
+
+
+_SAMPLERS = "opentelemetry.sdk.trace.sampling"
 
 
 def hidden_span(parent: Context) -> Span:

@@ -17,6 +17,10 @@ from callspan.core.wrappers import Wrapper
 # How far above a start its scope's own code stands: a list comprehension or a `_start` method lies between.
 _NEAR = 3
 
+# How far above a start, or a `generate`, the `invoke` stands that has the config: a frame of ours lies between, and
+# `generate_prompt`.
+_NEAR_CALL = 4
+
 _CALLED = frozenset({"invoke", "ainvoke", "batch", "abatch"})
 
 # What LangChain's `run_in_executor` runs in a thread.
@@ -82,15 +86,16 @@ def is_event_stream() -> bool:
     return task is not None and getattr(task.get_coro(), "__name__", None) == "consume_astream"
 
 
-def calling_config(near: int) -> Any:
+def calling_config() -> Any:
     """Return the config of the `invoke` or `batch` that called us, or a list of them, or None."""
     frame: FrameType | None = sys._getframe(3)  # the first three are always ours
-    while frame is not None and near:
-        module = str(frame.f_globals.get("__name__"))
-        if not module.startswith("callspan."):
-            if frame.f_code.co_name in _CALLED and module.startswith(("langchain", "langgraph")):
+    for _ in range(_NEAR_CALL):
+        if frame is None:
+            break
+        if frame.f_code.co_name in _CALLED:
+            module = str(frame.f_globals.get("__name__"))
+            if module.startswith(("langchain", "langgraph")):
                 return frame.f_locals.get("config")
-            near -= 1
         frame = frame.f_back
     return None
 

@@ -84,7 +84,7 @@ def configured(args: tuple[Any, ...], kwargs: dict[str, Any], manager: Any) -> N
 def given_to(metadata: Mapping[str, Any], config: Any, *, is_root: bool) -> Given | None:
     """Return what is given to a run whose callback manager was made of no config that we know of, or None."""
     if config is None and (is_root or metadata):  # a `RunnableParallel` makes its manager itself
-        config = calling_config(1)
+        config = calling_config()
     if config is None:
         return None
     own = config.get("configurable") if type(config) is dict or isinstance(config, Mapping) else None

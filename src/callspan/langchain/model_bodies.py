@@ -194,15 +194,12 @@ class Prompts:
         return hooks
 
 
-_NEAR = 2  # how far above `generate` the `invoke` stands that has the config
-
-
 def enter_prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prompts | None:
     """Wait for the runs of a `generate`."""
     current = current_context()
     if current and suppressed(current):
         return None
-    prompts = Prompts(args[0], calling_config(_NEAR))
+    prompts = Prompts(args[0], calling_config())
     put(Context({**current, WAITING_FRAME: prompts}))
     return prompts
 
@@ -227,5 +224,5 @@ class BatchFrame(Frame):
 def batch_frame(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Frame:
     """Open the frame of several prompts."""
     frame = BatchFrame()
-    frame.prompts = Prompts(args[0], calling_config(_NEAR))
+    frame.prompts = Prompts(args[0], calling_config())
     return frame
