@@ -53,7 +53,7 @@ class CallspanInstrumentor(BaseInstrumentor):
 
     def _instrument(self, **kwargs: Any) -> None:
         settings = read_settings(**{name: kwargs.get(name) for name in KEYWORDS})
-        heard_by = _heard_by(kwargs.get("callbacks"))  # first: a wrong name raises, and then nothing is in force
+        callbacks = _process_callbacks(kwargs.get("callbacks"))  # first: a wrong name raises before anything changes
         provider = kwargs.get("tracer_provider")
         tracer = trace.get_tracer("callspan", __version__, provider, SCHEMA_URL)
         logger = get_logger("callspan", __version__, kwargs.get("logger_provider"), SCHEMA_URL)
@@ -64,7 +64,10 @@ class CallspanInstrumentor(BaseInstrumentor):
             tracer, settings, content_writer, meters, provider=provider, logger=logger, redact=redact, denied=keys
         )
         state.activate(active)
-        self._undo.extend(_let_in(heard_by))
+        for callback in callbacks:
+            from callspan.callback.scope import add_callback
+
+            self._undo.append(add_callback(callback))
         identity.watcher.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in ("tracer_provider", *OPTIONS)}
         self._undo.append(install_all())
@@ -80,24 +83,16 @@ class CallspanInstrumentor(BaseInstrumentor):
             CallspanInstrumentor.options = {}
 
 
-def _heard_by(given: Any) -> list[Callback]:
+def _process_callbacks(given: Any) -> list[Callback]:
     """Return the callbacks of the process: those that were given, else those that the environment names."""
     names = os.environ.get(_CALLBACKS, "")
     if not given and not names.strip():
         return []
-    from callspan.callback.scope import load, load_named  # here: whoever has no callbacks pays no import of the SDK
+    from callspan.callback.scope import load, load_named  # here: without callbacks the SDK is not imported
 
-    if given and has_file():
-        return load_named(given, FILE)
-    return load(given) if given else load_named(names, _CALLBACKS)
-
-
-def _let_in(heard_by: list[Callback]) -> list[Undo]:
-    if not heard_by:
-        return []
-    from callspan.callback.scope import add_callback
-
-    return [add_callback(callback) for callback in heard_by]
+    if not given:
+        return load_named(names, _CALLBACKS)
+    return load_named(given, FILE) if has_file() else load(given)
 
 
 def _identify() -> None:
@@ -105,19 +100,6 @@ def _identify() -> None:
     from callspan.callback.session import identify
 
     identify()
-
-
-def _loaded(given: Any) -> Any:
-    """Return the callbacks that were given, or None.
-
-    Raises:
-        ValueError: One is none.
-    """
-    if given is None or (isinstance(given, (str, list, tuple)) and not given):
-        return None
-    from callspan.callback.scope import load
-
-    return load(given) or None
 
 
 def instrument(
@@ -162,10 +144,14 @@ def instrument(
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    given = {**locals(), "callbacks": _loaded(callbacks)}
+    given: dict[str, Any] = {**locals(), "callbacks": None}
+    if callbacks or not isinstance(callbacks, str | list | tuple | None):  # a callback with a length may be empty
+        from callspan.callback.scope import load
+
+        given["callbacks"] = load(callbacks) or None
     _check(given)
     if state.first_run.prepare is not None and any(value is not None for value in given.values()):
-        uninstrument()  # under `callspan run`, and nothing has run: what the program says counts
+        uninstrument()  # under `callspan run`, and nothing has run: the program's own settings count
     if not CallspanInstrumentor().is_instrumented_by_opentelemetry:
         CallspanInstrumentor().instrument(**given)
         _keep_for_notebooks()
@@ -197,21 +183,21 @@ def uninstrument() -> None:
 
 
 def flush(timeout: float = 30.0) -> bool:
-    """End what was abandoned and send out what has ended.
+    """End abandoned runs, and send everything that has ended.
 
     Args:
         timeout: Seconds to wait at most, for each of the global providers and those given to `instrument()`.
 
     Returns:
-        Whether they sent everything; True if there is none that could.
+        Whether they sent everything; True if none of them can.
     """
     lifecycle.end_abandoned()
     sent = True
-    tracers = _distinct(trace.get_tracer_provider(), "tracer_provider")
-    for provider in (*tracers, *_distinct(get_logger_provider(), "logger_provider")):
+    tracers = _providers(trace.get_tracer_provider(), "tracer_provider")
+    for provider in (*tracers, *_providers(get_logger_provider(), "logger_provider")):
         force = getattr(provider, "force_flush", None)
         sent = (force is None or bool(force(int(timeout * 1000)))) and sent
-    for provider in _distinct(metrics.get_meter_provider(), "meter_provider"):
+    for provider in _providers(metrics.get_meter_provider(), "meter_provider"):
         sent = collect(provider, timeout) and sent
     if subscriptions.process:
         from callspan.callback.scope import flush as flush_callbacks
@@ -220,6 +206,7 @@ def flush(timeout: float = 30.0) -> bool:
     return sent
 
 
-def _distinct(everybodys: Any, keyword: str) -> list[Any]:
+def _providers(everybodys: Any, keyword: str) -> list[Any]:
+    """Return the global provider and the one that was given to `instrument()`."""
     given = CallspanInstrumentor.options.get(keyword)
     return [everybodys] if given is None or given is everybodys else [everybodys, given]

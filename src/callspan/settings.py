@@ -1,4 +1,4 @@
-"""What a user can set: one table, read at start from keywords or the configuration file, else from the environment."""
+"""The settings, in one table: read at start from keywords or the configuration file, else from the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPAT = ("openinference", "langsmith", "legacy")  # the dialects that `compat` 
 CONTENTS = ("no_content", "span_only", "event_only", "span_and_event")
 EVENT_CONTENTS = CONTENTS[2:]  # where a log event has the content
 
-_SMALLEST = 1024  # bytes: the least that is of use for one attribute
+_SMALLEST = 1024  # bytes of one attribute: less is of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Settings:
     Args:
         detail: Which runs get a span: `all`, `steps` (no plain chains) or `calls` (no graph nodes either).
         metadata: Which keys of a run's metadata are written; None: all; empty: none.
-        content: Whether what was said is written, and where.
-        content_limit: Bytes of one attribute of it.
-        redact: What is done to it: `secrets`, `all`, `none`, or a function.
+        content: Where message content is written: a value of `CONTENTS`.
+        content_limit: The most bytes of content in one attribute.
+        redact: How content is redacted: `secrets`, `all`, `none`, or a function.
         redact_keys: Keys whose values are secrets, besides the usual ones.
-        compat: In whose words spans say it once more.
-        prices: Tells what models' calls cost; None: that is not written.
-        emit_event: Whether models' calls are events too; None: if events have content.
+        compat: The tools whose attribute names are written as well.
+        prices: Returns the cost of a model's call; None: no cost is written.
+        emit_event: Whether models' calls are log events too; None: if events have content.
         strict: Whether our own failures raise instead of being logged; for our tests.
     """
 
@@ -54,7 +54,7 @@ class Settings:
 
 
 class _Setting(NamedTuple):
-    """One setting: `read` returns its value or raises ValueError; `default` is what a warning says is used instead."""
+    """One setting: `read` returns its value or raises ValueError; a warning names `default` as what is used instead."""
 
     keyword: str
     variable: str
@@ -94,7 +94,7 @@ def _keys(value: Any) -> tuple[str, ...] | None:
 
 
 def _only_keys(value: Any) -> tuple[str, ...]:
-    """Read keys, or `none`: more than all of them cannot be meant."""
+    """Read keys, or `none`; not `*`."""
     keys = _keys(value)
     if keys is None:
         raise ValueError(value)
@@ -110,7 +110,7 @@ def _dialects(value: Any) -> tuple[str, ...]:
 
 
 def _prices(value: Any) -> Price | None:
-    """Read `off`, `builtin` or the name of a file, in which the prices must be."""
+    """Read `off`, `builtin` or the name of a file with prices."""
     word = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(word, str) or not word.strip():
         raise ValueError(value)
@@ -165,19 +165,7 @@ def _fit(given: Any, refuse: type[ValueError]) -> Any:
     return given
 
 
-def read_content(value: Any) -> str:
-    """Read a mode of content.
-
-    Raises:
-        ValueError: It is none; so is `true`, which OpenTelemetry's variable once allowed.
-    """
-    try:
-        return _one_of(CONTENTS)(value)
-    except ValueError:
-        raise ValueError(f"content={value!r} is not allowed: {' | '.join(CONTENTS)}") from None
-
-
-_SETTINGS = (
+_TABLE = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS), "all"),
     _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys, "*"),
     _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS),
@@ -192,8 +180,9 @@ _SETTINGS = (
     _Setting("strict", "CALLSPAN_STRICT", "0 | 1", _switch("0", "1"), "0", is_public=False),
 )  # fmt: skip
 
-KEYWORDS = tuple(setting.keyword for setting in _SETTINGS if setting.is_public)
-VARIABLES = tuple(setting.variable for setting in _SETTINGS)
+_SETTINGS = {setting.keyword: setting for setting in _TABLE}
+KEYWORDS = tuple(setting.keyword for setting in _TABLE if setting.is_public)
+VARIABLES = tuple(setting.variable for setting in _TABLE)
 
 FILE = "OTEL_CONFIG_FILE"  # names OpenTelemetry's declarative configuration, whose options reach us as keywords
 
@@ -211,10 +200,10 @@ def read_settings(**keywords: Any) -> Settings:
             the default is used: they are not the program's to fail on.
     """
     values: dict[str, Any] = {}
-    for setting in _SETTINGS:
+    for setting in _SETTINGS.values():
         given = keywords.get(setting.keyword)
         if given is not None and not has_file():
-            values[setting.keyword] = _from_keyword(setting, given)
+            values[setting.keyword] = read_keyword(setting.keyword, given)
         elif given is not None:
             _from_outside(setting, given, f"{FILE}: {setting.keyword}", values)
         elif (text := os.environ.get(setting.variable)) not in (None, ""):
@@ -223,17 +212,23 @@ def read_settings(**keywords: Any) -> Settings:
 
 
 def check_keywords(**keywords: Any) -> None:
-    """Check keywords, whatever the environment says; one that is None was not given.
+    """Check keywords, whatever the environment has; one that is None was not given.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
     """
-    for setting in _SETTINGS:
-        if keywords.get(setting.keyword) is not None:
-            _from_keyword(setting, keywords[setting.keyword])
+    for name, value in keywords.items():
+        if value is not None:
+            read_keyword(name, value)
 
 
-def _from_keyword(setting: _Setting, value: Any) -> Any:
+def read_keyword(name: str, value: Any) -> Any:
+    """Return the value of a keyword, whatever the environment has.
+
+    Raises:
+        ValueError: The value is not allowed.
+    """
+    setting = _SETTINGS[name]
     try:
         return setting.read(value)
     except ValueError as wrong:

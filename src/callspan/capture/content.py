@@ -14,7 +14,7 @@ from callspan.core import spans, state
 from callspan.core.context import attached
 from callspan.core.keys import CONTENT
 from callspan.core.usage import MODEL_CALLS
-from callspan.settings import CONTENTS, read_content
+from callspan.settings import CONTENTS, read_keyword
 
 NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT = CONTENTS
 _IN_EVENTS = (EVENT_ONLY, SPAN_AND_EVENT)
@@ -44,7 +44,7 @@ def content(mode: str) -> Generator[None]:
     Raises:
         ValueError: It is none of these.
     """
-    with attached(Context({**get_current(), CONTENT: read_content(mode)})):
+    with attached(Context({**get_current(), CONTENT: read_keyword("content", mode)})):
         yield
 
 
