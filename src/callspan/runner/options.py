@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,10 +12,8 @@ from pathlib import Path
 
 from callspan.settings import FILE as CONFIGURATION
 
-VARIABLE = "CALLSPAN_RUN"  # has the plan, for the processes of the program; `MAIN` has the id of the first of them
-
-MAIN = "CALLSPAN_RUN_MAIN"
-
+VARIABLE = "CALLSPAN_RUN"  # has the options, for the processes of the program
+MAIN = "CALLSPAN_RUN_MAIN"  # has the id of the first of them
 BOOTSTRAP = Path(__file__).with_name("bootstrap")  # the folder that is put on the path of those processes
 
 FILE = "CALLSPAN_TRACE_FILE"
@@ -22,26 +21,25 @@ FILE_DEFAULT = "trace-{time}.jsonl"
 
 TIMEOUT = "CALLSPAN_EXIT_TIMEOUT"
 TIMEOUT_DEFAULT = 2.0
-
+_LONGEST_TIMEOUT = 3600
 
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 TRACES = "OTEL_TRACES_EXPORTER"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_ENDPOINTS = (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What is asked."""
+    """What `callspan run` was asked for."""
 
     file: str  # the trace file, absolute; `{pid}` in it is each process's own
-    timeout: float = TIMEOUT_DEFAULT  # seconds that the end may take
+    timeout: float = TIMEOUT_DEFAULT  # seconds that the exit may take
     plain: bool = False  # whether lines are wanted instead of a tree that moves
     ascii: bool = False  # whether only ASCII signs are wanted
-    content: bool = False  # whether content is on if nobody speaks of it, and spans stay on this machine
+    content: bool = False  # whether content is on if nobody sets it, and spans stay on this machine
 
     def text(self) -> str:
-        """Return the plan as the variable carries it."""
+        """Return the options as the variable carries them."""
         return json.dumps(asdict(self))
 
     def main_file(self, pid: int) -> Path:
@@ -49,7 +47,7 @@ class RunOptions:
         return Path(self.file.replace("{pid}", str(pid)))
 
     def worker_file(self, pid: int) -> Path:
-        """Return the file of a process that the first one has made, in whatever way."""
+        """Return the file of a process that the first one has started, in whatever way."""
         if "{pid}" in self.file:
             return self.main_file(pid)
         file = Path(self.file)
@@ -57,25 +55,18 @@ class RunOptions:
 
     def worker_files(self, main: int, since: float) -> list[Path]:
         """Return the files that workers of the process `main` wrote after `since`, in seconds since 1970."""
-        file = Path(self.file)
-        before, _, after = file.name.partition("{pid}") if "{pid}" in file.name else (f"{file.stem}-", "", file.suffix)
-        own = self.main_file(main)
+        file, own = Path(self.file), self.main_file(main)
+        template = file.name if "{pid}" in file.name else f"{file.stem}-{{pid}}{file.suffix}"
+        pattern = re.compile(re.escape(template).replace(re.escape("{pid}"), r"\d+"))
         try:
-            return sorted(
-                path
-                for path in (file.parent.iterdir() if "{pid}" not in str(file.parent) else ())
-                if path != own
-                and path.name.startswith(before)
-                and path.name.endswith(after)
-                and path.name[len(before) : len(path.name) - len(after)].isdecimal()
-                and path.stat().st_mtime >= since
-            )
-        except OSError:
+            found = [path for path in file.parent.iterdir() if pattern.fullmatch(path.name) and path != own]
+            return sorted(path for path in found if path.stat().st_mtime >= since)
+        except OSError:  # the folder has `{pid}` in its name, or is gone
             return []
 
 
 def options_from(environ: Mapping[str, str] = os.environ) -> RunOptions | None:
-    """Return the plan that a process has inherited, or None: it is none of ours."""
+    """Return the options that a process has inherited, or None: `callspan run` has not started it."""
     try:
         return RunOptions(**json.loads(environ[VARIABLE]))
     except (KeyError, ValueError, TypeError):
@@ -88,17 +79,19 @@ def file_of(template: str) -> str:
 
 
 def timeout_of(text: str) -> float | None:
-    """Read a number of seconds, or None: it is none."""
+    """Return a number of seconds, or None if the text is none."""
     try:
         seconds = float(text)
     except ValueError:
         return None
-    return seconds if 0 <= seconds <= 3600 else None  # noqa: PLR2004 - an hour is not an end
+    return seconds if 0 <= seconds <= _LONGEST_TIMEOUT else None
 
 
 def is_sent(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether variables ask for spans to be sent somewhere."""
     if environ.get(CONFIGURATION):
         return True
-    named = environ.get(TRACES, "").strip().lower()
-    return named != "none" if named else any(environ.get(name) for name in _ENDPOINTS)
+    exporter = environ.get(TRACES, "").strip().lower()
+    if exporter:
+        return exporter != "none"
+    return bool(environ.get(ENDPOINT) or environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))

@@ -27,76 +27,13 @@ from callspan.settings import has_file
 from callspan.version import __version__
 from callspan.viewer.background import is_on_loop
 
+_log = logging.getLogger("callspan")
+
 _METRICS, _LOGS = "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"
 
+_api: Any = trace  # its private names: there is no public way to notice a provider that is set later
 
-@dataclass(slots=True)
-class SpanTargets:
-    """Where spans go."""
-
-    programs: Any = None  # the provider that the program has set, and ends; None: it has set none
-    # what was made because variables ask for it, and is to be flushed
-    providers: list[Any] = field(default_factory=list[Any])
-    # what was made though none ask for it, and is to be flushed too: the program may have added to it
-    flushed: list[Any] = field(default_factory=list[Any])
-    complaints: list[str] = field(default_factory=list[str])  # what OpenTelemetry's exporters complained of
-
-
-def join(processors: Sequence[SpanProcessor]) -> SpanTargets:
-    """Add processors to the provider that the program has set; if there is none, one is set."""
-    joined = SpanTargets()
-    provider: Any = state.provider() or trace.get_tracer_provider()
-    if hasattr(provider, "add_span_processor"):
-        joined.programs = provider
-    else:
-        provider = (configured(joined) if is_sent() else None) or TracerProvider()
-        _put_in_force(provider)
-    for processor in processors:
-        provider.add_span_processor(processor)
-    return joined
-
-
-def _put_in_force(provider: TracerProvider) -> None:
-    """Set the global provider; if the program has set one that takes no processors, only our spans go to this one."""
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        trace.set_tracer_provider(provider)
-        return
-    inforce = state.active()
-    tracer = provider.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-    state.activate(replace(inforce, tracer=tracer, provider=provider))
-
-
-def configured(joined: SpanTargets) -> Any:
-    """Have OpenTelemetry's configurator make what the variables ask for, and take it out of force again.
-
-    The global tracer provider is nobody's afterwards, so that the program may set its own. Those of metrics and logs
-    stay, but the program may set others in their place, once, as if they had not been set.
-
-    Returns:
-        The tracer provider; None if none was made.
-    """
-    complaints = logging.getLogger("opentelemetry.exporter")
-    complaints.addHandler(_Complaints(joined.complaints))
-    if not has_file() and not os.environ.get(TRACES):
-        # As the distro does; what has no endpoint would knock at doors that nobody has.
-        os.environ[TRACES] = "otlp"
-        if os.environ.get(ENDPOINT):
-            os.environ.setdefault(_METRICS, "otlp")
-            os.environ.setdefault(_LOGS, "otlp")
-    free = [(module, name) for module, name in _GUARDS if not _is_used(module, name)]
-    try:
-        _configurator().configure(**({} if has_file() else {"auto_instrumentation_version": __version__}))
-    except Exception as error:  # noqa: BLE001 - whatever a configurator and its exporters raise, the file is written
-        joined.complaints.append(str(error) or type(error).__name__)
-    made: Any = getattr(trace, "_TRACER_PROVIDER", None) if _GUARDS[0] in free else None
-    if made is not None:
-        _end_in_time(made, joined)
-        setattr(trace, "_TRACER_PROVIDER", None)  # noqa: B010 - a private name
-    for module, name in free:
-        if hasattr(module, name):
-            setattr(module, name, Once())
-    return made
-
+_NEEDED = ("_PROXY_TRACER_PROVIDER", "_TRACER_PROVIDER", "_set_tracer_provider")
 
 # What lets a provider be set once
 _GUARDS: tuple[tuple[Any, str], ...] = (
@@ -106,9 +43,67 @@ _GUARDS: tuple[tuple[Any, str], ...] = (
 )
 
 
-def _is_used(module: Any, name: str) -> bool:
-    """Return whether the program has set a provider."""
-    return bool(getattr(getattr(module, name, None), "_done", False))
+@dataclass(slots=True)
+class SpanTargets:
+    """Where spans go."""
+
+    programs: Any = None  # the provider that the program has set, and shuts down; None: it has set none
+    providers: list[Any] = field(default_factory=list[Any])  # made because variables ask for them; we flush them
+    flushed: list[Any] = field(default_factory=list[Any])  # made by us; the program may have added processors
+    complaints: list[str] = field(default_factory=list[str])  # the last failure of OpenTelemetry's exporters
+
+
+def join(processors: Sequence[SpanProcessor]) -> None:
+    """Add processors to the provider that the program has set; if there is none, set one."""
+    provider: Any = state.provider() or trace.get_tracer_provider()
+    if not hasattr(provider, "add_span_processor"):
+        provider = (configured(SpanTargets()) if is_sent() else None) or TracerProvider()
+        if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+            trace.set_tracer_provider(provider)
+        else:
+            _trace_with(provider)
+    for processor in processors:
+        provider.add_span_processor(processor)
+
+
+def _trace_with(provider: Any) -> None:
+    """Make callspan's own spans with a provider: that of the program takes no processors."""
+    tracer = provider.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
+    state.activate(replace(state.active(), tracer=tracer, provider=provider))
+
+
+def configured(targets: SpanTargets) -> Any:
+    """Have OpenTelemetry's configurator make what the variables ask for, and allow the program to set its own.
+
+    The global tracer provider is unset afterwards. Those of metrics and logs stay; the program may replace them once.
+
+    Returns:
+        The tracer provider; None if none was made.
+    """
+    logging.getLogger("opentelemetry.exporter").addHandler(_Complaints(targets.complaints))
+    if not has_file() and not os.environ.get(TRACES):
+        # As the distro does; without an endpoint, exporters would try a server that is not there.
+        os.environ[TRACES] = "otlp"
+        if os.environ.get(ENDPOINT):
+            os.environ.setdefault(_METRICS, "otlp")
+            os.environ.setdefault(_LOGS, "otlp")
+    free = [(module, name) for module, name in _GUARDS if not getattr(getattr(module, name, None), "_done", False)]
+    try:
+        _configurator().configure(**({} if has_file() else {"auto_instrumentation_version": __version__}))
+    except Exception as error:  # noqa: BLE001 - whatever a configurator and its exporters raise, the file is written
+        targets.complaints.append(str(error) or type(error).__name__)
+    made = getattr(_api, "_TRACER_PROVIDER", None) if _GUARDS[0] in free else None
+    if made is not None:
+        every: tuple[Any, ...] = (made, metrics.get_meter_provider(), get_logger_provider())
+        for one in every:
+            if hasattr(one, "force_flush"):
+                atexit.unregister(one.shutdown)  # it may wait half a minute for a dead server
+                targets.providers.append(one)
+        _api._TRACER_PROVIDER = None
+    for module, name in free:
+        if hasattr(module, name):
+            setattr(module, name, Once())
+    return made
 
 
 def _configurator() -> Any:
@@ -123,42 +118,24 @@ def _configurator() -> Any:
     return sdks()
 
 
-def _end_in_time(provider: Any, joined: SpanTargets) -> None:
-    """Take over the end of what was set for the program: by itself it may wait half a minute for a dead server."""
-    every: tuple[Any, ...] = (provider, metrics.get_meter_provider(), get_logger_provider())
-    for one in every:
-        if hasattr(one, "force_flush"):
-            atexit.unregister(one.shutdown)
-            joined.providers.append(one)
-
-
 class _Complaints(logging.Handler):
-    """Keeps what exporters log of failures, for the summary; with it the terminal stays quiet."""
+    """Keeps the last failure that exporters log, for the summary; with it they write nothing to the terminal."""
 
     def __init__(self, kept: list[str]) -> None:
         super().__init__(logging.ERROR)
         self._kept = kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
         if not record.name.startswith("opentelemetry.exporter.otlp.json.file"):
-            self._kept.append(record.getMessage())
-            del self._kept[:-1]
-
-
-_log = logging.getLogger("callspan")
-
-_api: Any = trace  # its private names: there is no public way to know of a provider that is set later
-
-_NEEDED = ("_PROXY_TRACER_PROVIDER", "_TRACER_PROVIDER", "_set_tracer_provider")
+            self._kept[:] = [record.getMessage()]
 
 
 class EarlyProvider(trace.ProxyTracerProvider):
-    """Stands for the provider that nobody has set, as OpenTelemetry's own stand-in does, and records spans.
+    """Records spans until the program sets a provider of its own, which then has our processors too.
 
-    `trace.get_tracer_provider()` returns it, and it is a `ProxyTracerProvider`, so a program that asks whether a
-    provider has been set hears no, and sets its own, once, without a warning. From then on its tracers make spans of
-    that provider, which has our processors too. Spans that began before end where they began.
+    `trace.get_tracer_provider()` returns it. It is a `ProxyTracerProvider`, so a program that asks whether a provider
+    has been set gets the answer no, and sets its own, once, without a warning. From then on its tracers make spans of
+    that provider. Spans that began before end where they began.
 
     Args:
         processors: Receive every span, of this provider and of the program's.
@@ -172,7 +149,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
         self._known: list[Any] = []  # the program's providers that have our processors
         self._variables: dict[str, str] | None = None
         self._is_making = False  # OpenTelemetry's configurator sets a provider that is not the program's
-        self.joined = SpanTargets()
+        self.targets = SpanTargets()
         self.real: Any = None
 
     def get_tracer(
@@ -193,7 +170,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
             self._added.append(span_processor)
             self.real.add_span_processor(span_processor)
         if not type(span_processor).__module__.startswith("callspan."):  # ours send nothing away
-            self.joined.programs = self.real
+            self.targets.programs = self.real
             self._when_joined()
 
     def __getattr__(self, name: str) -> Any:
@@ -203,7 +180,7 @@ class EarlyProvider(trace.ProxyTracerProvider):
         return getattr(self.real, name)
 
     def install(self) -> None:
-        """Stand in for the provider that nobody has set, and hear of one that the program sets later."""
+        """Stand in for the provider that nobody has set, and notice one that the program sets later."""
         self.renew()
         if not all(hasattr(_api, name) for name in _NEEDED):  # a later OpenTelemetry: the program cannot set its own
             trace.set_tracer_provider(self.real)
@@ -234,18 +211,15 @@ class EarlyProvider(trace.ProxyTracerProvider):
                 return
             self._known.append(provider)
         try:
-            self._join(provider)
+            if hasattr(provider, "add_span_processor"):
+                for processor in self._processors:
+                    provider.add_span_processor(processor)
+                self.targets.programs = provider
+                self._when_joined()
+            elif state.is_active():
+                _trace_with(self.real)
         except Exception as error:  # noqa: BLE001 - somebody else's provider: the program goes on, and so do our spans
             _log.warning("callspan cannot join the program's tracer provider", exc_info=error)
-
-    def _join(self, provider: Any) -> None:
-        if not hasattr(provider, "add_span_processor"):
-            self._keep_ours()
-            return
-        for processor in self._processors:
-            provider.add_span_processor(processor)
-        self.joined.programs = provider
-        self._when_joined()
 
     def rejoin(self) -> None:
         """Add our processors again if the program's provider has a new one inside: Logfire's, configured again."""
@@ -257,16 +231,10 @@ class EarlyProvider(trace.ProxyTracerProvider):
             if all(processor is not one for one in inner):
                 provider.add_span_processor(processor)
 
-    def _keep_ours(self) -> None:
-        """Make our own spans with the early provider: that of the program's takes no processors."""
-        if state.is_active():
-            tracer = self.real.get_tracer("callspan", __version__, semconv.SCHEMA_URL)
-            state.activate(replace(state.active(), tracer=tracer, provider=self.real))
-
     def renew(self) -> None:
         """Make the SDK's provider as OpenTelemetry's variables ask for it; again, if the program has changed them.
 
-        On an event loop, which must not wait, that is done beside it: the spans of that moment are only in the file.
+        On an event loop, which must not wait, a thread does it: the spans of that moment are only in the file.
         """
         if self.programs() is not None and self.real is not None:
             return
@@ -283,15 +251,14 @@ class EarlyProvider(trace.ProxyTracerProvider):
         with self._lock:
             self._is_making = True
             try:
-                made = configured(self.joined) if is_sent() and self.programs() is None else None
+                made = configured(self.targets) if is_sent() and self.programs() is None else None
             finally:
                 self._is_making = False
             if made is None:
                 made = TracerProvider(shutdown_on_exit=False)
+                self.targets.flushed.append(made)
             for processor in (*self._processors, *self._added):
                 made.add_span_processor(processor)
-            if made not in self.joined.providers:
-                self.joined.flushed.append(made)
             self.real = made
             self._variables = _variables()
 

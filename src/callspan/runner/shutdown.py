@@ -1,4 +1,4 @@
-"""The end of a program: what is on its way is sent, for so long and no longer, and what there is to say is said."""
+"""The exit of a program under `callspan run`: what waits is sent, for so long and no longer; the last lines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,22 @@ from callspan.viewer.formats import many_text, one_line
 from callspan.viewer.terminal import Look
 
 _NAMED = 5  # files that are named one by one
+_MOMENT = 0.002  # seconds until a signal is sent again
+_WAKES, _PATIENCE = 40, 0.05  # how often the main thread is interrupted at most, and after how many seconds each
 
 
 def flush(providers: Iterable[Any], seconds: float) -> bool:
     """Flush each provider in a thread of its own, as some do not stop in time; return whether all were done."""
     until = time.monotonic() + seconds
-    threads = [thread for provider in providers if (thread := _started(provider, seconds)) is not None]
+    threads: list[Thread] = []
+    for provider in providers:
+        thread = Thread(target=_flush, args=(provider, seconds), name="callspan-flush", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # Python 3.12 starts none at exit
+            _flush(provider, seconds)
+        else:
+            threads.append(thread)
     try:
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -35,21 +45,10 @@ def flush(providers: Iterable[Any], seconds: float) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def _started(provider: Any, seconds: float) -> Thread | None:
-    """Return the thread that sends what a provider has; None if it was sent here."""
-    thread = Thread(target=_flush, args=(provider, seconds), name="callspan-flush", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:  # Python 3.12 starts none at exit
-        _flush(provider, seconds)
-        return None
-    return thread
-
-
 def _flush(provider: Any, seconds: float) -> None:
     try:
         provider.force_flush(max(1, int(seconds * 1000)))
-    except Exception:  # noqa: BLE001 - an exporter's own; it logs what it has to say
+    except Exception:  # noqa: BLE001 - an exporter's own; it logs what is wrong
         return
 
 
@@ -58,33 +57,29 @@ def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -
     lines: list[str] = []
     if file.why:
         lost = file.lost + file.waiting
-        lines.append(
-            f"{name} cannot be written: {file.why}; {many_text(lost, 'span')} {'is' if lost == 1 else 'are'} not saved"
-        )
+        are = "is" if lost == 1 else "are"
+        lines.append(f"{name} cannot be written: {file.why}; {many_text(lost, 'span')} {are} not saved")
     elif file.is_late:
         waiting = many_text(file.waiting, "span")
         lines.append(f"{name} takes no more: {waiting} could not be written in time ({TIMEOUT})")
     elif file.lost:
         fast = f", {file.dropped:,} of them as they came too fast" if file.dropped else ""
         lines.append(f"{name} lacks {many_text(file.lost, 'span')} that could not be written{fast}")
-    names = [*([name] if file.written and file.is_regular else []), *workers[:_NAMED]]
     if workers:
-        also = f"{len(workers)} worker processes wrote files" if len(workers) > 1 else "1 worker process wrote a file"
-        lines.append(f"{also} too")
+        files = "process wrote a file" if len(workers) == 1 else "processes wrote files"
+        lines.append(f"{len(workers)} worker {files} too")
+    names = [*([name] if file.written and file.is_regular else []), *workers[:_NAMED]]
     if names:
-        lines.append(f"callspan view {' '.join(names)}")
-    if len(workers) > _NAMED:
-        lines[-1] += f" {look.signs.more} and {len(workers) - _NAMED} more"
+        more = f" {look.signs.more} and {len(workers) - _NAMED} more" if len(workers) > _NAMED else ""
+        lines.append(f"callspan view {' '.join(names)}{more}")
     return lines
 
 
-def sending_lines(joined: SpanTargets, *, done: bool, seconds: float, look: Look) -> list[str]:
+def sending_lines(targets: SpanTargets, *, done: bool, seconds: float, look: Look) -> list[str]:
     """Return the lines that report what could not be sent within the time."""
-    why = "; ".join(look.shown(one_line(text, 300)) for text in joined.complaints)
-    if done and not why:
-        return []
-    late = "" if done else f"not everything could be sent within {seconds:g} s (CALLSPAN_EXIT_TIMEOUT)"
-    return [f"not sent: {'; '.join(filter(None, (late, why)))}"]
+    late = "" if done else f"not everything could be sent within {seconds:g} s ({TIMEOUT})"
+    why = [late, *(look.shown(one_line(text, 300)) for text in targets.complaints)]
+    return [f"not sent: {'; '.join(filter(None, why))}"] if any(why) else []
 
 
 def shown(path: Path, look: Look, folder: Path | None) -> str:
@@ -96,32 +91,32 @@ def shown(path: Path, look: Look, folder: Path | None) -> str:
 
 def before_quick_exit(flush_file: Callable[[], None]) -> None:
     """Have `os._exit` write what waits first: workers of `multiprocessing` and many a forked process end by it."""
-    leave_now = os._exit
+    exit_now = os._exit
 
-    @wraps(leave_now)
+    @wraps(exit_now)
     def _exit(status: int) -> NoReturn:
         try:
             flush_file()
         finally:
-            leave_now(status)
+            exit_now(status)
 
     os._exit = _exit
 
 
-def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> Callable[[], None]:
+def on_termination(shut_down: Callable[[], None], seconds: float, is_busy: Callable[[], bool]) -> Callable[[], None]:
     """End the spans at SIGTERM first, if it would just end the process, and then the process in the same way.
 
     Args:
-        leave: Ends the spans.
+        shut_down: Ends the spans.
         seconds: How long that may take.
-        is_busy: Tells whether the thread that was interrupted holds a lock that leaving needs.
+        is_busy: Returns whether the thread that was interrupted holds a lock that shutting down needs.
 
     Returns:
-        What is to be called in each process that has something to write: it sees to it that SIGTERM is handled even
-        if it comes just before the main thread begins to wait, as a worker of `multiprocessing` does for its next task.
+        A function to call in each process that has something to write. It makes sure that SIGTERM is handled even if it
+        comes just before the main thread begins to wait, as a worker of `multiprocessing` does for its next task.
     """
     if current_thread() is not main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return _nothing
+        return lambda: None
     handled: list[bool] = []
 
     def terminated(number: int, frame: Any) -> None:
@@ -132,7 +127,7 @@ def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[
             again.start()
             return
         # In a thread of its own: the one that was interrupted may hold a lock of somebody else's.
-        thread = Thread(target=leave, name="callspan-leave", daemon=True)
+        thread = Thread(target=shut_down, name="callspan-shutdown", daemon=True)
         thread.start()
         waited(lambda: not thread.is_alive(), seconds + 1)
         signal.signal(number, signal.SIG_DFL)
@@ -147,14 +142,11 @@ def on_termination(leave: Callable[[], None], seconds: float, is_busy: Callable[
     return watch
 
 
-def _nothing() -> None: ...
-
-
 def _wake_for(number: int, handler: Any, handled: list[bool]) -> None:
     """Interrupt the main thread again, if a signal has come and its handler was not called.
 
     Python calls handlers between two of its own instructions. A signal that comes after the last one before a wait in C
-    (a semaphore's, say) is kept until that wait is over, which may be never. `faulthandler` hears of it at once: its
+    (a semaphore's, say) is kept until that wait is over, which may be never. `faulthandler` notices it at once: its
     handler, in C, writes into a pipe and then calls Python's.
     """
     read, write = os.pipe()
@@ -171,9 +163,3 @@ def _wake_for(number: int, handler: Any, handled: list[bool]) -> None:
             handled.clear()
 
     Thread(target=wake, name="callspan-signals", daemon=True).start()
-
-
-_WAKES, _PATIENCE = 40, 0.05  # how often the main thread is interrupted at most, and after how many seconds each
-
-
-_MOMENT = 0.002  # seconds

@@ -28,22 +28,18 @@ class _Quiet(logging.Filter):
 
 
 class TraceFile(SpanProcessor):
-    """Writes the spans of this process into a file.
-
-    Args:
-        path: The file; what is in it already stays.
-    """
+    """Writes the spans of this process into a file; what is in it already stays."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.when_shut: Callable[[], None] = _nothing  # is called when a provider that has this processor is shut down
+        self.when_shut: Callable[[], None] = lambda: None  # called when a provider with this processor is shut down
         self._quiet = _Quiet()
         logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
         self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
         self._forget()
 
     def call_when_begun(self, function: Callable[[], None]) -> None:
-        """Have a function called in each process that begins to write."""
+        """Call a function in each process that begins to write."""
         self._background.when_begun = function
 
     def _forget(self) -> None:
@@ -123,15 +119,13 @@ class TraceFile(SpanProcessor):
             self._open()
         self._quiet.thread = get_ident()
         try:
-            for span in spans:
-                if span is not None:
-                    done = self._is_written(span)
-                    self.written, self._refused = self.written + done, self._refused + (not done)
+            for span in filter(None, spans):
+                if self._exporter is not None and self._exporter.export((span,)) is SpanExportResult.SUCCESS:
+                    self.written += 1
+                else:
+                    self._refused += 1
         finally:
             self._quiet.thread = 0
-
-    def _is_written(self, span: ReadableSpan) -> bool:
-        return self._exporter is not None and self._exporter.export((span,)) is SpanExportResult.SUCCESS
 
     def _open(self) -> None:
         """Make the file; `why` says it if that is not possible."""
@@ -147,10 +141,6 @@ class TraceFile(SpanProcessor):
         # The number is never closed here: once the program has closed it, it may be that of a file of its own.
         self._stream = os.fdopen(file, "w", encoding="utf-8", closefd=False)
         self._exporter = FileSpanExporter(stream=self._stream)
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def _is_same(stream: IO[str], file: os.stat_result) -> bool:
