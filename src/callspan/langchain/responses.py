@@ -289,6 +289,7 @@ _TIERS = ("priority", "flex")
 # What in a provider's usage, and in LangChain's details of the input, can mean another price than the standard one
 _IN_USAGE = frozenset({"service_tier", "traffic_type", "speed", "cache_creation", "iterations"})
 _IN_DETAILS = frozenset({*_TIERS, FOR_AN_HOUR})
+_IN_RESPONSE = frozenset({"service_tier", "serviceTier"})
 
 _COMPACTION = "compaction"
 
@@ -303,11 +304,10 @@ def price_terms(answer: Answer) -> dict[str, object] | None:
     usage: Any = getattr(message, "usage_metadata", None)
     found: Any = usage.get("input_token_details") if type(usage) is dict else None
     details: Mapping[str, Any] = found if type(found) is dict else _EMPTY
-    special = "service_tier" in said or "serviceTier" in said or type(getattr(message, "content", None)) is list
-    special = special or not _IN_DETAILS.isdisjoint(details)
+    special = not _IN_RESPONSE.isdisjoint(said) or not _IN_DETAILS.isdisjoint(details)
     for counted in raw:
         special = special or not _IN_USAGE.isdisjoint(counted)
-    if not special:
+    if not special and type(getattr(message, "content", None)) is not list:
         return None  # nearly always
     # OpenAI's tier has an attribute of its own.
     named = (openai(answer) or {}).get(semconv.OPENAI_RESPONSE_SERVICE_TIER) if "service_tier" in said else None

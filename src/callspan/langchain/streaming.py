@@ -12,7 +12,7 @@ from functools import lru_cache
 from inspect import iscoroutinefunction
 from time import time_ns
 from types import MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from callspan.core import state
 from callspan.core.dispatch import Notification, call_chunk_hooks, payload_for
@@ -28,13 +28,9 @@ TOKEN, EVENT = "on_llm_new_token", "on_stream_event"
 METHODS = (TOKEN, EVENT)
 
 
-class Watched(NamedTuple):
-    """Whose chunks are watched."""
-
-    run: Callable[[], Run | None]  # a weak reference
-    run_manager: Callable[[], Any]  # a weak reference: the run manager holds what stands in the place of its methods
-    type: Any  # of the run manager
-    state: dict[str, Any]  # what it consists of, for one that is gone while its method is called
+# Whose chunks are watched: weak references to the run and its run manager, which holds what stands in the place of its
+# methods; the class of the run manager; and what it consists of, for one that is gone while its method is called.
+Watched = tuple[Callable[[], Run | None], Callable[[], Any], Any, dict[str, Any]]
 
 
 class FirstChunk:
@@ -51,23 +47,28 @@ class FirstChunk:
         self._watched, self._method = watched, method
 
     def _target(self) -> Any:
-        run_manager = self._watched.run_manager()
+        _, ref, cls, state_of_it = self._watched
+        run_manager = ref()
         if run_manager is None:
-            run_manager = object.__new__(self._watched.type)
-            run_manager.__dict__.update(self._watched.state)
+            run_manager = object.__new__(cls)
+            run_manager.__dict__.update(state_of_it)
         return run_manager
 
+    def _original(self) -> Any:
+        """Return LangChain's own method, not bound."""
+        return getattr(self._watched[2], self._method)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        run, run_manager = self._watched.run(), self._target()
+        run, run_manager = self._watched[0](), self._target()
         if run is not None:
             _note(run)
         leave(run_manager)
-        return getattr(self._watched.type, self._method)(run_manager, *args, **kwargs)
+        return self._original()(run_manager, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:  # __name__, __self__, __code__: is it a coroutine function?
         if name.startswith("_") and not name.startswith("__"):
             raise AttributeError(name)
-        return getattr(MethodType(getattr(self._watched.type, self._method), self._target()), name)
+        return getattr(MethodType(self._original(), self._target()), name)
 
     # A run manager is copied and pickled with its `__dict__`; a copy calls only LangChain's own method.
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -88,9 +89,9 @@ class EveryChunk(FirstChunk):
 
     def __init__(self, watched: Watched, method: str, listeners: list[Subscriber]) -> None:
         super().__init__(watched, method)
-        self._run, self._run_manager = watched.run, watched.run_manager
+        self._run, self._run_manager, *_ = watched
         self._hooks: Any = [(subscriber, self._hook_of(subscriber)) for subscriber in listeners]
-        self._function: Any = getattr(watched.type, method)
+        self._function: Any = self._original()
 
     def _hook_of(self, subscriber: Subscriber) -> Callable[[Run, Any, Any], Any]:
         hook: Any = getattr(subscriber, self._method)
@@ -177,7 +178,7 @@ def watch(run: Run, run_manager: Any) -> None:
         return
     methods = run_manager.__dict__
     cls: Any = type(run_manager)
-    watched = Watched(run.ref, weakref.ref(run_manager), cls, {**methods, OWNER: None})
+    watched = (run.ref, weakref.ref(run_manager), cls, {**methods, OWNER: None})
     for method in _methods_of(cls):
         if listens and (heard := [one for one in listens if method in one.callspan_heard]):
             methods[method] = (EveryToken if method == TOKEN else EveryChunk)(watched, method, heard)
