@@ -126,7 +126,8 @@ def _start_span(
     eager = active.roots.are_recorded if above is None else above.span.is_recording()
     target: Any = None
     attributes: dict[str, Any]
-    if eager or subscriptions.callback_class is not None or not spans.is_dropped(active.tracer, parent):
+    is_unread = not eager and row.calls == MODEL_CALLS and subscriptions.callback_class is None
+    if not is_unread or not spans.is_dropped(active.tracer, parent):  # what a chain is costs less to read than to ask
         attributes = run.identity = spans.read(row.identity, run)
         target = name_without_ids(run.name) if row.target is None else attributes.get(row.target)
         if row.target is not None and target is not None and (type(target) is not str or len(target) > NAME_LIMIT):

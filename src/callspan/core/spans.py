@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from opentelemetry.util.types import AttributeValue
 
 from callspan import semconv
 from callspan.core import errors, state
+from callspan.core.keys import SPAN
 from callspan.core.operations import Reader, SpanLink, Table
 from callspan.core.text import NAME_LIMIT, safe_id, safe_name, safe_text, short_ids, short_texts
 
@@ -186,20 +188,35 @@ def end_half_started(started: int, error: BaseException) -> None:
 def is_dropped(tracer: Tracer, parent: Context) -> bool:
     """Return whether the SDK's own samplers drop any span that starts here, whatever its name and attributes are."""
     sampler: Any = getattr(tracer, "sampler", None)
-    if type(sampler).__name__ == "ParentBased" and type(sampler).__module__ == _SAMPLERS:
-        above = get_current_span(parent).get_span_context()
-        if above.trace_flags.sampled:
-            return False
-        if not above.is_valid:
-            sampler = sampler._root
-        else:
-            sampler = sampler._remote_parent_not_sampled if above.is_remote else sampler._local_parent_not_sampled
-    if type(sampler).__name__ != "StaticSampler" or type(sampler).__module__ != _SAMPLERS:
+    if type(sampler).__module__ != _SAMPLERS:
         return False
-    return not sampler._decision.is_recording()
+    span: Any = parent.get(SPAN)
+    above = None if span is None else span.get_span_context()
+    if above is None or not above.is_valid:
+        return "root" in _dropping(sampler)
+    where = "remote" if above.is_remote else "local"
+    return f"{where}_parent_{'sampled' if above.trace_flags.sampled else 'not_sampled'}" in _dropping(sampler)
 
 
 _SAMPLERS = "opentelemetry.sdk.trace.sampling"
+_PARENTS = (
+    *("root", "remote_parent_sampled", "remote_parent_not_sampled"),
+    *("local_parent_sampled", "local_parent_not_sampled"),
+)
+
+
+@lru_cache(maxsize=16)
+def _dropping(sampler: Any) -> frozenset[str]:
+    """Return below which parents one of the SDK's samplers drops all spans."""
+    by_parent = type(sampler).__name__ == "ParentBased"
+    delegates = {name: getattr(sampler, f"_{name}", None) if by_parent else sampler for name in _PARENTS}
+    return frozenset(name for name, one in delegates.items() if _drops_all(one))
+
+
+def _drops_all(sampler: Any) -> bool:
+    cls: Any = type(sampler)
+    is_static = cls.__name__ == "StaticSampler" and cls.__module__ == _SAMPLERS
+    return is_static and not sampler._decision.is_recording()
 
 
 def hidden_span(parent: Context) -> Span:
