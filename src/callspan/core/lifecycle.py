@@ -125,15 +125,14 @@ def _start_span(
     # run it is known which it will be. Otherwise it is taken to be as it was the last time.
     eager = active.roots.are_recorded if above is None else above.span.is_recording()
     target: Any = None
-    attributes: dict[str, Any]
+    attributes: dict[str, Any] = {}
     is_unread = not eager and row.calls == MODEL_CALLS and subscriptions.callback_class is None
     if not is_unread or not spans.is_dropped(active.tracer, parent):  # what a chain is costs less to read than to ask
-        attributes = run.identity = spans.read(row.identity, run)
+        attributes = spans.read(row.identity, run)
         target = name_without_ids(run.name) if row.target is None else attributes.get(row.target)
         if row.target is not None and target is not None and (type(target) is not str or len(target) > NAME_LIMIT):
             target = safe_name(target)
-    else:  # nobody asks who it is
-        attributes = run.identity = {}
+    run.identity = attributes
     if eager:
         attributes = spans.read(row.start, run, {**attributes})
     if run.who is not None:
