@@ -143,15 +143,8 @@ def _lost(ran: CommandRun, spans: list[Span]) -> Iterator[Finding]:
         )
     if open_at_exit > 0:
         yield problem(
-            f"{many_text(open_at_exit, 'run')} {'has' if open_at_exit == 1 else 'have'} no end: the process ended "
-            "within them",
+            f"{_count_has(open_at_exit, 'run')} no end: the process ended within them",
             "end by sys.exit, and on SIGTERM too: signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))",
-        )
-    missing = sum(span.raw.name == MISSING for trace in ran.traces for span in trace.spans)
-    if missing and counts.recorded == counts.ended <= written:
-        yield note(
-            f"{missing} spans are parents of others and did not come: they did not end, or went elsewhere",
-            "see whether the program makes spans of its own with another provider",
         )
 
 
@@ -166,7 +159,7 @@ def _alone(traces: list[Trace]) -> Iterator[Finding]:
     ]
     if names:
         yield note(
-            f"{_those_of(names, 'root')} nothing below: {_most_common(names)}",
+            f"{_count_has(len(names), 'root')} nothing below: {_most_common(names)}",
             "if it calls models: through LangChain's objects, not the provider's client; and see docs/context.md",
         )
 
@@ -183,10 +176,9 @@ def _doubled(traces: list[Trace]) -> Iterator[Finding]:
         if _known(span.raw.scope) is not None or (span.kind in CALLS and _is_doubled(trace, span))
     )
     for scope, count in by_scope.items():
-        title, off = scope or "a tracer without a name", f"switch that instrumentation off: {DISABLED}"
-        other = _known(scope) or Other(title, scope, off)
-        calls = "call has" if count == 1 else "calls have"
-        yield problem(f"{count} {calls} two spans: one is of {other.title}", other.off)
+        unknown = Other(scope or "a tracer without a name", scope, f"switch that instrumentation off: {DISABLED}")
+        other = _known(scope) or unknown
+        yield problem(f"{_count_has(count, 'call')} two spans: one is of {other.title}", other.off)
 
 
 def _known(scope: str) -> Other | None:
@@ -226,7 +218,7 @@ def _without_counts(spans: list[Span]) -> Iterator[Finding]:
                 fix = _NOT_ASKED if is_openai else _NOT_STREAMED
             by_fix.setdefault(fix, []).append(span.raw.name)
     for fix, names in by_fix.items():
-        calls = _those_of(names, "call" if fix == _NO_METADATA else "streamed call")
+        calls = _count_has(len(names), "call" if fix == _NO_METADATA else "streamed call")
         yield note(f"{calls} no token counts: {_most_common(names)}", fix)
 
 
@@ -243,8 +235,9 @@ def _failed(spans: list[Span]) -> Iterator[Finding]:
             yield Finding(level, f"{what}: {found[0].raw.name}: {text}{more}", fix)
 
 
-def _those_of(names: list[str], what: str) -> str:
-    return f"{many_text(len(names), what)} {'has' if len(names) == 1 else 'have'}"
+def _count_has(count: int, what: str) -> str:
+    """Return `1 call has` or `3 calls have`."""
+    return f"{many_text(count, what)} {'has' if count == 1 else 'have'}"
 
 
 def _most_common(names: list[str]) -> str:

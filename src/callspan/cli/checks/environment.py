@@ -17,13 +17,7 @@ DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One result of a check.
-
-    Args:
-        level: `ok`, `note` or `problem`.
-        what: What it is, in one line.
-        fix: What to do about it, in one line; empty if there is nothing to do.
-    """
+    """One result of a check: its level, what it is, and what to do about it, each in one line."""
 
     level: str
     what: str
@@ -47,44 +41,25 @@ def problem(what: str, fix: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class CommandRun:
-    """A command that was run.
-
-    Args:
-        command: The command.
-        code: Its exit code.
-        traces: The traces that it exported.
-        counts: The runs that callspan counted in it, exported or not.
-        other_python: The folder of the interpreter that it names, if it names one and that is not this one.
-    """
+    """A command that was run."""
 
     command: tuple[str, ...]
     code: int
     traces: list[Trace]
-    counts: RunCounts = field(default_factory=RunCounts)
-    other_python: str = ""
+    counts: RunCounts = field(default_factory=RunCounts)  # of its runs, exported or not
+    other_python: str = ""  # the folder of the interpreter that it names, if that is not this one
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the checks look at.
-
-    Args:
-        variables: The environment variables.
-        installed: The installed distributions, by name, with their versions.
-        instrumentors: By distribution, the names under which `opentelemetry-instrument` finds its instrumentations.
-        loading: The report of a process that loaded them all (`probe.py`); empty if it failed.
-        loading_error: Why it failed.
-        sending: The report of a process that sent a test span (`probe.py`); empty if it failed.
-        sending_error: Why it failed.
-        ran: The command that was run, if one was given.
-    """
+    """What the checks look at; `probe.py` makes the reports."""
 
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    installed: Mapping[str, str] = field(default_factory=dict[str, str])
-    instrumentors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    loading: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    loading_error: str = ""
-    sending: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    installed: Mapping[str, str] = field(default_factory=dict[str, str])  # by distribution: its version
+    instrumentors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])  # by distribution
+    loading: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the report of a process that loaded them all
+    loading_error: str = ""  # why there is no report
+    sending: Mapping[str, Any] = field(default_factory=dict[str, Any])  # the report on the test span
     sending_error: str = ""
     ran: CommandRun | None = None
 

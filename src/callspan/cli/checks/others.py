@@ -10,17 +10,11 @@ from callspan.cli.checks.environment import DISABLED, NOTE, PROBLEM, Environment
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another instrumentation of LangChain.
-
-    Args:
-        title: Its usual name.
-        scope: How the names of its tracers and modules begin.
-        off: How to switch it off.
-    """
+    """Another instrumentation of LangChain."""
 
     title: str
-    scope: str
-    off: str
+    scope: str  # how the names of its tracers and modules begin
+    off: str  # how to switch it off
 
 
 _OFF = f"set {DISABLED}=langchain"
@@ -40,14 +34,6 @@ LANGCHAIN: Mapping[str, Other] = {
 }
 
 LANGSMITH = Other("LangSmith's OpenTelemetry mode", "langsmith", "unset LANGSMITH_OTEL_ENABLED (or LANGSMITH_TRACING)")
-
-# By distribution: those that a program may switch on in its code, and how it leaves that
-_IN_CODE: Mapping[str, str] = {
-    "traceloop-sdk": LANGCHAIN["opentelemetry-instrumentation-langchain"].off,
-    "langfuse": "do not pass langfuse's CallbackHandler to the calls that callspan traces",
-    "mlflow": "do not call mlflow.langchain.autolog()",
-    "mlflow-skinny": "do not call mlflow.langchain.autolog()",
-}
 
 _PROVIDERS = (
     *("openai", "anthropic", "bedrock", "cohere", "google-generativeai", "google-genai", "mistralai", "ollama"),
@@ -86,9 +72,6 @@ def _of_langchain(environment: Environment) -> Iterable[Finding]:
         if "langchain" in one.lower() and not one.startswith(("callspan.", *reported)):
             fix = f"set {DISABLED}={','.join(sorted(names))}" if names else f"do not call {one}().instrument()"
             yield problem(f"{one} is loaded too: each call has two spans", fix)
-    for name, off in _IN_CODE.items():
-        if name in environment.installed:
-            yield note(f"{name} is installed: a program can have spans of LangChain from it too", off)
 
 
 def of_langsmith(environment: Environment) -> Iterable[Finding]:
