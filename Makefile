@@ -16,11 +16,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PACKAGE := pyproject.toml src/callspan/version.py
 
-.PHONY: help demo test test-all lint matrix matrix-oldest servers viewers bench bench-counts clean always
+.PHONY: help setup demo test test-all lint matrix matrix-oldest servers viewers bench bench-counts clean always
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo      an agent without any tracing code, and the tree of its spans (LIVE=1: on the real endpoint)'
+	@echo 'make setup     .venv with everything that tests need, to run single ones (2 minutes)'
 	@echo 'make test      the test suite, without network, each pair of forms (5 minutes on two idle cores)'
 	@echo 'make test-all  the test suite with every combination of forms (10 minutes)'
 	@echo 'make lint      ruff, mypy, pyright'
@@ -34,6 +35,8 @@ help:
 
 demo: $(VENV)/demo.stamp
 	@$(if $(LIVE),LIVE=$(LIVE)) $(VENV)/bin/python examples/demo.py
+
+setup: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp
 	@echo 'This takes 5 minutes on two idle cores. Each pair of forms is tried; make test-all tries every combination.'

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspan import semconv
+from callspan.callback.callback import HOOKS
 from callspan.core import metrics as tables
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,15 @@ def test_no_attribute_is_listed_that_nothing_writes():
     table = text[text.index("## Attributes") : text.index("## How a run ended")]
     listed = {line.split("`")[1] for line in table.splitlines() if line.startswith("| `")}
     assert listed == set(OURS.values())
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_listed(hook):
+    """A hook stands in the table of hooks; those of one kind share a row."""
+    text = (ROOT / "docs/callbacks.md").read_text()
+    table = text[text.index("## Hooks") : text.index("LangGraph reports pauses")]
+    kind, _, event = hook.rpartition("_")
+    assert f"`{hook}`" in table or (f"`{kind}_start`" in table and f"`_{event}`" in table)
 
 
 def test_the_table_of_metrics_is_that_of_the_code():

@@ -74,6 +74,33 @@ print(recording.spans[0].attributes["langchain.run.shape"])
     assert copy.run(RUN + program) == "round\n"
 
 
+def test_an_attribute_of_a_tool_a_request_and_a_response_is_one_line_too(copy: Copy) -> None:
+    copy.insert("langchain/tools.py", before="    input_content=", line='    end=(("langchain.tool.size", len),),\n')
+    copy.insert(
+        "langchain/requests.py",
+        before='    **_named(semconv.TOP_P, _double, "top_p", "topP"),\n',
+        line='    **_named("gen_ai.request.mood", _text, "mood"),\n',
+    )
+    copy.insert(
+        "langchain/responses.py",
+        before="        found[semconv.RESPONSE_MODEL] = ",
+        line='        found["langchain.answer.choices"] = len(answer.generations)\n',
+    )
+    program = """
+from langchain_core.language_models import FakeMessagesListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+
+answer = AIMessage("Hello", response_metadata={"model_name": "m"})
+with record() as recording:
+    FakeMessagesListChatModel(responses=[answer]).invoke("hi", mood="glad")
+    tool(lambda x: "abc", description="f").invoke({"x": 1})
+chat, called = (span.attributes for span in recording.spans)
+print(chat["gen_ai.request.mood"], chat["langchain.answer.choices"], called["langchain.tool.size"])
+"""
+    assert copy.run(RUN + program) == "glad 1 3\n"
+
+
 def test_a_patched_method_is_one_line(copy: Copy) -> None:
     copy.insert(
         "langchain/patches.py",
