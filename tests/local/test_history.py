@@ -5,7 +5,6 @@ import json
 from tests.local.spans_in_files import id_of, model, span
 
 from callspan.viewer.analyze import analyze
-from callspan.viewer.conversation import difference
 from callspan.viewer.page_data import page_data
 from callspan.viewer.read import Source
 
@@ -49,13 +48,3 @@ def test_a_conversation_goes_on_from_an_earlier_trace():
         chat("tuesday", ["s", "a", "b"], 5, 6, said=thread, trace="tuesday"),
         chat("else", ["s", "a", "b"], 7, 8, trace="else"),
     ) == {"monday": None, "tuesday": [id_of("monday", 32), id_of("monday")], "else": None}
-
-
-def test_kept_new_and_dropped_messages_are_told_apart():
-    found = difference([1, 3, 4, 5], before=[1, 2, 3], answered=[4])
-    assert (found.kept, found.new, found.dropped) == ([1, 3, 4], [5], [2])
-
-
-def test_without_a_call_before_all_is_new():
-    found = difference([1, 2])
-    assert (found.kept, found.new, found.dropped) == ([], [1, 2], [])

@@ -14,11 +14,44 @@ from callspan.viewer.otlp import RawSpan
 from callspan.viewer.read import Source, read
 from callspan.viewer.trace import Failure, Span, Trace, text_in, traces_of
 
+# Ranks of failures: where one began, what passed it on, and what its caller went on after
 ORIGIN, PASSED, HANDLED = "origin", "passed", "handled"
+
+CALLS = BILLED  # all other spans only repeat what the calls below them used
+
+_COSTS = ("gen_ai.usage.cost", "operation.cost")
+_DEAREST = 1e9  # US dollars that no call costs
+
+# Microseconds by which a child may outlive its parent, and parallel ones touch: clocks and threads are not exact
+_SLACK = 1000
+
+Price = Callable[[Span, Counts], "float | None"]  # returns what a call cost, in US dollars
+
+
+def read_traces(
+    files: Iterable[str | PathLike[str]], price: Price | None = None, source: Source | None = None
+) -> tuple[list[Trace], Source]:
+    """Read trace files, and return the analyzed traces by their start.
+
+    Raises:
+        OSError: A file cannot be opened.
+    """
+    source = source or Source()
+    return analyze(read(files, source), price), source
+
+
+def analyze(spans: Iterable[RawSpan], price: Price | None = None) -> list[Trace]:
+    """Return the traces of spans, each span with its failure, the usage it owns and its part of the critical path."""
+    traces = traces_of(spans)
+    for trace in traces:
+        rank_failures(trace)
+        assign_usage(trace, price)
+        find_critical_path(trace)
+    return traces
 
 
 def rank_failures(trace: Trace) -> None:
-    """Return each failed span its failure and its rank."""
+    """Set on each failed span its failure and its rank."""
     spans = trace.spans
     for span in spans:
         span.failure = _failure(span)
@@ -44,14 +77,13 @@ def _tried_again(trace: Trace) -> set[int]:
     last: dict[tuple[int, str], int] = {}
     for place, span in enumerate(trace.spans):
         for name in (semconv.RETRY_OF, semconv.INSTEAD_OF):
-            before = places.get(str(span.raw.attributes.get(name)))
-            if before is not None and before != place:
+            before = places.get(str(span.raw.attributes.get(name)), place)
+            if before != place:
                 found.add(before)
         call = text_in(span.raw.attributes, semconv.TOOL_CALL_ID)
         if call is not None:
-            earlier = last.get((span.parent, call))
-            if earlier is not None:
-                found.add(earlier)
+            if (span.parent, call) in last:
+                found.add(last[span.parent, call])
             last[span.parent, call] = place
     return found
 
@@ -65,44 +97,30 @@ def _failure(span: Span) -> Failure | None:
     if not has_failed(span):
         return None
     event = next((one.attributes for one in reversed(span.raw.events) if one.name == semconv.EXCEPTION), None) or {}
-    return Failure(
-        text_in(span.raw.attributes, semconv.ERROR_TYPE) or _text(event, semconv.EXCEPTION_TYPE) or "error",
-        _text(event, semconv.EXCEPTION_MESSAGE) or span.raw.message,
-        _text(event, semconv.EXCEPTION_STACKTRACE),
-    )
-
-
-def _text(said: dict[str, Any], name: str) -> str:
-    return text_in(said, name) or ""
-
-
-COSTS = ("gen_ai.usage.cost", "operation.cost")
-
-_DEAREST = 1e9  # US dollars that no call costs
-
-CALLS = BILLED  # all other spans only repeat what the calls below them used
-
-Price = Callable[[Span, Counts], "float | None"]  # returns what a call cost, in US dollars
+    kind = text_in(span.raw.attributes, semconv.ERROR_TYPE) or text_in(event, semconv.EXCEPTION_TYPE)
+    message = text_in(event, semconv.EXCEPTION_MESSAGE)
+    return Failure(kind or "error", message or span.raw.message, text_in(event, semconv.EXCEPTION_STACKTRACE) or "")
 
 
 def assign_usage(trace: Trace, price: Price | None = None) -> None:
-    """Write on each span the tokens and the cost that it owns; `price` is for calls without a cost of their own."""
+    """Set on each span the tokens and the cost that no other span counts; `price` is for calls without a cost."""
     spans = trace.spans
     below = [False] * len(spans)  # whether a span under it owns any
     for place in range(len(spans) - 1, -1, -1):  # children come first
         span = spans[place]
-        said = counted(span.raw.attributes)
-        inside = span.kind in CALLS and _inside(span, trace)
-        if said is not None and not inside and (span.kind in CALLS or not below[place]) and not _is_cached(span):
-            span.usage = said
-            cost = cost_in(span.raw.attributes)
-            priced = cost is None and price is not None and _is_whole(span)
-            span.cost = price(span, said) if priced and price is not None else cost
+        counts = counted(span.raw.attributes)
+        is_cached = span.raw.attributes.get(semconv.CACHE_HIT) is True
+        is_own = not _repeats_call(span, trace) if span.kind in CALLS else not below[place]
+        if counts is not None and is_own and not is_cached:
+            span.usage = counts
+            span.cost = cost_in(span.raw.attributes)
+            if span.cost is None and price is not None and _has_both_counts(span):
+                span.cost = price(span, counts)
         if span.parent >= 0 and (span.usage is not None or below[place]):
             below[span.parent] = True
 
 
-def _inside(span: Span, trace: Trace) -> bool:
+def _repeats_call(span: Span, trace: Trace) -> bool:
     """Return whether a span around it reports the same call, and has its tokens."""
     while span.parent >= 0:
         span = trace.spans[span.parent]
@@ -111,11 +129,7 @@ def _inside(span: Span, trace: Trace) -> bool:
     return False
 
 
-def _is_cached(span: Span) -> bool:
-    return span.raw.attributes.get(semconv.CACHE_HIT) is True
-
-
-def _is_whole(span: Span) -> bool:
+def _has_both_counts(span: Span) -> bool:
     """Return whether input and output are known: half a bill has no price. Embeddings have input only."""
     given, made, *_ = counts_in(span.raw.attributes, old_names=True)
     return given is not None and (made is not None or span.kind == "embedding")
@@ -127,10 +141,10 @@ def counted(attributes: dict[str, Any]) -> Counts | None:
     return None if found == NO_TOKENS else found.known
 
 
-def cost_in(said: dict[str, Any]) -> float | None:
+def cost_in(attributes: dict[str, Any]) -> float | None:
     """Return the cost among the attributes of a span, in US dollars, or None."""
-    for name in COSTS:
-        value = said.get(name)
+    for name in _COSTS:
+        value = attributes.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _DEAREST:
             return float(value)
     return None
@@ -158,40 +172,23 @@ def price_from(where: str) -> Price | None:
     return price
 
 
-_LEAVES = ("llm", "embedding")  # kinds whose time is their own, whatever requests they make
-
-# Microseconds by which a child may outlive its parent, and parallel ones touch: clocks and threads are not exact
-_SLACK = 1000
-
-
 def find_critical_path(trace: Trace) -> None:
-    """Find the critical path: from the end backwards, always into the child that ended last before that point."""
-    spans, ends = trace.spans, _ends(trace)
-    roots = [place for place, span in enumerate(spans) if span.parent < 0]
-    for root in roots:
-        _walk(spans, ends, root)
-    _find_beside(trace, ends)
+    """Set the critical path: from the end backwards, always into the child that ended last before that point."""
+    spans = trace.spans
+    ends = [span.stop for span in spans]
+    for place in range(len(ends) - 1, -1, -1):  # children come first
+        above = spans[place].parent
+        if above >= 0 and spans[above].duration is None:  # it goes on at least as long as what is under it
+            ends[above] = max(ends[above], ends[place])
+    for root, span in enumerate(spans):
+        if span.parent < 0:
+            _walk(spans, ends, root)
+    _set_beside(trace, ends)
 
 
 def find_beside(trace: Trace, now: int) -> None:
     """Set `beside` on the spans of a trace that still grows, `now` microseconds after its start."""
-    _find_beside(trace, [now if span.duration is None else span.stop for span in trace.spans])
-
-
-def _find_beside(trace: Trace, ends: Sequence[int]) -> None:
-    roots = [place for place, span in enumerate(trace.spans) if span.parent < 0]
-    for beside in (roots, *(span.children for span in trace.spans)):
-        _overlap(trace.spans, ends, beside)
-
-
-def _ends(trace: Trace) -> list[int]:
-    """Return the end of each span; one that has none goes on at least as long as what is under it."""
-    ends = [span.stop for span in trace.spans]
-    for place in range(len(ends) - 1, -1, -1):  # children come first
-        above = trace.spans[place].parent
-        if above >= 0 and trace.spans[above].duration is None:
-            ends[above] = max(ends[above], ends[place])
-    return ends
+    _set_beside(trace, [now if span.duration is None else span.stop for span in trace.spans])
 
 
 def _walk(spans: Sequence[Span], ends: Sequence[int], root: int) -> None:
@@ -199,7 +196,7 @@ def _walk(spans: Sequence[Span], ends: Sequence[int], root: int) -> None:
     while waiting:
         place, start, at = waiting.pop()
         span, own = spans[place], list[tuple[int, int]]()
-        below = () if span.kind in _LEAVES else span.children
+        below = () if span.kind in CALLS else span.children  # a call's time is its own, whatever requests it makes
         for child in sorted(below, key=ends.__getitem__, reverse=True):
             begun, ended = spans[child].start, ends[child]
             if ended > at + _SLACK or ended <= start or begun >= at:
@@ -211,20 +208,23 @@ def _walk(spans: Sequence[Span], ends: Sequence[int], root: int) -> None:
         span.path = [part for part in own if part[0] < part[1]] or ()
 
 
-def _overlap(spans: Sequence[Span], ends: Sequence[int], beside: Sequence[int]) -> None:
-    """Return each of some siblings how many of its group ran at once; a group is what overlaps, one after the other."""
-    group: list[int] = []
-    stop = -1
-    for place in beside:
-        if group and spans[place].start + _SLACK >= stop:
-            _tell(spans, ends, group)
-            group = []
-        group.append(place)
-        stop = max(stop, ends[place])
-    _tell(spans, ends, group)
+def _set_beside(trace: Trace, ends: Sequence[int]) -> None:
+    """Set on each span how many of its siblings ran at once; groups are what overlaps, one after the other."""
+    spans = trace.spans
+    roots = [place for place, span in enumerate(spans) if span.parent < 0]
+    for siblings in (roots, *(span.children for span in spans)):
+        group: list[int] = []
+        stop = -1
+        for place in siblings:
+            if group and spans[place].start + _SLACK >= stop:
+                _set_most(spans, ends, group)
+                group = []
+            group.append(place)
+            stop = max(stop, ends[place])
+        _set_most(spans, ends, group)
 
 
-def _tell(spans: Sequence[Span], ends: Sequence[int], group: Sequence[int]) -> None:
+def _set_most(spans: Sequence[Span], ends: Sequence[int], group: Sequence[int]) -> None:
     stops = sorted(ends[place] for place in group)
     most = over = 0
     for count, place in enumerate(group, start=1):
@@ -233,25 +233,3 @@ def _tell(spans: Sequence[Span], ends: Sequence[int], group: Sequence[int]) -> N
         most = max(most, count - over)
     for place in group:
         spans[place].beside = most
-
-
-def read_traces(
-    files: Iterable[str | PathLike[str]], price: Price | None = None, source: Source | None = None
-) -> tuple[list[Trace], Source]:
-    """Read trace files: the traces by their start, each span with its failure, its own usage and its part of the path.
-
-    Raises:
-        OSError: A file cannot be opened.
-    """
-    source = source or Source()
-    return analyze(read(files, source), price), source
-
-
-def analyze(spans: Iterable[RawSpan], price: Price | None = None) -> list[Trace]:
-    """Put spans into their places, and explain them."""
-    traces = traces_of(spans)
-    for trace in traces:
-        rank_failures(trace)
-        assign_usage(trace, price)
-        find_critical_path(trace)
-    return traces

@@ -12,14 +12,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from callspan.core.text import encodable
 
 _DEPTH = 64  # how deep a value is read; what is deeper is left out
-
-
 _OBJECTS = frozenset({dict})
 
 
@@ -77,22 +74,14 @@ def _value(value: Any, depth: int = 0) -> Any:
     return None
 
 
-# Characters of a text that is likely to stand in any other span, and of one that may stand in the next ones
-_SHORT, _LONG = 32, 256
+_REPEATED = 256  # characters of a text that other spans may have too, an id say: it is in memory once
 
 
-def _kept(content: Any) -> str | None:
+def _text_value(content: Any) -> str | None:
     if not isinstance(content, str):
         return None
-    if len(content) <= _SHORT:
-        return sys.intern(encodable(content))
-    return _same(encodable(content)) if len(content) <= _LONG else encodable(content)
-
-
-@lru_cache(maxsize=4096)
-def _same(text: str) -> str:
-    """Return the very object that was given for this text before: ids of conversations take no memory for each span."""
-    return text
+    text = encodable(content)
+    return sys.intern(text) if len(text) <= _REPEATED else text
 
 
 _BEYOND = 2**63
@@ -116,17 +105,13 @@ def _fraction(content: Any) -> Any:
     return content if content in ("NaN", "Infinity", "-Infinity") else None
 
 
-def _truth(content: Any) -> bool | None:
-    return content if isinstance(content, bool) else None
-
-
 # By type: how a value that holds no other is read
 _SINGLE: dict[str, Callable[[Any], Any]] = {
-    "stringValue": _kept,
+    "stringValue": _text_value,
     "intValue": _within_64_bits,
-    "boolValue": _truth,
+    "boolValue": lambda content: content if isinstance(content, bool) else None,
     "doubleValue": _fraction,
-    "bytesValue": _kept,
+    "bytesValue": _text_value,
 }
 
 
@@ -134,37 +119,37 @@ _SINGLE: dict[str, Callable[[Any], Any]] = {
 class Event:
     """An event of a span."""
 
-    name: str  # its name
-    time: int  # when it was, in nanoseconds since 1970
-    attributes: dict[str, Any]  # its attributes
+    name: str
+    time: int  # in nanoseconds since 1970
+    attributes: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Link:
-    """A link of a span."""
+    """A link to another span."""
 
-    trace_id: str  # the other span's trace
-    span_id: str  # the other span
-    attributes: dict[str, Any]  # what is said of the link
+    trace_id: str
+    span_id: str
+    attributes: dict[str, Any]
 
 
 @dataclass(slots=True)
 class RawSpan:
     """A span as a file has it."""
 
-    trace_id: str  # its trace, as 32 hex digits
-    span_id: str  # its id, as 16 hex digits
-    parent_id: str | None  # the id of its parent; None for a root
-    name: str  # its name
-    start: int  # when it started, in nanoseconds since 1970
-    end: int | None  # when it ended, in nanoseconds since 1970; None if it did not
-    attributes: dict[str, Any]  # its attributes: texts, numbers, bools, lists, dicts and None
+    trace_id: str  # 32 hex digits
+    span_id: str  # 16 hex digits
+    parent_id: str | None  # None for a root
+    name: str
+    start: int  # in nanoseconds since 1970
+    end: int | None  # None if it did not
+    attributes: dict[str, Any]  # texts, numbers, bools, lists, dicts and None
     failed: bool = False  # whether its status is ERROR
-    message: str = ""  # what its status says
-    events: Sequence[Event] = ()  # its events
-    links: Sequence[Link] = ()  # its links
-    scope: str = ""  # who wrote it
-    service: str | None = None  # what it runs in; None if nobody says
+    message: str = ""  # of its status
+    events: Sequence[Event] = ()
+    links: Sequence[Link] = ()
+    scope: str = ""  # the instrumentation that wrote it
+    service: str | None = None  # of its resource
     is_remote: bool = False  # whether its parent is in another process
 
 

@@ -29,17 +29,16 @@ Key = tuple[str, str]  # what a row is known by: its kind, and what was called
 class Row:
     """What is known of all calls of one thing."""
 
-    kind: str  # its kind: `llm`, `embedding`, `tool`, `retriever`, `agent`, `workflow`; `run` for runs
+    kind: str  # `llm`, `embedding`, `tool`, `retriever`, `agent`, `workflow`; `run` for runs
     name: str  # what was called
-    calls: int = 0  # how often
-    failed: int = 0  # how many of them failed
-    times: array[int] = field(default_factory=lambda: array("q"))  # how long those took that ended, in microseconds
-    # the times to the first token that are known, in microseconds
-    firsts: array[int] = field(default_factory=lambda: array("q"))
+    calls: int = 0
+    failed: int = 0
+    times: array[int] = field(default_factory=lambda: array("q"))  # of those that ended, in microseconds
+    firsts: array[int] = field(default_factory=lambda: array("q"))  # times to the first token, in microseconds
     tokens: list[int] = field(default_factory=lambda: [0] * 5)  # input, output, cache read, cache write, reasoning
     cost: float = 0.0  # what is known of the cost, in US dollars
-    priced: int = 0  # how many calls have a cost
-    unpriced: int = 0  # how many used tokens and have none
+    priced: int = 0  # calls with a cost
+    unpriced: int = 0  # calls that used tokens and have none
 
     @property
     def group(self) -> str:
@@ -71,11 +70,11 @@ class Row:
 class Stats:
     """What trace files add up to."""
 
-    source: Source = field(default_factory=Source)  # what was read
-    spans: int = 0  # how many spans there are, each once
-    paused: int = 0  # how many runs paused
-    unended: int = 0  # how many runs did not end
-    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])  # the rows, by kind and name
+    source: Source = field(default_factory=Source)
+    spans: int = 0  # each once
+    paused: int = 0  # runs
+    unended: int = 0  # runs
+    rows: dict[Key, Row] = field(default_factory=dict[Key, Row])
     total: Row = field(default_factory=lambda: Row(RUN, ""))  # all runs together
 
     def row(self, kind: str, name: str) -> Row:

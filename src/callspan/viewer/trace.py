@@ -33,45 +33,34 @@ _OTHERS = {
     **dict.fromkeys(("task", "reranker", "guardrail", "evaluator", "prompt"), "chain"),
 }
 
-OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
+_OTHERS_NAMES = ("openinference.span.kind", "traceloop.span.kind")
 
 _WORDS = {**_OPERATIONS, "chain": "chain", "node": "node", "rerank": "chain"}  # by the first word of a name
 
-HTTP = ("http.request.method", "http.method")
+_HTTP = ("http.request.method", "http.method")
 
 
 def kind_of(span: RawSpan) -> str:
-    """Return what a span is.
-
-    Returns:
-        `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`.
-    """
-    said = span.attributes
-    found = _known(_OPERATIONS, said.get(semconv.OPERATION))
-    if found is None:
-        found = _known(_TYPES, said.get(semconv.RUN_TYPE))
-        word = span.name.partition(" ")[0]
-        if found == "chain" and (semconv.GRAPH_NODE in said or word == "node"):
-            return "node"
-        if found is None and any(name in said for name in HTTP):
-            return "http"
-        if found is None:
-            found = _others(said) or _WORDS.get(word)
-    return found or "other"
-
-
-def _others(said: dict[str, Any]) -> str | None:
-    names = (said.get(name) for name in OTHERS_NAMES)
-    return next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
+    """Return what a span is: one of the kinds that `Span.kind` names."""
+    attributes = span.attributes
+    found = _known(_OPERATIONS, attributes.get(semconv.OPERATION))
+    if found is not None:
+        return found
+    found = _known(_TYPES, attributes.get(semconv.RUN_TYPE))
+    word = span.name.partition(" ")[0]
+    if found == "chain" and (semconv.GRAPH_NODE in attributes or word == "node"):
+        return "node"
+    if found is not None:
+        return found
+    if any(name in attributes for name in _HTTP):
+        return "http"
+    names = (attributes.get(name) for name in _OTHERS_NAMES)
+    others = next((_OTHERS.get(name.lower()) for name in names if isinstance(name, str)), None)
+    return others or _WORDS.get(word) or "other"
 
 
 def _known(table: dict[str, str], value: Any) -> str | None:
     return table.get(value) if isinstance(value, str) else None
-
-
-def is_operation(word: str) -> bool:
-    """Return whether a word is one for what a span is, as names of spans begin with."""
-    return word in _OPERATIONS or word in ("chain", "node", "rerank")
 
 
 # By kind: the attributes that name what was called
@@ -93,7 +82,7 @@ def name_of(raw: RawSpan, kind: str) -> str:
         if isinstance(text := raw.attributes.get(attribute), str) and text:
             return text
     word, _, rest = raw.name.partition(" ")
-    return rest if rest and is_operation(word) else raw.name
+    return rest if rest and word in _WORDS else raw.name
 
 
 DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages and people walk down trees
@@ -116,13 +105,13 @@ class Span:
     kind: str  # `llm`, `tool`, `agent`, `workflow`, `node`, `retriever`, `embedding`, `chain`, `http` or `other`
     parent: int = -1  # the index of the span it hangs under; -1 for a root
     depth: int = 0  # how far down; 0 for a root
-    start: int = 0  # when it started, in microseconds from the start of the trace
+    start: int = 0  # in microseconds from the start of the trace
     duration: int | None = None  # how long it took, in microseconds; None if it did not end
     children: Sequence[int] = ()  # the indexes of the spans under it, by their start
     first_token: int | None = None  # when its first token came, in microseconds from its own start
     usage: Counts | None = None  # the tokens that it owns: those that no other span counts too
     cost: float | None = None  # what they cost, in US dollars; None if nobody knows
-    failure: Failure | None = None  # how it failed
+    failure: Failure | None = None
     # of a failure: `origin`, where it began; `passed`, what passed it on; `handled`, after which its caller went on
     rank: str | None = None
     outcome: str | None = None  # how it ended, where that is neither well nor a failure
@@ -143,10 +132,10 @@ class Span:
 class Trace:
     """The spans of one trace."""
 
-    id: str  # its id, as 32 hex digits
-    start: int  # when it started, in nanoseconds since 1970
-    spans: list[Span]  # its spans: each before those under it, and those under it by their start
-    service: str | None = None  # what it ran in
+    id: str  # 32 hex digits
+    start: int  # in nanoseconds since 1970
+    spans: list[Span]  # each before those under it, and those under it by their start
+    service: str | None = None  # of its resource
     conversation: str | None = None  # the conversation it belongs to
 
     @property
@@ -186,10 +175,14 @@ def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
         _hang(root, children, trace)
     while children:
         _hang(_cut_out(children, members), children, trace)
-    _tell_children(trace)
+    below: dict[int, list[int]] = {}
+    for place, placed in enumerate(trace.spans):
+        below.setdefault(placed.parent, []).append(place)
+    for place, placed in enumerate(trace.spans):
+        placed.children = below.get(place, ())
     trace.service = next((span.service for span in members.values() if span.service), None)
-    said = (span.raw.attributes.get(semconv.CONVERSATION_ID) for span in trace.spans)
-    trace.conversation = next((one for one in said if isinstance(one, str) and one), None)
+    named = (text_in(span.raw.attributes, semconv.CONVERSATION_ID) for span in trace.spans)
+    trace.conversation = next(filter(None, named), None)
     return trace
 
 
@@ -244,24 +237,13 @@ def _hang(root: RawSpan, children: dict[str | None, list[RawSpan]], trace: Trace
             parent, above = above.parent, trace.spans[above.parent]
         place = len(trace.spans)
         trace.spans.append(_placed(raw, parent, 0 if above is None else above.depth + 1, trace.start))
-        # Taken out, not looked up: an id that is its own ancestor must not be told twice.
+        # Taken out, not looked up: an id that is its own ancestor must not be placed twice.
         waiting.extend((child, place) for child in reversed(children.pop(raw.span_id, [])))
 
 
-def _tell_children(trace: Trace) -> None:
-    below: dict[int, list[int]] = {}
-    for place, span in enumerate(trace.spans):
-        if span.parent >= 0:
-            below.setdefault(span.parent, []).append(place)
-    for place, children in below.items():
-        trace.spans[place].children = children
-
-
 def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
-    said = raw.attributes
     start = max(0, (raw.start - origin) // 1000)
-    waited = said.get(semconv.TIME_TO_FIRST_CHUNK)
-    attempt = said.get(semconv.RUN_ATTEMPT)
+    attempt = raw.attributes.get(semconv.RUN_ATTEMPT)
     return Span(
         raw,
         kind_of(raw),
@@ -269,8 +251,8 @@ def _placed(raw: RawSpan, parent: int, depth: int, origin: int) -> Span:
         depth,
         start,
         None if raw.end is None else max(0, (raw.end - origin) // 1000 - start),
-        first_token=_microseconds(waited),
-        outcome=text_in(said, semconv.RUN_OUTCOME),
+        first_token=_microseconds(raw.attributes.get(semconv.TIME_TO_FIRST_CHUNK)),
+        outcome=text_in(raw.attributes, semconv.RUN_OUTCOME),
         attempt=attempt if type(attempt) is int and attempt > 1 else None,
     )
 
@@ -284,7 +266,7 @@ def _microseconds(seconds: Any) -> int | None:
 _LONG = 10**6  # seconds that nobody waits
 
 
-def text_in(said: dict[str, Any], name: str) -> str | None:
+def text_in(attributes: dict[str, Any], name: str) -> str | None:
     """Return an attribute that is a text, or None."""
-    value = said.get(name)
+    value = attributes.get(name)
     return value if isinstance(value, str) and value else None
