@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider
 from callspan.capture import content as content_writer
 from callspan.capture.redact import Redact, forget_texts, redactor
 from callspan.capture.secret_keys import denied
-from callspan.core import identity, lifecycle, state
+from callspan.core import lifecycle, state
 from callspan.core.dispatch import subscriptions
 from callspan.core.metrics import Meters, collect
 from callspan.core.patching import Undo
@@ -68,7 +68,7 @@ class CallspanInstrumentor(BaseInstrumentor):
             from callspan.callback.scope import add_callback
 
             self._undo.append(add_callback(callback))
-        identity.watcher.prepare = _identify
+        state.foreign_identity.prepare = _identify
         CallspanInstrumentor.options = {name: kwargs.get(name) for name in ("tracer_provider", *OPTIONS)}
         self._undo.append(install_all())
 

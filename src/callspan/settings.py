@@ -212,7 +212,7 @@ def read_settings(**keywords: Any) -> Settings:
 
 
 def check_keywords(**keywords: Any) -> None:
-    """Check keywords, whatever the environment has; one that is None was not given.
+    """Check keywords; one that is None was not given.
 
     Raises:
         ValueError: A keyword has a value that is not allowed.
@@ -223,7 +223,7 @@ def check_keywords(**keywords: Any) -> None:
 
 
 def read_keyword(name: str, value: Any) -> Any:
-    """Return the value of a keyword, whatever the environment has.
+    """Return the value of a keyword; the environment does not count.
 
     Raises:
         ValueError: The value is not allowed.

@@ -99,8 +99,5 @@ def add_to_providers(processor: type[SpanProcessor]) -> None:
 
 
 def identify() -> None:
-    """Write session and user on the spans of others too, from now on."""
+    """Write session and user on the spans of other instrumentations too, from now on."""
     add_to_providers(Identify)
-
-
-identity.watcher.prepare = identify

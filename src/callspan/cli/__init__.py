@@ -10,7 +10,7 @@ USAGE, UNREADABLE, FINDING = 2, 3, 1
 
 
 def main() -> None:
-    """Run the command line; without what it needs it says how to get it."""
+    """Run the command line, or write which package it lacks."""
     missing = next((name for name in ("click", "rich") if find_spec(name) is None), None)
     if missing is not None:
         print(f"callspan's command line needs {missing}: pip install 'callspan[cli]'", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The commands by name; a command's file is imported when it is called for."""
+"""The commands by name; the file of a command is imported when that is called."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def commands() -> None:
 
     \b
     callspan run app.py             run a program and watch its calls
-    callspan view trace.jsonl       write the page and say where it is
+    callspan view trace.jsonl       write the page and print its path
     callspan stats trace.jsonl      calls, times, tokens, cost
     callspan send trace.jsonl       to a Collector or Jaeger
     callspan doctor -- python app.py

@@ -1,4 +1,4 @@
-"""`callspan run app.py`: the program as ever, with tracing, and what happens in it on the terminal."""
+"""`callspan run app.py`: run a program unchanged, with tracing and a live tree on the terminal."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _has_exporter() -> bool:
 
 
 def _wants_content(environ: dict[str, str], *, wanted: bool) -> bool:
-    """Return whether content is to be on: where nobody has spoken of it, and nothing sends spans from this machine."""
+    """Return whether content is on by default: its variable is not set, and nothing sends spans from this machine."""
     if not wanted:
         environ[CONTENT] = "no_content"
     if environ.get(CONTENT):

@@ -84,7 +84,7 @@ def stats(
     elif form == "csv":
         from callspan.viewer.stats_data import as_csv
 
-        click.echo(as_csv(rows, before, changed).encode(), nl=False)  # UTF-8, whatever the terminal has
+        click.echo(as_csv(rows, before, changed).encode(), nl=False)  # UTF-8 on every terminal
     else:
         _print_table(now, rows, before, changed)
     if fail_on_regression and any(changed[key].worse for row in rows if (key := (row.kind, row.name)) in changed):

@@ -1,8 +1,8 @@
-"""Whose call it is: session, user and other attributes of a block, on every span in it."""
+"""Session, user and other attributes of a block, which are written on every span in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import time_ns
 
@@ -14,13 +14,13 @@ from callspan import semconv
 from callspan.core.keys import IDENTITY
 from callspan.core.text import NAME_LIMIT, cut, safe_id
 
-# Sent to other processes too, as OpenTelemetry's baggage under the names of the attributes.
+# Sent to other processes too, as OpenTelemetry's baggage under the names of the attributes
 TRAVELLING = (semconv.SESSION_ID, semconv.USER_ID)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity:
-    """What is known of a block: attributes for its spans, labels for its metrics, and when it began (nanoseconds)."""
+    """A block's attributes for its spans, labels for its metrics, and start time (nanoseconds since 1970)."""
 
     attributes: Mapping[str, AttributeValue]
     labels: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
@@ -33,24 +33,8 @@ class Identity:
         return value if isinstance(value, str) else None
 
 
-class Watcher:
-    """Who sees to it that spans of others say it too.
-
-    Args:
-        prepare: Makes sure of it: a provider may be set late.
-    """
-
-    __slots__ = ("prepare",)
-
-    def __init__(self) -> None:
-        self.prepare: Callable[[], None] | None = None
-
-
-watcher = Watcher()
-
-
 def of(context: Context) -> Identity | None:
-    """Return who is at work in a context: a block of this process, or of the process that the context comes from."""
+    """Return the identity in a context: of a block of this process, or of the process that the context comes from."""
     if not context:
         return None
     here = context.get(IDENTITY)
@@ -64,7 +48,7 @@ def of(context: Context) -> Identity | None:
 
 
 def as_id(given: object) -> str | None:
-    """Return a text or a whole number as an id of spans, or None if it is neither; a key is no id."""
+    """Return a text or a whole number as an id that is safe on spans, or None if it is neither."""
     text = str(given) if type(given) is int else given
     return safe_id(cut(str.__str__(text), NAME_LIMIT)) if isinstance(text, str) and text else None
 

@@ -100,12 +100,8 @@ class Telemetry:
         object.__setattr__(self, "visible", VISIBLE[self.settings.detail])
 
 
-class FirstRun:
-    """What is left to do when there is something to trace at last: a program may set its provider late.
-
-    Args:
-        prepare: Is called before the first span of a run is started, and takes itself away.
-    """
+class Preparation:
+    """A function to call when it is first needed, as late as possible: a program may set its provider late."""
 
     __slots__ = ("prepare",)
 
@@ -113,7 +109,9 @@ class FirstRun:
         self.prepare: Callable[[], None] | None = None
 
 
-first_run = FirstRun()
+first_run = Preparation()  # called before the first span of a run starts; removes itself
+
+foreign_identity = Preparation()  # called when a run has a session or user, which other instrumentations' spans get too
 
 _current: Telemetry | None = None
 

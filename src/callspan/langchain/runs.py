@@ -16,7 +16,7 @@ from callspan import semconv
 from callspan.capture.secret_keys import is_denied, is_secret
 from callspan.capture.secret_values import REDACTED
 from callspan.capture.secrets import SMALLEST_CARD, is_card
-from callspan.core import identity
+from callspan.core import identity, state
 from callspan.core.keys import BAGGAGE, IDENTITY, RUN
 from callspan.core.registry import OWNER, find
 from callspan.core.run import Run
@@ -97,8 +97,8 @@ def inherit(run: Run, above: Run | None, current: Context, parent: Context) -> N
         run.top = True
         if IDENTITY in current or BAGGAGE in current or parent is not current:
             run.who = identity.of(current) or (None if parent is current else identity.of(parent))
-            if run.who is not None and identity.watcher.prepare is not None:
-                identity.watcher.prepare()
+            if run.who is not None and state.foreign_identity.prepare is not None:
+                state.foreign_identity.prepare()
     else:
         here: Any = current.get(IDENTITY)
         if here is not None and parent is not current and not _is_opened_for(here, above, current):

@@ -84,15 +84,15 @@ class Answer:
         The details are parts of the totals, as in OpenAI's own counts.
         """
         prompt = count_tokens(json.dumps([self.body.get("messages", []), self.body.get("tools", [])]))
-        spoken = count_tokens(self.reply.text + "".join(json.dumps(call["function"]) for call in self._calls()))
-        thought = spoken // 2
+        written = count_tokens(self.reply.text + "".join(json.dumps(call["function"]) for call in self._calls()))
+        reasoning = written // 2
         return {
             "prompt_tokens": prompt,
-            "completion_tokens": spoken + thought,
-            "total_tokens": prompt + spoken + thought,
+            "completion_tokens": written + reasoning,
+            "total_tokens": prompt + written + reasoning,
             "prompt_tokens_details": {"cached_tokens": prompt // 2, "audio_tokens": 0},
             "completion_tokens_details": {
-                "reasoning_tokens": thought,
+                "reasoning_tokens": reasoning,
                 "audio_tokens": 0,
                 "accepted_prediction_tokens": 0,
                 "rejected_prediction_tokens": 0,

@@ -136,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request."""
-        # Read whatever the path is: bytes left over would be taken for the next request of the connection.
+        # Read the body on every path: bytes left over would be taken for the next request of the connection.
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             request = Request(self.path.partition("?")[0], json.loads(text) if text else None)

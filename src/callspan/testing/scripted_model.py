@@ -99,11 +99,11 @@ class ScriptedChatModel(BaseChatModel):
         if isinstance(reply, AIMessage):
             yield _as_one_chunk(reply)
             return
-        said = ""
+        written = ""
         for text in _texts(reply):
             if isinstance(text, BaseException):
                 raise text
-            said += text
+            written += text
             yield AIMessageChunk(content=text)
         calls = [reply] if isinstance(reply, ToolCall) else list(reply.calls) if isinstance(reply, CallTools) else []
         for index, call in enumerate(calls):
@@ -115,7 +115,9 @@ class ScriptedChatModel(BaseChatModel):
         yield AIMessageChunk(
             content="",
             response_metadata={"model_name": self.model, "finish_reason": reason},
-            usage_metadata=_usage(messages, said + "".join(call.arguments for call in calls)) if self.counts else None,
+            usage_metadata=_usage(messages, written + "".join(call.arguments for call in calls))
+            if self.counts
+            else None,
         )
 
 
@@ -147,6 +149,6 @@ def _call_chunk(index: int, **fields: str) -> AIMessageChunk:
     return AIMessageChunk(content="", tool_call_chunks=[chunk])
 
 
-def _usage(asked: list[BaseMessage], said: str) -> Any:
-    prompt, answer = sum(count_tokens(str(message.content)) for message in asked), count_tokens(said)
+def _usage(asked: list[BaseMessage], written: str) -> Any:
+    prompt, answer = sum(count_tokens(str(message.content)) for message in asked), count_tokens(written)
     return {"input_tokens": prompt, "output_tokens": answer, "total_tokens": prompt + answer}

@@ -69,8 +69,8 @@ def span_record(span: ReadableSpan) -> SpanRecord:
 class TreeText(str):
     """A tree as text.
 
-    It equals a text with the same lines, whatever that is indented by as a whole, and with or without empty lines
-    around it: so the expected tree can stand indented within a test. Its hash is that of the very text.
+    It equals a text with the same lines. The other text may be indented as a whole and have empty lines around it, as
+    in a test. The hash is that of the unchanged text.
     """
 
     __slots__ = ()

@@ -164,10 +164,10 @@ def _sent_by_exporters(warnings: _Warnings) -> list[dict[str, Any]]:
 
 def _exporters() -> list[str]:
     """Return the names of the configured exporters that send, as their packages have them."""
-    spoken = protocol(os.environ)
-    otlp = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}.get(spoken, f"otlp with {spoken}")
-    given = [name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(",") if name.strip()]
-    return [otlp if name == "otlp" else name for name in given if name not in _LOCAL]
+    version = protocol(os.environ)
+    otlp = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}.get(version, f"otlp with {version}")
+    names = [name.strip() for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(",") if name.strip()]
+    return [otlp if name == "otlp" else name for name in names if name not in _LOCAL]
 
 
 def protocol(variables: Mapping[str, str]) -> str:
