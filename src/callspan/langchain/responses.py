@@ -49,36 +49,40 @@ class Answer:
     """
 
     __slots__ = ("beside", "cached", "generations", "info", "message", "metadata", "output", "reported", "tokens",
-                 "usages")  # fmt: skip
+                 "usage", "usages")  # fmt: skip
 
     def __init__(self, result: Any) -> None:
         self.tokens: TokenCounts | None = None  # what it used, once that was read
-        self.usages: list[Mapping[str, Any]] | None = None  # what the provider itself reports of that, likewise
-        self.beside = _EMPTY  # what the provider reported and the integration left out
+        self.beside = _EMPTY  # what the provider reported as used and the integration left out
         prompts: Any = getattr(result, "generations", None)
         choices: Any = prompts[0] if prompts else ()
         self.generations: Sequence[Any] = choices if isinstance(choices, (list, tuple)) else ()
-        first = self.generations[0] if self.generations else None
+        first = choices[0] if self.generations else None
         message = self.message = getattr(first, "message", None)  # completion models have none
         metadata: Any = getattr(message, "response_metadata", None)
+        usage: Any = getattr(message, "usage_metadata", None)
         info: Any = getattr(first, "generation_info", None)
         output: Any = getattr(result, "llm_output", None)  # what stands beside the choices
-        self.metadata = metadata if type(metadata) is dict else mapping(metadata)
-        self.info = _EMPTY if info is None else mapping(info)
-        self.output = _EMPTY if output is None else mapping(output)
+        self.metadata = metadata = metadata if type(metadata) is dict else mapping(metadata)
+        self.usage = usage = usage if type(usage) is dict else mapping(usage)
+        self.info = info = _EMPTY if info is None else mapping(info)
+        self.output = output = _EMPTY if output is None else mapping(output)
         # By name: what the provider reported of the message, of the choice, or beside them.
-        self.reported = self.metadata
-        if self.info or self.output:
+        self.reported = metadata
+        if info or output:
             said: dict[str, Any] = {}
-            for source in (self.metadata, self.info, self.output):
+            for source in (metadata, info, output):
                 for name in _SAID.intersection(source):
                     if said.get(name) is None:
                         said[name] = source[name]
             self.reported = said
+        # What the provider itself reports as used, wherever the integration puts it.
+        self.usages: list[Mapping[str, Any]] = []
+        for source in (output, metadata, info, getattr(message, "additional_kwargs", None)):
+            if source and not _PLACES.isdisjoint(source):
+                self.usages += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
         # LangChain's cache sets the cost to 0, and nothing stands beside the choices.
-        usage: Any = getattr(message, "usage_metadata", None)
-        is_free = type(usage) is dict and "total_cost" in usage and usage["total_cost"] == 0
-        self.cached = is_free and not self.output and not self.streamed
+        self.cached = "total_cost" in usage and usage["total_cost"] == 0 and not output and not self.streamed
 
     @property
     def streamed(self) -> bool:
@@ -87,16 +91,6 @@ class Answer:
 
 
 answer = Answer
-
-
-def _usages(answer: Answer) -> Sequence[Mapping[str, Any]]:
-    """Return what the provider itself reports as used, wherever the integration puts it; look for it once."""
-    found = answer.usages = [answer.beside] if answer.beside else []
-    more: Any = getattr(answer.message, "additional_kwargs", None)
-    for source in (answer.output, answer.metadata, answer.info, mapping(more) if more else None):
-        if source and not _PLACES.isdisjoint(source):
-            found += [each for name in _COUNTED_UNDER if name in source and (each := mapping(source[name]))]
-    return found
 
 
 def decision(result: Any) -> Answer:
@@ -116,14 +110,11 @@ def counts(answer: Answer) -> TokenCounts:
         return answer.tokens
     found = NOTHING_COUNTED
     if not answer.cached:
-        usage: Any = getattr(answer.message, "usage_metadata", None)
-        usage = usage if type(usage) is dict else mapping(usage)
-        found = from_usage_metadata(usage) if usage else NOTHING_COUNTED
-        usages = _usages(answer) if answer.usages is None else answer.usages
+        found = from_usage_metadata(answer.usage) if answer.usage else NOTHING_COUNTED
         if found.input_tokens is None and found.output_tokens is None:
-            given = (from_provider(one) for one in (*usages, answer.metadata or answer.info))
+            given = (from_provider(one) for one in (*answer.usages, answer.metadata or answer.info))
             found = next((one for one in given if one is not None), NOTHING_COUNTED)
-        for raw in usages:
+        for raw in (answer.beside, *answer.usages):
             if "iterations" in raw:
                 found = over_passes(found, raw)
                 break
@@ -299,11 +290,8 @@ _PASSES = ("message", _COMPACTION)
 
 def price_terms(answer: Answer) -> dict[str, object] | None:
     """Return the attributes of what an answer is billed by; None where that is the standard price of its tokens."""
-    message, said = answer.message, answer.reported
-    raw = _usages(answer) if answer.usages is None else answer.usages
-    usage: Any = getattr(message, "usage_metadata", None)
-    found: Any = usage.get("input_token_details") if type(usage) is dict else None
-    details: Mapping[str, Any] = found if type(found) is dict else _EMPTY
+    message, said, raw = answer.message, answer.reported, (answer.beside, *answer.usages)
+    details = mapping(answer.usage["input_token_details"]) if "input_token_details" in answer.usage else _EMPTY
     special = not _IN_RESPONSE.isdisjoint(said) or not _IN_DETAILS.isdisjoint(details)
     for counted in raw:
         special = special or not _IN_USAGE.isdisjoint(counted)
