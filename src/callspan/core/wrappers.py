@@ -239,41 +239,43 @@ def _function(opener: Opener, guard: PatchGuard, code: CodeType | None) -> Plain
 def wrap_function(
     enter: Callable[..., Any], leave: Callable[[Any, Any, BaseException | None], Notification | None]
 ) -> WrapperFactory:
-    """Enter the body of a plain function with `enter(args, kwargs)`, and leave it with what that returned.
+    """Put a context around the body of a plain function, with two functions instead of a frame.
 
-    `enter` puts the context of the body in place; it returns None where there is nothing to do, and a `SkipResult` if
-    the call is answered without being made. `leave(entered, result, error)` returns the hooks to call. After an
-    interrupt it is called again.
+    `enter(args, kwargs, before)` returns what is entered and the context of the body, or None where there is nothing to
+    do. What is entered is a `SkipResult` if the call is answered without being made. `leave(entered, result, error)`
+    returns the hooks to call. After an interrupt it is called again.
     """
 
     def factory(original: Callable[..., Any], guard: PatchGuard) -> PlainFunction:
         def function(*args: Any, **kwargs: Any) -> Any:
-            before, entered, hooks, is_inside = current(), None, None, False
+            before, opened, hooks = current(), None, None
+            if guard.active:
+                try:
+                    opened = enter(args, kwargs, before)
+                except Exception as error:  # noqa: BLE001 - our code around the user's call
+                    guard.log(error)
+            if opened is None:
+                return ours.__wrapped__(*args, **kwargs)
+            entered, context = opened
+            if type(entered) is SkipResult:
+                return entered.report()
             try:
                 try:  # no further `try` inside, as above
-                    entered = guard.call_safely(enter, args, kwargs)
-                    is_inside = True
-                    if type(entered) is SkipResult:
-                        return entered.report()
+                    put(context)
                     result = ours.__wrapped__(*args, **kwargs)
-                    if entered is not None:
-                        if current() is not before:
-                            put(before)
-                        hooks = guard.call_safely(leave, entered, result, None)
+                    put(before)
+                    hooks = guard.call_safely(leave, entered, result, None)
                 except BaseException as error:
-                    if entered is not None:
-                        restore(before)
-                        hooks = guard.call_safely(leave, entered, None, error)
-                        if hooks is not None:
-                            run_sync(hooks.call_hooks())
+                    restore(before)
+                    hooks = guard.call_safely(leave, entered, None, error)
+                    if hooks is not None:
+                        run_sync(hooks.call_hooks())
                     raise
                 if hooks is not None:
                     run_sync(hooks.call_hooks())
             except BaseException as error:
-                if entered is not None or not is_inside:
-                    restore(before)
-                if entered is not None and hooks is None:
-                    hooks = guard.call_safely(leave, entered, None, error)
+                restore(before)
+                hooks = guard.call_safely(leave, entered, None, error) if hooks is None else hooks
                 if hooks is not None:
                     hooks.call_rest_quietly()
                 raise

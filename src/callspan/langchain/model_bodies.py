@@ -15,7 +15,6 @@ from opentelemetry.context import Context
 
 from callspan.core import interop
 from callspan.core.context import current as current_context
-from callspan.core.context import put
 from callspan.core.dispatch import Notification, combine
 from callspan.core.frames import Frame, Opener
 from callspan.core.keys import RUN, WAITING_FRAME
@@ -30,17 +29,15 @@ from callspan.langchain.skip import answer_of, skip_body
 # The body of one prompt ------------------------------------------------------------------------------------------
 
 
-def enter_body(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run | SkipResult | None:
-    """Make the run of a chat model current, whose body is handed its run manager."""
+def enter_body(args: tuple[Any, ...], kwargs: dict[str, Any], before: Context) -> tuple[Any, Context] | None:
+    """Return the run of a chat model, whose body is handed its run manager, and the context in which it is current."""
     manager = args[_MANAGER_AT] if len(args) > _MANAGER_AT else kwargs.get("run_manager")
     run = None if manager is None else run_of(manager)
-    if run is None:
+    if run is None or run.context is None:
         return None
     if run.rare is not None and run.skipped is not None:
-        return answer_of(run, None)
-    if run.context is not None and current_context().get(RUN) is not run:
-        put(run.context)
-    return run
+        return answer_of(run, None), before
+    return run, before if before.get(RUN) is run else run.context
 
 
 _MANAGER_AT = 3  # self, messages, stop
@@ -194,14 +191,12 @@ class Prompts:
         return hooks
 
 
-def enter_prompts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prompts | None:
-    """Wait for the runs of a `generate`."""
-    current = current_context()
-    if current and suppressed(current):
+def enter_prompts(args: tuple[Any, ...], kwargs: dict[str, Any], before: Context) -> tuple[Prompts, Context] | None:
+    """Return what waits for the runs of a `generate`, and the context in which they find it."""
+    if before and suppressed(before):
         return None
     prompts = Prompts(args[0], calling_config())
-    put(Context({**current, WAITING_FRAME: prompts}))
-    return prompts
+    return prompts, Context({**before, WAITING_FRAME: prompts})
 
 
 class BatchFrame(Frame):
