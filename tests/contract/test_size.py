@@ -8,7 +8,7 @@ from tests.contract.layers import PACKAGE, imports, sources
 
 ENGINE = ("core", "capture", "callback", "langchain")
 
-BUDGETS = {"core": 5_542, "capture": 1_995, "callback": 1_155, "langchain": 5_783}
+BUDGETS = {"core": 5_524, "capture": 1_995, "callback": 1_155, "langchain": 5_783}
 """How many lines each package may have. Lower a number when a package has shrunk; a new feature needs a reason."""
 
 LONGEST, SHORTEST = 500, 40

@@ -59,14 +59,14 @@ class Answer:
         self.generations: Sequence[Any] = choices if isinstance(choices, (list, tuple)) else ()
         first = choices[0] if self.generations else None
         message = self.message = getattr(first, "message", None)  # completion models have none
-        metadata: Any = getattr(message, "response_metadata", None)
-        usage: Any = getattr(message, "usage_metadata", None)
-        info: Any = getattr(first, "generation_info", None)
-        output: Any = getattr(result, "llm_output", None)  # what stands beside the choices
+        metadata: Any = getattr(message, "response_metadata", None) or _EMPTY
+        usage: Any = getattr(message, "usage_metadata", None) or _EMPTY
+        info: Any = getattr(first, "generation_info", None) or _EMPTY
+        output: Any = getattr(result, "llm_output", None) or _EMPTY  # what stands beside the choices
         self.metadata = metadata = metadata if type(metadata) is dict else mapping(metadata)
         self.usage = usage = usage if type(usage) is dict else mapping(usage)
-        self.info = info = _EMPTY if info is None else mapping(info)
-        self.output = output = _EMPTY if output is None else mapping(output)
+        self.info = info = info if type(info) is dict else mapping(info)
+        self.output = output = output if type(output) is dict else mapping(output)
         # By name: what the provider reported of the message, of the choice, or beside them.
         self.reported = metadata
         if info or output:

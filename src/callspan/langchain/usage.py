@@ -128,9 +128,9 @@ _EMPTY: Mapping[str, Any] = {}
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return a value if it is a mapping, else an empty one."""
-    if value is None or type(value) is dict:  # the faster tests
-        return value or _EMPTY
-    return value if isinstance(value, Mapping) else _EMPTY
+    if type(value) is dict:  # the faster test
+        return value
+    return value if value is not None and isinstance(value, Mapping) else _EMPTY
 
 
 def _first(counts: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
