@@ -1,4 +1,4 @@
-"""`callspan send`: trace files to a Collector, Jaeger, or whatever takes OTLP over HTTP."""
+"""`callspan send`: trace files to a Collector, Jaeger, or any other server that accepts OTLP over HTTP."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _TRACES = "/v1/traces"
     help="Protobuf needs the extra `otlp`.",
 )
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header, for instance a key.")
-@click.option("--since-start", is_flag=True, help="Send all, whatever was sent before.")
+@click.option("--since-start", is_flag=True, help="Send all spans, also those sent before.")
 @click.option(
     "--patience",
     type=click.FloatRange(min=0),

@@ -47,7 +47,7 @@ class RunOptions:
         return Path(self.file.replace("{pid}", str(pid)))
 
     def worker_file(self, pid: int) -> Path:
-        """Return the file of a process that the first one has started, in whatever way."""
+        """Return the file of a process that the first one has started."""
         if "{pid}" in self.file:
             return self.main_file(pid)
         file = Path(self.file)

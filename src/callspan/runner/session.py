@@ -112,7 +112,7 @@ class Session:
         return self._file.is_held or any(lock._is_owned() for lock in locks)
 
     def prepare(self) -> None:
-        """Prepare the first run, once: whether content is written, and the line that says where."""
+        """Prepare the first run, once: set the content mode and write the first line."""
         with self._lock:
             if self._is_prepared:
                 return

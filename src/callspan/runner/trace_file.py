@@ -128,7 +128,7 @@ class TraceFile(SpanProcessor):
             self._quiet.thread = 0
 
     def _open(self) -> None:
-        """Make the file; `why` says it if that is not possible."""
+        """Make the file, or set `why` that is not possible."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = open_private(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)

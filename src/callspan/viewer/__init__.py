@@ -1,1 +1,1 @@
-"""Traces without a server: what stands in a trace file, read once for the page, the terminal and the numbers."""
+"""Trace files without a server: read once for the page, the terminal, the numbers and a server to send them to."""

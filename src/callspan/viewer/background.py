@@ -38,10 +38,7 @@ def is_on_loop() -> bool:
 
 
 def waited(is_done: Callable[[], bool], seconds: float) -> bool:
-    """Wait, without locks, for at most so many seconds, and return whether it is done.
-
-    It is for threads that run an event loop, where locks may be refused.
-    """
+    """Wait, without locks, which an event loop may refuse, for so many seconds; return whether it is done."""
     until = time.monotonic() + seconds
     pause, _ = socket.socketpair()  # nothing ever comes; `time.sleep` might be refused too
     with pause, _:
@@ -70,13 +67,13 @@ class Background(Generic[Item]):
     ) -> None:
         self._write, self._name, self._limit, self._pause = write, name, limit, pause
         self.dropped = 0
-        self.when_begun: Callable[[], None] | None = None  # is called in each process when its thread has started
+        self.when_begun: Callable[[], None] | None = None  # called in each process when its thread has started
         self._has_complained = False
         self.forget()
         _all.add(self)
 
     def forget(self) -> None:
-        """Start anew, in a forked process: what waits is the parent's, and so is its thread."""
+        """Start anew, in a forked process: what waits belongs to the parent, and so does its thread."""
         # Without a lock: an item may come from the destructor of a generator, or from a signal handler, at any moment.
         self._queue: SimpleQueue[Item | Event] = SimpleQueue()
         self._hurry = Event()
@@ -217,7 +214,7 @@ _held: list[Any] = []
 
 
 def _before_fork() -> None:
-    """Have no thread write while this one forks: the child would have half of it in its memory."""
+    """Stop the threads from writing while this one forks: the child would have half of it in its memory."""
     locks = [one.lock for one in list(_all)]
     _held.extend(lock for lock in locks if lock.acquire(timeout=_PATIENCE))  # what takes nothing is not waited for
 

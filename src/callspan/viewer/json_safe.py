@@ -48,11 +48,11 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def value_of(told: Any) -> Any:
-    """Return what an attribute says: a structure as it is, a text as what it holds as JSON, if it holds any."""
-    if not isinstance(told, str) or told[:1] not in ("{", "["):
-        return json_safe(told)
+def value_of(value: Any) -> Any:
+    """Return the value of an attribute; a text that is JSON of an object or a list is parsed."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return json_safe(value)
     try:
-        return json_safe(json.loads(told))
+        return json_safe(json.loads(value))
     except (ValueError, RecursionError):
-        return encodable(told)
+        return encodable(value)

@@ -1,6 +1,6 @@
 """The page: one HTML file with everything in it, that asks no network for anything.
 
-Its parts stand in the folder `page`. They are put together here, and the policy in the page's head allows exactly the
+Its parts are in the folder `page`. They are put together here, and the policy in the page's head allows exactly the
 one script and the one style that were put in.
 """
 
@@ -13,63 +13,32 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any
 
 from callspan.viewer.json_safe import finite
 
 # The files of the style, in their order: later ones win
-_STYLES: Final = (
-    "base",
-    "top",
-    "runs",
-    "summary",
-    "timeline",
-    "inspector",
-    "messages",
-    "transcript",
-    "compare",
-    "dialogs",
-    "media",
+_STYLES = (
+    *("base", "top", "runs", "summary", "timeline", "inspector"),
+    *("messages", "transcript", "compare", "dialogs", "media"),
 )
 
 # The files of the script, in their order: the last one starts
-_SCRIPTS: Final = (
-    "tools",
-    "data",
-    "model",
-    "history",
-    "state",
-    "runs",
-    "summary",
-    "timeline",
-    "bars",
-    "minimap",
-    "text",
-    "messages",
-    "inspector",
-    "transcript",
-    "compare",
-    "search",
-    "copy",
-    "keys",
-    "mouse",
-    "start",
+_SCRIPTS = (
+    *("tools", "data", "model", "history", "state", "runs", "summary", "timeline", "bars", "minimap"),
+    *("text", "messages", "inspector", "transcript", "compare", "search", "copy", "keys", "mouse", "start"),
 )
 
-_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def write_page(data: Mapping[str, Any]) -> str:
-    """Put the page together.
-
-    Returns:
-        The text of one HTML file. It can be written in UTF-8 whatever the data has in it.
-    """
+    """Return the text of one HTML file, which can be written in UTF-8 whatever the data has in it."""
     return _empty_page().replace("{{data}}", script_json(data))
 
 
 def script_json(data: Mapping[str, Any]) -> str:
-    """Write data as JSON that cannot end the `<script>` it stands in.
+    """Return data as JSON that cannot end the `<script>` it stands in.
 
     Returns:
         JSON without `<` and without characters that UTF-8 or JavaScript refuse.
@@ -88,7 +57,7 @@ def _dump(data: object) -> str:
 
 @cache
 def _empty_page() -> str:
-    """The page without its data."""
+    """Return the page without its data."""
     style = "\n".join(_without_layout(_part(f"style/{name}.css"), "/*") for name in _STYLES)
     script = "\n".join(_without_layout(_part(f"script/{name}.js"), "//") for name in _SCRIPTS)
     page = _part("page.html").replace("{{style-hash}}", _digest(style)).replace("{{script-hash}}", _digest(script))
@@ -106,5 +75,5 @@ def _without_layout(text: str, comment: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a Content-Security-Policy says to allow exactly this text."""
+    """Return what a Content-Security-Policy needs to allow exactly this text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -54,18 +54,15 @@ class PageLimit:
                 self._leave_out_oldest()
 
     def _leave_out_oldest(self) -> None:
-        oldest = sorted(self._runs, key=self._rank)
+        runs = self._runs
+        oldest = sorted(runs, key=lambda one: (self._failed_first and runs[one].failed, runs[one].start))
         for trace_id in oldest[:-1]:
             if self._size <= self._content * _REFILL and self._count <= self._spans * _REFILL:
                 return
-            run = self._runs.pop(trace_id)
+            run = runs.pop(trace_id)
             self._left_out.add(hash(trace_id))
             self._size, self._lost_size = self._size - run.size, self._lost_size + run.size
             self._count, self._lost_count = self._count - len(run.spans), self._lost_count + len(run.spans)
-
-    def _rank(self, trace_id: str) -> tuple[bool, int]:
-        run = self._runs[trace_id]
-        return self._failed_first and run.failed, run.start
 
     def kept(self) -> Iterator[RawSpan]:
         """Return the spans of the runs that fit."""

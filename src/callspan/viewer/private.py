@@ -10,6 +10,7 @@ import sys
 from typing import IO, Any
 
 OWNER_ONLY = 0o600
+_PIECE = 65_536  # bytes that are read of a pipe at once
 _LOWEST = 3  # the first file descriptor that is no standard stream
 
 
@@ -78,18 +79,18 @@ def open_readable(path: str | os.PathLike[str]) -> IO[bytes]:
         file = os.open(path, os.O_RDONLY | waiting | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise _explained(error, path) from error
-    mode = os.fstat(file).st_mode
+    is_pipe = stat.S_ISFIFO(os.fstat(file).st_mode)
     try:
-        if what := _obstacle_in(mode):
+        if what := _obstacle(file):
             raise NotAFile(errno.EINVAL, what, os.fspath(path))
-        begun = _begun(file, path) if waiting and stat.S_ISFIFO(mode) else b""
+        begun = _begun(file, path) if waiting and is_pipe else b""
         if waiting:
             os.set_blocking(file, True)
     except BaseException:
         os.close(file)
         raise
     opened = os.fdopen(file, "rb")
-    return io.BufferedReader(_Pipe(begun, opened)) if stat.S_ISFIFO(mode) else opened
+    return io.BufferedReader(_Pipe(begun, opened)) if is_pipe else opened
 
 
 def _begun(pipe: int, path: str | os.PathLike[str]) -> bytes:
@@ -101,9 +102,6 @@ def _begun(pipe: int, path: str | os.PathLike[str]) -> bytes:
     if not begun:
         raise NotAFile(errno.ENXIO, "it is a named pipe that nobody writes", os.fspath(path))
     return begun
-
-
-_PIECE = 65_536
 
 
 class _Pipe(io.RawIOBase):
@@ -127,25 +125,17 @@ class _Pipe(io.RawIOBase):
 
 
 def _explained(error: OSError, path: str | os.PathLike[str]) -> OSError:
-    """Return an error that says what is at the path, if it is no file."""
-    what = obstacle(path)
-    if what:
-        return NotAFile(error.errno, what, os.fspath(path))
-    if error.errno == errno.ENXIO:
-        return NotAFile(error.errno, "it is a named pipe that nobody reads", os.fspath(path))
-    return error
+    """Return an error that names what is at the path, if it is no file."""
+    what = _obstacle(path)
+    if not what and error.errno == errno.ENXIO:
+        what = "it is a named pipe that nobody reads"
+    return NotAFile(error.errno, what, os.fspath(path)) if what else error
 
 
-def obstacle(path: str | os.PathLike[str]) -> str:
-    """Return what stands at a path and can be neither read nor written as a file, in words; else an empty text."""
+def _obstacle(path: str | os.PathLike[str] | int) -> str:
+    """Return what can be neither read nor written as a file at a path or descriptor, in words; else an empty text."""
     try:
-        return _obstacle_in(os.stat(path).st_mode)  # noqa: PTH116 - a text or a path
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a text, a path or a descriptor
     except OSError:
         return ""
-
-
-def _obstacle_in(mode: int) -> str:
-    return next((words for test, words in _OBSTACLES if test(mode)), "")
-
-
-_OBSTACLES = ((stat.S_ISDIR, "it is a directory"), (stat.S_ISSOCK, "it is a socket"))
+    return "it is a directory" if stat.S_ISDIR(mode) else "it is a socket" if stat.S_ISSOCK(mode) else ""

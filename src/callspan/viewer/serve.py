@@ -1,4 +1,4 @@
-"""The page, served on this machine alone, and read anew when its files have changed."""
+"""The page, served on this machine alone, and made again when its files have changed."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def serve(page: Callable[[], str], files: Sequence[Path], port: int, say: Callab
 
 def server(page: Callable[[], str], files: Sequence[Path], port: int, key: str) -> ThreadingHTTPServer:
     """Return the server of the page, not yet serving."""
-    return _Server(_Pages(page, files), port, key)
+    return _Server(page, files, port, key)
 
 
-class _Pages:
-    """Makes the page when its files have changed."""
-
-    def __init__(self, page: Callable[[], str], files: Sequence[Path]) -> None:
+class _Server(ThreadingHTTPServer):
+    def __init__(self, page: Callable[[], str], files: Sequence[Path], port: int, key: str) -> None:
+        self.key = key
         self._page, self._files = page, files
         self._known: tuple[Any, bytes] = None, b""
         self._lock = Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def current(self) -> bytes:
-        """Return it as it is now."""
+        """Return the page as it is now; it is made again if its files have changed."""
         state = [(file.stat().st_mtime_ns, file.stat().st_size) for file in self._files]
         with self._lock:  # two tabs ask at once: it is made once
             if self._known[0] != state:
@@ -50,20 +50,8 @@ class _Pages:
             return self._known[1]
 
 
-class _Server(ThreadingHTTPServer):
-    def __init__(self, pages: _Pages, port: int, key: str) -> None:
-        self.pages, self.key = pages, key
-        super().__init__(("127.0.0.1", port), _Handler)
-
-
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def _answer(self, *, with_body: bool) -> None:
         serving: Any = self.server
         host = self.headers.get("Host") or ""
         if (host.rpartition(":")[0] or host).lower() not in _HOSTS:
@@ -73,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         try:
-            body = serving.pages.current()
+            body = serving.current()
         except OSError as error:
             self.send_error(500, str(error))
             return
@@ -82,8 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        if with_body:
-            self.wfile.write(body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
         """Write nothing of requests."""

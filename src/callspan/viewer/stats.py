@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 
@@ -92,17 +92,16 @@ def stats_of(files: Iterable[str | PathLike[str]], price: Price | None = None, s
         OSError: A file cannot be opened.
     """
     stats = stats or Stats()
-    for trace in traces_of(_without_details(read(files, stats.source, CONTENT))):
+    for trace in traces_of(map(_without_details, read(files, stats.source, CONTENT))):
         assign_usage(trace, price)
         add(stats, trace)
     return stats
 
 
-def _without_details(spans: Iterable[RawSpan]) -> Iterator[RawSpan]:
-    """Remove from spans what no number needs and what may be large: stack traces, events, links."""
-    for span in spans:
-        span.message, span.events, span.links = "", (), ()
-        yield span
+def _without_details(span: RawSpan) -> RawSpan:
+    """Remove what no number needs and what may be large: stack traces, events, links."""
+    span.message, span.events, span.links = "", (), ()
+    return span
 
 
 @dataclass(slots=True)
@@ -125,7 +124,7 @@ def add(stats: Stats, trace: Trace) -> None:
         if place.run is None and _is_run(span, trace):
             place.run = _start_run(span, stats)
         if span.kind in CALLS:
-            if place.call is None:  # a call told by two instrumentations is one
+            if place.call is None:  # a call that two instrumentations report is one
                 place.call = stats.row(span.kind, name_of(span.raw, span.kind))
                 place.call.call(span)
         elif span.kind in GROUPS:
@@ -197,17 +196,20 @@ def change(now: Row, before: Row) -> Change:
     """Compare two rows."""
     time = cost = None
     slower = dearer = False
-    if min(len(now.times), len(before.times)) >= FEW:
+    calls = min(len(now.times), len(before.times))
+    if calls >= FEW:
         new, old = (percentile(sorted(row.times), 0.95) for row in (now, before))
-        time = new / old - 1 if old else None
-        enough = min(len(now.times), len(before.times)) >= _ENOUGH
-        slower = enough and new > old * (1 + _SHARE) and new - old > _TIME
+        time, slower = _growth(new, old, calls, _TIME)
     if _has_cost(now) and _has_cost(before):
         new, old = (row.cost / _payers(row) for row in (now, before))
-        cost = new / old - 1 if old else None
-        enough = min(_payers(now), _payers(before)) >= _ENOUGH
-        dearer = enough and new > old * (1 + _SHARE) and new - old > _COST
+        cost, dearer = _growth(new, old, min(_payers(now), _payers(before)), _COST)
     return Change(time, cost, slower, dearer)
+
+
+def _growth(new: float, old: float, calls: int, least: float) -> tuple[float | None, bool]:
+    """Return by what share a number grew, and whether that is worse; both for `calls` calls at least."""
+    is_worse = calls >= _ENOUGH and new > old * (1 + _SHARE) and new - old > least
+    return new / old - 1 if old else None, is_worse
 
 
 def _has_cost(row: Row) -> bool:

@@ -22,7 +22,7 @@ def as_json(
     changed: Mapping[Key, Change] | None = None,
 ) -> str:
     """Write the numbers as JSON."""
-    told: dict[str, Any] = {"version": VERSION, **_summary(stats), "rows": []}
+    data: dict[str, Any] = {"version": VERSION, **_summary(stats), "rows": []}
     for row in rows:
         one = {**_row(row), "times_s": [_seconds(time) for time in sorted(row.times)]}
         if len(row.times) >= FEW:
@@ -32,10 +32,10 @@ def as_json(
             other = before.rows.get(key)
             one.update(_change(other, (changed or {}).get(key)))
             one["against"] = None if other is None else _row(other)
-        told["rows"].append(one)
+        data["rows"].append(one)
     if before is not None:
-        told["against"] = _summary(before)
-    return json.dumps(told, indent=2, ensure_ascii=True)
+        data["against"] = _summary(before)
+    return json.dumps(data, indent=2, ensure_ascii=True)
 
 
 def as_csv(rows: Sequence[Row], before: Stats | None = None, changed: Mapping[Key, Change] | None = None) -> str:

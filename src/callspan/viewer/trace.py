@@ -92,9 +92,9 @@ DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages
 class Failure:
     """How a span failed."""
 
-    type: str  # the type of the exception, or what else names the failure
-    message: str = ""  # what it says
-    stack: str = ""  # where it was raised
+    type: str  # of the exception, or what else names the failure
+    message: str = ""
+    stack: str = ""
 
 
 @dataclass(slots=True)
