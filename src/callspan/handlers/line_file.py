@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import ClassVar
@@ -149,45 +150,30 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def _mend(file: int) -> None:
-    """Remove the beginning of a line that a killed process left, and lock the file as one that is open here."""
-    if _locked(file, alone=True):
-        _end_last_line(file)
-    _locked(file, alone=False)
-
-
-def _locked(file: int, *, alone: bool) -> bool:
-    """Lock the file until it is closed, and return whether that was possible."""
+    """Mend the last line, unless another process has the file open; from then on others find it open here."""
     if sys.platform == "win32":
-        return True
+        _mend_last_line(file)
+        return
+    with suppress(OSError):  # another process has it open, or there are no locks here
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _mend_last_line(file)
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _mend_last_line(file: int) -> None:
+    """Add the end that a whole last line lacks, or remove the beginning of one that a killed process left."""
+    size = os.fstat(file).st_size
+    os.lseek(file, max(0, size - _LONGEST), os.SEEK_SET)
+    last = os.read(file, _LONGEST).rpartition(b"\n")[2]
+    if not last:
+        return
     try:
-        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError:  # another process has it open, or there are no locks here
-        return False
-    return True
-
-
-def _end_last_line(file: int) -> None:
-    """Add the end that a whole last line lacks, or remove the beginning of one."""
-    while _tail(file, 1) not in (b"", b"\n"):
-        last = _tail(file, _LONGEST).rpartition(b"\n")[2]
-        if _is_json(last):
-            os.write(file, b"\n")
-        else:
-            os.ftruncate(file, os.fstat(file).st_size - len(last))
-
-
-def _tail(file: int, size: int) -> bytes:
-    """Return the last bytes of the file."""
-    os.lseek(file, max(0, os.fstat(file).st_size - size), os.SEEK_SET)
-    return os.read(file, size)
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
+        json.loads(last)
     except (ValueError, RecursionError):
-        return False
-    return True
+        os.ftruncate(file, size - len(last))
+    else:
+        os.write(file, b"\n")
 
 
 def _write_lines(lines: list[tuple[LineFile, bytes]]) -> None:

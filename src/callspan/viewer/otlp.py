@@ -18,6 +18,11 @@ from callspan.core.text import encodable
 
 _DEPTH = 64  # how deep a value is read; what is deeper is left out
 _OBJECTS = frozenset({dict})
+_REPEATED = 256  # characters of a text that other spans may have too, an id say: it is in memory once
+_BEYOND = 2**63
+_REMOTE = 0x300  # the flags that say: it is known where the parent is, and it is in another process
+_LATEST = 2**63  # nanoseconds since 1970: what is later is no time
+_HEX = re.compile("[0-9a-f]+").fullmatch
 
 
 def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -74,17 +79,11 @@ def _value(value: Any, depth: int = 0) -> Any:
     return None
 
 
-_REPEATED = 256  # characters of a text that other spans may have too, an id say: it is in memory once
-
-
 def _text_value(content: Any) -> str | None:
     if not isinstance(content, str):
         return None
     text = encodable(content)
     return sys.intern(text) if len(text) <= _REPEATED else text
-
-
-_BEYOND = 2**63
 
 
 def _within_64_bits(content: Any) -> int | None:
@@ -233,9 +232,6 @@ def _span(span: dict[str, Any], scope: str, service: str | None, without: frozen
     )
 
 
-_REMOTE = 0x300  # the flags that say: it is known where the parent is, and it is in another process
-
-
 def _text(owner: Mapping[str, Any], key: str) -> str:
     value = owner.get(key) or ""
     if not isinstance(value, str):
@@ -253,18 +249,12 @@ def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
     return sys.intern(value)  # each stands in several spans
 
 
-_HEX = re.compile("[0-9a-f]+").fullmatch
-
-
 def _from_base64(value: str) -> str:
     """Return the hex digits of an id that protobuf's own mapping wrote, as some tools do."""
     try:
         return base64.b64decode(value, validate=True).hex()
     except (binascii.Error, ValueError):
         return value
-
-
-_LATEST = 2**63  # nanoseconds since 1970: what is later is no time
 
 
 def _time(owner: Mapping[str, Any], key: str) -> int | None:

@@ -21,6 +21,8 @@ _BOM = b"\xef\xbb\xbf"
 _FAULTS = 100  # parts of a document that may be unreadable: after each the search starts again
 _NEAR = 16  # characters from the end: an error there is that of a value that was cut
 CUT, _CUT_SPAN = "cut short: the line has no end", "cut short: a span has no end"
+_SAID = 100  # skipped lines that are reported one by one
+_GZIP = b"\x1f\x8b"
 
 Skip = Callable[[int, str], Any]  # receives the number of a line, from 1, and why it cannot be read
 
@@ -184,9 +186,6 @@ def _ignore(line: int, why: str) -> None:
     """Do nothing: the reason is known."""
 
 
-_SAID = 100  # skipped lines that are reported one by one
-
-
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A line, from 1, of which something could not be read."""
@@ -246,9 +245,6 @@ def opened(path: str | PathLike[str]) -> IO[bytes]:
     unpacked: Any = gzip.GzipFile(fileobj=file)
     unpacked.myfileobj = file  # it is closed with this one
     return cast("IO[bytes]", unpacked)
-
-
-_GZIP = b"\x1f\x8b"
 
 
 def _spans(file: IO[bytes], name: str, source: Source, without: frozenset[str]) -> Iterator[RawSpan]:

@@ -21,6 +21,14 @@ GROUPS = {
 }
 
 RUN = "run"
+FEW = 5  # calls from which percentiles say something
+_ENOUGH = 20  # calls on both sides from which a change is no accident
+# A change is worse from this share, and this much: microseconds, and US dollars a call
+_SHARE, _TIME, _COST = 0.10, 50_000, 0.001
+# Kinds in the order in which they are shown
+ORDER = ("llm", "embedding", "tool", "retriever", "agent", "workflow", "run")
+# What seldom stands alone: a parent of these that is not in the file was a run that did not end
+_PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
 
 Key = tuple[str, str]  # what a row is known by: its kind, and what was called
 
@@ -157,18 +165,6 @@ def _is_run(span: Span, trace: Trace) -> bool:
     return span.kind not in ("http", "other")
 
 
-# What seldom stands alone: a parent of these that is not in the file was a run that did not end
-_PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
-
-
-FEW = 5  # calls from which percentiles say something
-
-_ENOUGH = 20  # calls on both sides from which a change is no accident
-
-# A change is worse from this share, and this much: microseconds, and US dollars a call
-_SHARE, _TIME, _COST = 0.10, 50_000, 0.001
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """How a row differs from the same one on the other side."""
@@ -224,10 +220,6 @@ def _payers(row: Row) -> int:
 def changes(now: Stats, before: Stats) -> dict[Key, Change]:
     """Compare all rows that both sides have."""
     return {key: change(row, before.rows[key]) for key, row in now.rows.items() if key in before.rows}
-
-
-# Kinds in the order in which they are shown
-ORDER = ("llm", "embedding", "tool", "retriever", "agent", "workflow", "run")
 
 
 def shown_rows(stats: Stats, groups: Sequence[str], before: Stats | None = None) -> list[Row]:

@@ -86,6 +86,9 @@ def name_of(raw: RawSpan, kind: str) -> str:
 
 
 DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages and people walk down trees
+MISSING = "did not end"  # the name of what stands for a span that had not ended when the file was written
+ELSEWHERE = "parent not in this file"  # the name of what stands for any other span that is missing
+_LONG = 10**6  # seconds that nobody waits
 
 
 @dataclass(slots=True)
@@ -208,11 +211,6 @@ def _stand_in_for_missing(members: dict[str, RawSpan]) -> None:
             known.end = max(known.end or 0, span.end or 0) or None
 
 
-MISSING = "did not end"  # the name of what stands for a span that had not ended when the file was written
-
-ELSEWHERE = "parent not in this file"  # the name of what stands for any other span that is missing
-
-
 def _cut_out(children: dict[str | None, list[RawSpan]], members: dict[str, RawSpan]) -> RawSpan:
     """Remove a span from a ring of parents: no sound trace has one, and what hangs in it must not be missing."""
     place = next(iter(children))
@@ -261,9 +259,6 @@ def _microseconds(seconds: Any) -> int | None:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return None
     return int(seconds * 1_000_000) if 0 <= seconds < _LONG else None
-
-
-_LONG = 10**6  # seconds that nobody waits
 
 
 def text_in(attributes: dict[str, Any], name: str) -> str | None:
