@@ -101,7 +101,7 @@ class Session:
         self._default = state.active() if self._options.content and state.is_active() else None
         state.first_run.prepare = self.prepare
         atexit.register(self.shut_down)
-        self._file.call_when_begun(on_termination(self._terminate, self._options.timeout, self._is_busy))
+        self._file.background.when_begun = on_termination(self._terminate, self._options.timeout, self._is_busy)
         before_quick_exit(self._flush_file)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)
@@ -109,7 +109,7 @@ class Session:
     def _is_busy(self) -> bool:
         """Return whether this thread, which a signal has interrupted, is in the middle of something of ours."""
         locks: list[Any] = [self._lock, self._live.lock, self._screen.lock]
-        return self._file.is_held or any(lock._is_owned() for lock in locks)
+        return self._file.background.is_held or any(lock._is_owned() for lock in locks)
 
     def prepare(self) -> None:
         """Prepare the first run, once: set the content mode and write the first line."""
@@ -138,7 +138,7 @@ class Session:
         screen = self._live.screen
         if screen is not None:
             if not is_on_loop():
-                self._file.flush(_A_MOMENT)  # the line reports what is wrong with the file
+                self._file.background.flush(_A_MOMENT)  # the line reports what is wrong with the file
             name = shown(self._file.path, screen.look, self._folder)
             screen.say([f"callspan: {promise(self._file, targets, name, withheld=is_default)}"])
 
@@ -196,7 +196,7 @@ class Session:
             flush([self._early.targets.programs], self._options.timeout)
 
     def _flush_file(self) -> None:
-        self._file.flush(self._options.timeout)
+        self._file.background.flush(self._options.timeout)
 
     def _last_lines(self, *, done: bool) -> list[str]:
         look = self._screen.measure()

@@ -55,15 +55,15 @@ def _flush(provider: Any, seconds: float) -> None:
 def file_lines(file: TraceFile, name: str, workers: Sequence[str], look: Look) -> list[str]:
     """Return the lines that name the files."""
     lines: list[str] = []
+    waiting, dropped = file.background.waiting, file.background.dropped
     if file.why:
-        lost = file.lost + file.waiting
+        lost = file.lost + waiting
         are = "is" if lost == 1 else "are"
         lines.append(f"{name} cannot be written: {file.why}; {many_text(lost, 'span')} {are} not saved")
     elif file.is_late:
-        waiting = many_text(file.waiting, "span")
-        lines.append(f"{name} takes no more: {waiting} could not be written in time ({TIMEOUT})")
+        lines.append(f"{name} takes no more: {many_text(waiting, 'span')} could not be written in time ({TIMEOUT})")
     elif file.lost:
-        fast = f", {file.dropped:,} of them as they came too fast" if file.dropped else ""
+        fast = f", {dropped:,} of them as they came too fast" if dropped else ""
         lines.append(f"{name} lacks {many_text(file.lost, 'span')} that could not be written{fast}")
     if workers:
         files = "process wrote a file" if len(workers) == 1 else "processes wrote files"

@@ -35,12 +35,8 @@ class TraceFile(SpanProcessor):
         self.when_shut: Callable[[], None] = lambda: None  # called when a provider with this processor is shut down
         self._quiet = _Quiet()
         logging.getLogger(FileSpanExporter.__module__).addFilter(self._quiet)
-        self._background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
+        self.background: Background[ReadableSpan | None] = Background(self._write, "callspan-file")
         self._forget()
-
-    def call_when_begun(self, function: Callable[[], None]) -> None:
-        """Call a function in each process that begins to write."""
-        self._background.when_begun = function
 
     def _forget(self) -> None:
         self.why = ""  # why nothing is written
@@ -52,17 +48,7 @@ class TraceFile(SpanProcessor):
     @property
     def lost(self) -> int:
         """How many spans are not in the file, and will not be."""
-        return self._refused + self._background.dropped
-
-    @property
-    def dropped(self) -> int:
-        """How many of them came faster than the file took them."""
-        return self._background.dropped
-
-    @property
-    def waiting(self) -> int:
-        """How many spans are still to be written."""
-        return self._background.waiting
+        return self._refused + self.background.dropped
 
     @property
     def is_regular(self) -> bool:
@@ -74,15 +60,10 @@ class TraceFile(SpanProcessor):
         """Whether the file was opened."""
         return self._exporter is not None
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this thread keeps the other one from writing, or is waiting for it."""
-        return self._background.is_held
-
     def on_end(self, span: ReadableSpan) -> None:
         """Hand a span over to be written."""
         if span.context is not None and span.context.trace_flags.sampled:
-            self._background.put(span)
+            self.background.put(span)
 
     def shutdown(self) -> None:
         """Go on: the program may put another provider in the place of the one that is shut down."""
@@ -90,25 +71,21 @@ class TraceFile(SpanProcessor):
 
     def open_soon(self) -> None:
         """Have the file made, though there is nothing to write yet."""
-        self._background.put(None)
-
-    def flush(self, seconds: float) -> bool:
-        """Wait until all ended spans are in the file, at most so many seconds, and return whether they are."""
-        return self._background.flush(seconds)
+        self.background.put(None)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait until all spans that have ended are in the file."""
-        return self.flush(timeout_millis / 1000)
+        return self.background.flush(timeout_millis / 1000)
 
     def close(self, seconds: float) -> None:
         """Write what waits, for at most so many seconds; later spans are written by the thread that ends them."""
-        self.is_late = not self._background.close(seconds)
+        self.is_late = not self.background.close(seconds)
 
     def move(self, path: Path) -> None:
         """Go on with a file of its own, in a forked process."""
         self.path = path
-        self._background.forget()
-        self._background.dropped = 0
+        self.background.forget()
+        self.background.dropped = 0
         self._forget()
 
     def _write(self, spans: Sequence[ReadableSpan | None]) -> None:

@@ -77,7 +77,7 @@ class Exports:
             return
         self._skip(number, why)
         # The spans before the damage are whole, and may be all that is left of a run that was killed.
-        for _, span in _Document(line, _ignore).spans():
+        for _, span in _Document(line, lambda line, why: None).spans():
             yield number, span
 
     def _document(self, number: int, begun: bytes) -> Iterator[tuple[int, Any]]:
@@ -180,10 +180,6 @@ def _is_whole(line: bytes) -> bool:
 
 def _too_large(what: str) -> str:
     return f"the {what} has more than {SIZE_LIMIT // 1024 // 1024} MB; write it as JSON Lines, one export a line"
-
-
-def _ignore(line: int, why: str) -> None:
-    """Do nothing: the reason is known."""
 
 
 @dataclass(frozen=True, slots=True)
