@@ -62,7 +62,9 @@ def run(
     `callspan view`, and go where OTEL_* variables or the program itself send them.
     """  # noqa: D301 - click reads the backspace
     if program[0].startswith("--"):
-        raise click.NoSuchOption(program[0], possibilities=[name for name in _OPTIONS if name[:5] == program[0][:5]])
+        context = click.get_current_context()
+        names = [name for option in context.command.get_params(context) for name in option.opts]
+        raise click.NoSuchOption(program[0], possibilities=[name for name in names if name[:5] == program[0][:5]])
     if not _has_exporter():
         raise click.ClickException("the trace file needs a package: pip install 'callspan[cli]'")
     environ = dict(os.environ)
@@ -77,9 +79,6 @@ def run(
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         warn("OTEL_SDK_DISABLED is set: nothing is traced")
     _become(_command(program, module=module), environ)
-
-
-_OPTIONS = ("--no-content", "--plain", "--ascii", "--file", "--detail", "--help")
 
 
 def _has_exporter() -> bool:

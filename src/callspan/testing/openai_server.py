@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from callspan.testing.openai_api import Answer, echo, embeddings, error_body
@@ -76,9 +75,7 @@ class OpenAIServer:
         """Return the server itself, which is already serving."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the server."""
         self.close()
 

@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 # How each line of the JSON-file exporter begins.
 _EXPORT = b'{"resourceSpans":['
@@ -51,7 +52,7 @@ def run_instrumented(
         ) as process,
     ):
         assert process.stdout is not None
-        _sort_out(process.stdout, show or _print, kept)
+        _sort_out(process.stdout, show or partial(write_to, sys.stdout), kept)
     return process.returncode
 
 
@@ -63,10 +64,11 @@ def _instrument() -> str:
     return found
 
 
-def _print(piece: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+def write_to(stream: TextIO, piece: bytes) -> None:
+    """Write a piece of output to a stream of this process at once."""
+    stream.flush()
+    stream.buffer.write(piece)
+    stream.buffer.flush()
 
 
 def _sort_out(stdout: IO[bytes], show: Callable[[bytes], object], kept: IO[bytes]) -> None:

@@ -10,8 +10,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from callspan import semconv
 from callspan.cli.checks.environment import (
@@ -27,7 +27,7 @@ from callspan.cli.checks.environment import (
 )
 from callspan.cli.checks.others import LANGCHAIN, LANGSMITH, Other
 from callspan.cli.checks.run_counter import VARIABLE, RunCounter, read_counts
-from callspan.testing.zero_code import run_instrumented
+from callspan.testing.zero_code import run_instrumented, write_to
 from callspan.viewer.analyze import CALLS, HANDLED, ORIGIN, read_traces
 from callspan.viewer.formats import many_text
 from callspan.viewer.trace import MISSING, Span, Trace
@@ -54,27 +54,18 @@ def run_command(command: Sequence[str]) -> CommandRun:
             "CALLSPAN_CALLBACKS": f"{others},{callback}" if others else callback,
             "OTEL_CONFIG_FILE": "",  # it would send the spans elsewhere; here they go into our file
         }
-        code = run_instrumented(words, trace_file, environment=variables, show=_show)
+        show = partial(write_to, sys.stderr)  # stdout has the findings alone
+        code = run_instrumented(words, trace_file, environment=variables, show=show)
         traces, _ = read_traces([trace_file])
         here, there = Path(sys.executable).absolute().parent, Path(found).absolute()
         other_python = str(there.parent) if there.name.startswith("python") and there.parent != here else ""
         return CommandRun(tuple(words), code, traces, read_counts(runs), other_python)
 
 
-def _show(piece: bytes) -> None:
-    """Write the command's output to stderr; stdout has the findings alone."""
-    sys.stderr.flush()
-    sys.stderr.buffer.write(piece)
-    sys.stderr.buffer.flush()
-
-
 @contextmanager
 def _ctrl_c_ignored() -> Generator[None]:
     """Leave Ctrl-C to the command, which is how a server is stopped."""
-
-    def nothing(signum: int, frame: FrameType | None) -> None: ...  # not SIG_IGN: the command would inherit that
-
-    before = signal.signal(signal.SIGINT, nothing)
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: the command would inherit that
     try:
         yield
     finally:
