@@ -24,7 +24,7 @@ from callspan.core.patching import Undo
 from callspan.core.state import Telemetry
 from callspan.langchain.patches import install_all
 from callspan.semconv import SCHEMA_URL
-from callspan.settings import FILE, KEYWORDS, check_keywords, has_file, read_settings
+from callspan.settings import CALLBACKS, FILE, KEYWORDS, check_keywords, has_file, read_settings
 from callspan.version import __version__
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ _log = logging.getLogger("callspan")
 
 # The keywords of `instrument()` besides `tracer_provider`
 OPTIONS = ("callbacks", "meter_provider", "logger_provider", *KEYWORDS)
-
-_CALLBACKS = "CALLSPAN_CALLBACKS"
 
 
 class CallspanInstrumentor(BaseInstrumentor):
@@ -85,13 +83,13 @@ class CallspanInstrumentor(BaseInstrumentor):
 
 def _process_callbacks(given: Any) -> list[Callback]:
     """Return the callbacks of the process: those that were given, else those that the environment names."""
-    names = os.environ.get(_CALLBACKS, "")
+    names = os.environ.get(CALLBACKS, "")
     if not given and not names.strip():
         return []
     from callspan.callback.scope import load, load_named  # here: without callbacks the SDK is not imported
 
     if not given:
-        return load_named(names, _CALLBACKS)
+        return load_named(names, CALLBACKS)
     return load_named(given, FILE) if has_file() else load(given)
 
 

@@ -14,6 +14,10 @@ from callspan.core.prices import Price, price_from
 
 _log = logging.getLogger("callspan")
 
+CALLBACKS = "CALLSPAN_CALLBACKS"
+CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+FILE = "OTEL_CONFIG_FILE"  # names OpenTelemetry's declarative configuration, whose options reach us as keywords
+
 DETAILS = ("all", "steps", "calls")
 
 COMPAT = ("openinference", "langsmith", "legacy")  # the dialects that `compat` has a table for
@@ -168,8 +172,7 @@ def _fit(given: Any, refuse: type[ValueError]) -> Any:
 _TABLE = (
     _Setting("detail", "CALLSPAN_DETAIL", " | ".join(DETAILS), _one_of(DETAILS), "all"),
     _Setting("metadata", "CALLSPAN_METADATA", "* | none | keys, exact and separated by commas", _keys, "*"),
-    _Setting("content", "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", " | ".join(CONTENTS), _one_of(CONTENTS),
-             "no_content"),
+    _Setting("content", CONTENT, " | ".join(CONTENTS), _one_of(CONTENTS), "no_content"),
     _Setting("content_limit", "CALLSPAN_CONTENT_LIMIT", f"a number of bytes, at least {_SMALLEST}", _bytes, "65536"),
     _Setting("redact", "CALLSPAN_REDACT", "secrets | all | none | module:function", _redactor, "secrets"),
     _Setting("redact_keys", "CALLSPAN_REDACT_KEYS", "keys, separated by commas", _only_keys, "none"),
@@ -183,8 +186,6 @@ _TABLE = (
 _SETTINGS = {setting.keyword: setting for setting in _TABLE}
 KEYWORDS = tuple(setting.keyword for setting in _TABLE if setting.is_public)
 VARIABLES = tuple(setting.variable for setting in _TABLE)
-
-FILE = "OTEL_CONFIG_FILE"  # names OpenTelemetry's declarative configuration, whose options reach us as keywords
 
 
 def has_file() -> bool:

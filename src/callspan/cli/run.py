@@ -17,7 +17,6 @@ from callspan.cli import USAGE
 from callspan.cli.shared import warn
 from callspan.runner.options import (
     BOOTSTRAP,
-    CONTENT,
     FILE,
     FILE_DEFAULT,
     MAIN,
@@ -29,7 +28,7 @@ from callspan.runner.options import (
     is_sent,
     timeout_of,
 )
-from callspan.settings import DETAILS
+from callspan.settings import CONTENT, DETAILS
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

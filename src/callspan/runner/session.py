@@ -18,11 +18,11 @@ from opentelemetry import trace
 
 from callspan.core import state
 from callspan.core.lifecycle import end_all
-from callspan.runner.options import CONTENT, MAIN, RunOptions, is_sent, options_from
+from callspan.runner.options import MAIN, RunOptions, is_sent, options_from
 from callspan.runner.provider_setup import EarlyProvider, SpanTargets
 from callspan.runner.shutdown import before_quick_exit, file_lines, flush, on_termination, sending_lines, shown
 from callspan.runner.trace_file import TraceFile
-from callspan.settings import Settings
+from callspan.settings import CONTENT, Settings
 from callspan.viewer.background import is_on_loop
 from callspan.viewer.live import Live
 from callspan.viewer.screen import Screen

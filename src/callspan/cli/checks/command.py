@@ -14,19 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from callspan import semconv
-from callspan.cli.checks.environment import (
-    DISABLED,
-    NOTE,
-    PROBLEM,
-    CommandRun,
-    Environment,
-    Finding,
-    note,
-    ok,
-    problem,
-)
+from callspan.cli.checks.environment import DISABLED, NOTE, PROBLEM, CommandRun, Environment, Finding, note, ok, problem
 from callspan.cli.checks.others import LANGCHAIN, LANGSMITH, Other
 from callspan.cli.checks.run_counter import VARIABLE, RunCounter, read_counts
+from callspan.settings import CALLBACKS, FILE
 from callspan.testing.zero_code import run_instrumented, write_to
 from callspan.viewer.analyze import CALLS, HANDLED, ORIGIN, read_traces
 from callspan.viewer.formats import many_text
@@ -48,11 +39,11 @@ def run_command(command: Sequence[str]) -> CommandRun:
     with tempfile.TemporaryDirectory(prefix="callspan-doctor-") as folder, _ctrl_c_ignored():
         trace_file, runs = Path(folder, "trace.jsonl"), Path(folder, "runs")
         callback = f"{RunCounter.__module__}:{RunCounter.__name__}"
-        others = os.environ.get("CALLSPAN_CALLBACKS", "").strip()
+        others = os.environ.get(CALLBACKS, "").strip()
         variables = {
             VARIABLE: str(runs),
-            "CALLSPAN_CALLBACKS": f"{others},{callback}" if others else callback,
-            "OTEL_CONFIG_FILE": "",  # it would send the spans elsewhere; here they go into our file
+            CALLBACKS: f"{others},{callback}" if others else callback,
+            FILE: "",  # it would send the spans elsewhere; here they go into our file
         }
         show = partial(write_to, sys.stderr)  # stdout has the findings alone
         code = run_instrumented(words, trace_file, environment=variables, show=show)

@@ -11,7 +11,6 @@ from callspan.viewer.trace import Trace
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"  # nothing to do; worth knowing; not traced, not sent or wrong
 
-CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 

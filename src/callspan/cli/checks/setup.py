@@ -7,20 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from callspan.cli.checks.environment import (
-    CONTENT,
-    DISABLED,
-    NOTE,
-    PROBLEM,
-    Environment,
-    Finding,
-    note,
-    ok,
-    problem,
-)
+from callspan.cli.checks.environment import DISABLED, NOTE, PROBLEM, Environment, Finding, note, ok, problem
 from callspan.cli.checks.probe import protocol
 from callspan.core.patching import ABSENT, PATCHED, UNPATCHED, WAITING
-from callspan.settings import VARIABLES
+from callspan.settings import CALLBACKS, CONTENT, FILE, VARIABLES
 from callspan.version import __version__
 
 # By distribution: the oldest version that is supported, and the first that is too new
@@ -41,7 +31,7 @@ _SHOWN = 8  # names in one line
 # The variables of callspan, and those of OpenTelemetry that it reads
 _KNOWN = {
     *VARIABLES,
-    *("CALLSPAN_CALLBACKS", "CALLSPAN_PRICES", "CALLSPAN_TRACE_FILE", "CALLSPAN_EXIT_TIMEOUT"),
+    *(CALLBACKS, "CALLSPAN_TRACE_FILE", "CALLSPAN_EXIT_TIMEOUT"),
     *("CALLSPAN_SERVERS", "CALLSPAN_VIEWERS"),
 }
 
@@ -117,7 +107,7 @@ def _recording(environment: Environment) -> Iterable[Finding]:
             yield problem(f"{no_provider}: there is no distro", fix)
         else:
             yield problem(no_provider, "unset OTEL_PYTHON_CONFIGURATOR and OTEL_PYTHON_DISTRO, or correct them")
-    elif not environment.variable("OTEL_CONFIG_FILE") and exporter in ("", "none"):
+    elif not environment.variable(FILE) and exporter in ("", "none"):
         how = "=none" if exporter else " is set to nothing"  # which is not the same as unset
         yield note(f"OTEL_TRACES_EXPORTER{how}: spans go nowhere", "set it to otlp, or unset it, which means otlp")
     sampler = environment.variable("OTEL_TRACES_SAMPLER").lower()
@@ -186,7 +176,7 @@ def check_settings(environment: Environment) -> Iterable[Finding]:
         yield Finding(PROBLEM if close else NOTE, f"{name} is no variable of callspan's", fix)
     if not refused and not unknown and environment.loading:
         yield ok(f"settings are read; detail: {environment.loading['detail']}")
-    if environment.variable("OTEL_CONFIG_FILE"):
+    if environment.variable(FILE):
         yield note("OTEL_CONFIG_FILE is set: OpenTelemetry reads it, and not most of its variables", "see the file")
 
 
