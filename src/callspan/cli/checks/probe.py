@@ -29,7 +29,7 @@ from callspan.instrumentor import CallspanInstrumentor, instrument
 from callspan.langchain.patches import PATCHES
 from callspan.settings import has_file
 
-TRIAL_SECONDS = 5.0  # an exporter that cannot send tries again for so long, however long the variables allow it
+TRIAL_SECONDS = 5.0  # an exporter that cannot send tries again for at most so long, also if the variables allow more
 
 _PATIENCE = 60  # seconds that a process may take
 _SPAN = "callspan doctor"  # the name of the test span, and of its tracer

@@ -90,7 +90,7 @@ def check_loading(environment: Environment) -> Iterable[Finding]:
             yield Finding(PROBLEM if is_missing else NOTE, text, "see the message")
         if is_missing and not errors and "langchain-core" in environment.installed:
             yield problem(
-                "opentelemetry-instrument does not load callspan, and says nothing",
+                "opentelemetry-instrument does not load callspan, and logs nothing",
                 "call callspan.instrument() in the program",
             )
     yield from _recording(environment)
@@ -151,7 +151,7 @@ def _unknown_modules(states: Mapping[str, str]) -> list[str]:
     for where, state in states.items():
         module, _, path = where.partition(":")
         by_module.setdefault(module, {})[path] = state
-    # `_set_config_context` is imported into modules of older versions only: its absence says nothing
+    # `_set_config_context` is imported into modules of older versions only: its absence means nothing
     return [
         module
         for module, paths in by_module.items()
