@@ -268,7 +268,7 @@ EarlyProvider.__name__ = EarlyProvider.__qualname__ = trace.ProxyTracerProvider.
 
 
 def _processors_of(provider: Any) -> tuple[Any, ...] | None:
-    """Return the processors of the SDK's provider, also where another one stands around it; None if there is none."""
+    """Return the processors of the SDK's provider, also if another one wraps it; None if there is none."""
     for one in (provider, getattr(provider, "provider", None)):
         every = getattr(getattr(one, "_active_span_processor", None), "_span_processors", None)
         if isinstance(every, tuple):

@@ -43,7 +43,7 @@ CONTENT = frozenset(
     }
 )
 
-# Fields of a part that are texts wherever they stand; the page relies on it
+# Fields of a part that are always texts; the page relies on it
 _TEXTS = ("type", "id", "name", "content", "text", "mime_type", "modality", "uri", "file_id")
 
 # Where the metadata of a document has its score, which callspan takes from there

@@ -48,7 +48,7 @@ class Kept(SpanProcessor):
                 self._traces.popitem(last=False)
 
     def last(self, number: int) -> list[Trace]:
-        """Return the traces whose spans ended last, at most `number`, explained, by their start."""
+        """Return the traces whose spans ended last, at most `number`, analyzed, by their start."""
         with self._lock:
             spans = [span for trace in list(self._traces.values())[-number:] for span in trace]
         return analyze(raw_of(span, whole=True) for span in spans)

@@ -26,7 +26,7 @@ _HEX = re.compile("[0-9a-f]+").fullmatch
 
 
 def objects_of(owner: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Return a list of objects; an empty one where nothing stands.
+    """Return a list of objects; an empty one if it is missing.
 
     Raises:
         ValueError: It is none.
@@ -180,7 +180,7 @@ def is_export(export: Any, refuse: Refuse) -> bool:
 
 
 def members_of(owner: Mapping[str, Any], key: str, refuse: Refuse) -> Iterator[dict[str, Any]]:
-    """Return the objects of a list, or the one that stands in its place."""
+    """Return the objects of a list, or the one object in its place."""
     members = owner.get(key) or []
     for member in members if isinstance(members, list) else [members]:
         if isinstance(member, dict):
@@ -246,7 +246,7 @@ def _id(owner: Mapping[str, Any], key: str, digits: int) -> str:
         value = (value if len(value) == digits else _from_base64(value)).lower()
         if len(value) != digits or _HEX(value) is None:
             raise ValueError(f"'{key}' is not {digits} hex digits")
-    return sys.intern(value)  # each stands in several spans
+    return sys.intern(value)  # several spans have each
 
 
 def _from_base64(value: str) -> str:

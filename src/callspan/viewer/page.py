@@ -38,7 +38,7 @@ def write_page(data: Mapping[str, Any]) -> str:
 
 
 def script_json(data: Mapping[str, Any]) -> str:
-    """Return data as JSON that cannot end the `<script>` it stands in.
+    """Return data as JSON that cannot end the `<script>` around it.
 
     Returns:
         JSON without `<` and without characters that UTF-8 or JavaScript refuse.

@@ -27,7 +27,7 @@ _ENOUGH = 20  # calls on both sides from which a change is no accident
 _SHARE, _TIME, _COST = 0.10, 50_000, 0.001
 # Kinds in the order in which they are shown
 ORDER = ("llm", "embedding", "tool", "retriever", "agent", "workflow", "run")
-# What seldom stands alone: a parent of these that is not in the file was a run that did not end
+# Kinds that are parts of runs: if their parent is not in the file, it is a run that did not end
 _PARTS_OF_RUNS = ("llm", "tool", "node", "chain", "retriever", "embedding")
 
 Key = tuple[str, str]  # what a row is known by: its kind, and what was called
@@ -114,7 +114,7 @@ def _without_details(span: RawSpan) -> RawSpan:
 
 @dataclass(slots=True)
 class _Place:
-    """What stands around a span, itself included: whose call it is, whose tokens, whose run."""
+    """What a span belongs to, itself included: the call, the agents that use its tokens, the run."""
 
     call: Row | None
     users: tuple[Row, ...]
@@ -159,7 +159,7 @@ def _start_run(span: Span, stats: Stats) -> Row:
 
 
 def _is_run(span: Span, trace: Trace) -> bool:
-    """Return whether a span with no run around it is one, or stands for one that is missing."""
+    """Return whether a span with no run around it is one, or replaces one that is missing."""
     if span.raw.name is MISSING:
         return any(trace.spans[child].kind in _PARTS_OF_RUNS for child in span.children)
     return span.kind not in ("http", "other")

@@ -193,7 +193,7 @@ class Row:
     cost: str = ""
     first: str = ""  # the time to the first token
     time: str = ""
-    running: int | None = None  # which turn of the spinner stands behind it; None: it has ended
+    running: int | None = None  # which turn of the spinner to show; None: it has ended
 
 
 def line(row: Row, look: Look) -> str:
@@ -208,7 +208,7 @@ def line(row: Row, look: Look) -> str:
 
 
 def _left(row: Row, look: Look, room: int) -> list[Piece]:
-    """Return what stands on the left, in so many cells: structure first, then names, then the rest."""
+    """Return the left part of a line, in so many cells: structure first, then names, then the rest."""
     guides = row.guides
     if cells(guides) > room - 8:  # deeper than the place is wide: the depth as a number
         guides = cut(f"{look.signs.more}{len(guides) // 2} {guides[-2:]}", room - 8, look)

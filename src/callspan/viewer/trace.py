@@ -86,8 +86,8 @@ def name_of(raw: RawSpan, kind: str) -> str:
 
 
 DEEPEST = 500  # levels of a tree: what is deeper hangs at this one, since pages and people walk down trees
-MISSING = "did not end"  # the name of what stands for a span that had not ended when the file was written
-ELSEWHERE = "parent not in this file"  # the name of what stands for any other span that is missing
+MISSING = "did not end"  # name of the placeholder for a span that had not ended when the file was written
+ELSEWHERE = "parent not in this file"  # name of the placeholder for any other missing span
 _LONG = 10**6  # seconds that nobody waits
 
 
@@ -161,13 +161,13 @@ def traces_of(spans: Iterable[RawSpan]) -> list[Trace]:
     every: dict[str, dict[str, RawSpan]] = {}
     for span in spans:
         every.setdefault(span.trace_id, {}).setdefault(span.span_id, span)
-    found = [_trace(identity, every.pop(identity)) for identity in list(every)]  # what is laid out stands here no more
+    found = [_trace(identity, every.pop(identity)) for identity in list(every)]  # its memory is free
     return sorted(found, key=lambda trace: trace.start)
 
 
 def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
     """Lay the tree out: parents before children, children by their start, and every span exactly once."""
-    _stand_in_for_missing(members)
+    _add_placeholders(members)
     children: dict[str | None, list[RawSpan]] = {}
     for span in members.values():
         children.setdefault(span.parent_id, []).append(span)
@@ -189,23 +189,23 @@ def _trace(identity: str, members: dict[str, RawSpan]) -> Trace:
     return trace
 
 
-def _stand_in_for_missing(members: dict[str, RawSpan]) -> None:
-    """Put a span where a parent is missing: only what has ended is in a file."""
+def _add_placeholders(members: dict[str, RawSpan]) -> None:
+    """Add a placeholder for each missing parent: only spans that have ended are in a file."""
     roots = [span for span in members.values() if span.parent_id is None]
     # Beside a root that has ended, what is missing did end; it is in another file, or nowhere.
     name, above = (ELSEWHERE, roots[0].span_id) if len(roots) == 1 else (MISSING, None)
-    stands_in: dict[str, RawSpan] = {}
+    placeholders: dict[str, RawSpan] = {}
     for span in list(members.values()):
         parent = span.parent_id
-        if parent is None or (parent in members and parent not in stands_in):
+        if parent is None or (parent in members and parent not in placeholders):
             continue
         if span.is_remote and above is None:  # this process's part of a trace
             span.parent_id = None
             continue
-        known = stands_in.get(parent)
+        known = placeholders.get(parent)
         if known is None:
             known = RawSpan(span.trace_id, parent, above, name, span.start, None, {}, service=span.service)
-            members[parent] = stands_in[parent] = known
+            members[parent] = placeholders[parent] = known
         known.start = min(known.start, span.start)
         if above is not None:
             known.end = max(known.end or 0, span.end or 0) or None

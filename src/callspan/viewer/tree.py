@@ -62,7 +62,7 @@ def _shown_places(trace: Trace) -> list[int]:
 def _rows_of(
     trace: Trace, look: Look, places: list[int], now: int | None = None, folded: Collection[int] = ()
 ) -> list[Row]:
-    """Return the rows of the spans at these places; a folded one stands for all spans below it."""
+    """Return the rows of the spans at these places; a folded one also counts the spans below it."""
     sums = sums_of(trace)
     priced = any(total.cost is not None for total in sums)
     guides = _guides(trace, places, look)
@@ -99,7 +99,7 @@ def _guides(trace: Trace, places: list[int], look: Look) -> dict[int, str]:
 
 
 def _below(trace: Trace, place: int) -> range:
-    """Return the places of the spans below one: they stand behind it."""
+    """Return the places of the spans below one: they follow it."""
     depth, end = trace.spans[place].depth, place + 1
     while end < len(trace.spans) and trace.spans[end].depth > depth:
         end += 1
@@ -137,7 +137,7 @@ def _fold(trace: Trace, places: list[int], most: int) -> tuple[set[int], list[in
 
 
 def _ended(trace: Trace) -> list[bool]:
-    """Return for each span whether it and all below it have ended; the last item stands for what is above roots."""
+    """Return for each span whether it and all below it have ended; the last item is for what is above roots."""
     found = [span.duration is not None for span in trace.spans]
     found.append(False)
     for place in range(len(trace.spans) - 1, -1, -1):  # children come first
